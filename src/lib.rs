@@ -2,5 +2,7 @@
 
 pub mod diagnostic;
 pub mod yaml;
+pub mod region;
 pub mod criteria;
+pub mod register;
 pub mod check;
