@@ -5,4 +5,5 @@ pub mod yaml;
 pub mod region;
 pub mod criteria;
 pub mod register;
+pub mod policy;
 pub mod check;
