@@ -1,8 +1,10 @@
 //! `mianshen` (免申, "no application needed"): finds everyone who is owed a public benefit, and says why.
 
-pub mod diagnostic;
-pub mod yaml;
-pub mod region;
-pub mod criteria;
-pub mod register;
 pub mod check;
+pub mod criteria;
+pub mod diagnostic;
+pub mod eligibility;
+pub mod policy;
+pub mod region;
+pub mod register;
+pub mod yaml;

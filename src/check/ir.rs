@@ -234,7 +234,9 @@ impl Expr {
         match &self.kind {
             Kind::Literal(_) | Kind::Unknown | Kind::Fact(_) | Kind::AsOf | Kind::Entitled(_) => Vec::new(),
             Kind::Parameter { region, .. } => region.iter().map(|region| &**region).collect(),
-            Kind::InRegion { value, .. } | Kind::TextIn { value, .. } | Kind::TextMap { value, .. } | Kind::Like { value, .. } => vec![value],
+            Kind::InRegion { value, .. } | Kind::TextIn { value, .. } | Kind::TextMap { value, .. } | Kind::Like { value, .. } => {
+                vec![value]
+            }
             Kind::Not(inner) | Kind::Negate(inner) | Kind::IsKnown(inner) => vec![inner],
             Kind::And(items) | Kind::Or(items) | Kind::AtLeast(_, items) | Kind::Call(_, items) => items.iter().collect(),
             Kind::Compare(_, left, right) | Kind::Arith(_, left, right) => vec![left, right],

@@ -1,0 +1,3 @@
+//! From verdicts to grants: findings, resolution, allocation, and the results that a run writes.
+
+pub mod finding;
