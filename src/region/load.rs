@@ -273,7 +273,7 @@ fn report_cycle(tree: &RegionTree, start: &str, ring: &[&str], diagnostics: &mut
         format!("region {start} leads back to itself"),
     )
     .help("检查 parent 和 replaced_by", "look at `parent` and `replaced_by`");
-    diagnostic.primary = tree.periods[start][0].place.clone();
+    diagnostic.primary.clone_from(&tree.periods[start][0].place);
     diagnostics.push(diagnostic);
 }
 

@@ -20,7 +20,7 @@ const EARLY_ROWS: u64 = 10_000;
 pub(super) fn open(source: &RegisterSource, file: &DataFile, wanted: &[Wanted], batch_rows: usize) -> Result<PhysicalBatches, Box<Diagnostic>> {
     let register = &source.register;
     let failed = |error: &dyn std::fmt::Display| unreadable(register, &file.path, error);
-    let mut rows = Rows {
+    let mut reading = CsvRows {
         register: register.clone(),
         path: file.path.clone(),
         encoding: source.encoding,
@@ -32,22 +32,22 @@ pub(super) fn open(source: &RegisterSource, file: &DataFile, wanted: &[Wanted], 
         record: ByteRecord::new(),
         places: Vec::new(),
         fields: 0,
-        batch_rows,
-        rows_read: 0,
+        batch_size: batch_rows,
+        n_read: 0,
         malformed: 0,
         first_malformed_line: 0,
         ended: false,
     };
     if let Some(found) = betrayed(&file.path, source.encoding).map_err(|error| failed(&error))? {
-        return Err(rows.wrong_encoding(1, Some(found)));
+        return Err(reading.wrong_encoding(1, Some(found)));
     }
-    let names = rows.header()?;
-    rows.fields = names.len();
-    rows.places = find_columns(register, file, wanted, &names)?;
-    Ok(Box::new(rows))
+    let names = reading.header()?;
+    reading.fields = names.len();
+    reading.places = find_columns(register, file, wanted, &names)?;
+    Ok(Box::new(reading))
 }
 
-struct Rows {
+struct CsvRows {
     register: String,
     path: PathBuf,
     encoding: TextEncoding,
@@ -56,15 +56,15 @@ struct Rows {
     places: Vec<Place>,
     /// Columns of the header.
     fields: usize,
-    batch_rows: usize,
-    rows_read: u64,
+    batch_size: usize,
+    n_read: u64,
     /// Rows that could not be decoded.
     malformed: u64,
     first_malformed_line: u64,
     ended: bool,
 }
 
-impl Rows {
+impl CsvRows {
     fn header(&mut self) -> Result<Vec<String>, Box<Diagnostic>> {
         if !self.read_record()? {
             return Err(unreadable(&self.register, &self.path, &"no header"));
@@ -81,11 +81,11 @@ impl Rows {
 
     fn batch(&mut self) -> Result<Option<PhysicalBatch>, Box<Diagnostic>> {
         let mut builders: Vec<StringBuilder> =
-            self.places.iter().map(|_| StringBuilder::with_capacity(self.batch_rows, self.batch_rows * 8)).collect();
+            self.places.iter().map(|_| StringBuilder::with_capacity(self.batch_size, self.batch_size * 8)).collect();
         let mut broken = Vec::new();
-        let first_row = self.rows_read + 1;
+        let first_row = self.n_read + 1;
         let mut rows = 0;
-        while rows < self.batch_rows {
+        while rows < self.batch_size {
             if !self.read_record()? {
                 self.ended = true;
                 break;
@@ -101,7 +101,7 @@ impl Rows {
                 }
             }
             rows += 1;
-            self.rows_read += 1;
+            self.n_read += 1;
         }
         self.judge_encoding()?;
         if rows == 0 {
@@ -133,8 +133,8 @@ impl Rows {
 
     /// A few rows that cannot be decoded are set aside; more than one in a hundred means another encoding.
     fn judge_encoding(&self) -> Result<(), Box<Diagnostic>> {
-        let judged = self.ended || self.rows_read >= EARLY_ROWS;
-        if judged && self.malformed > 1 && self.malformed * 100 > self.rows_read {
+        let judged = self.ended || self.n_read >= EARLY_ROWS;
+        if judged && self.malformed > 1 && self.malformed * 100 > self.n_read {
             return Err(self.wrong_encoding(self.first_malformed_line, None));
         }
         Ok(())
@@ -157,7 +157,7 @@ impl Rows {
     }
 }
 
-impl Iterator for Rows {
+impl Iterator for CsvRows {
     type Item = Result<PhysicalBatch, Box<Diagnostic>>;
 
     fn next(&mut self) -> Option<Self::Item> {

@@ -129,7 +129,7 @@ fn read_register(node: &Node, stem: &str, diagnostics: &mut Vec<Diagnostic>) -> 
     fields.required("label");
     let label = fields.message("label").unwrap_or_default();
     let kept_by = fields.required_text("kept_by").unwrap_or_default();
-    let subject = read_subject(&mut fields);
+    let subject = read_subjects(&mut fields);
     let key = fields.required_text("key");
     let row_is = fields.text("row_is").unwrap_or_default();
     let time = fields.required("time").and_then(|node| read_time(node, fields.diagnostics()));
@@ -145,14 +145,14 @@ fn read_register(node: &Node, stem: &str, diagnostics: &mut Vec<Diagnostic>) -> 
     let columns: Vec<RegisterColumn> = read_columns(fields.list("columns"), fields.diagnostics());
     let name = name.unwrap_or_else(|| stem.to_owned());
     let facts =
-        fields.list("facts").iter().filter_map(|item| read_fact(item, &name, subject.flatten(), &columns, fields.diagnostics())).collect();
+        fields.list("facts").iter().filter_map(|item| read_fact(item, &name, subject.and_then(Subjects::kind), &columns, fields.diagnostics())).collect();
     fields.finish();
     let declaration = RegisterDeclaration {
         name,
         place,
         label,
         kept_by,
-        subject: subject?,
+        subject: subject?.kind(),
         key: key?,
         row_is,
         time: time?,
@@ -170,11 +170,26 @@ fn read_register(node: &Node, stem: &str, diagnostics: &mut Vec<Diagnostic>) -> 
     Some(declaration)
 }
 
-/// `subject: any` gives `Some(None)`; a mistake gives none.
-fn read_subject(fields: &mut Fields<'_>) -> Option<Option<SubjectKind>> {
+/// Whom the rows tell of.
+#[derive(Clone, Copy)]
+enum Subjects {
+    Any,
+    Only(SubjectKind),
+}
+
+impl Subjects {
+    fn kind(self) -> Option<SubjectKind> {
+        match self {
+            Self::Any => None,
+            Self::Only(kind) => Some(kind),
+        }
+    }
+}
+
+fn read_subjects(fields: &mut Fields<'_>) -> Option<Subjects> {
     fields.required("subject");
-    let mut choices: Vec<(&str, Option<SubjectKind>)> = SUBJECTS.iter().map(|(word, kind)| (*word, Some(*kind))).collect();
-    choices.push(("any", None));
+    let mut choices: Vec<(&str, Subjects)> = SUBJECTS.iter().map(|(word, kind)| (*word, Subjects::Only(*kind))).collect();
+    choices.push(("any", Subjects::Any));
     fields.choice("subject", &choices)
 }
 

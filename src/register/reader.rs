@@ -7,7 +7,7 @@
 //!
 //! The next window of physical batches is read while the current one is cast; rows keep the order of the files.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
@@ -111,10 +111,10 @@ pub fn open(declaration: &RegisterDeclaration, source: &RegisterSource, regions:
         true_words: source.true_words.clone(),
         false_words: source.false_words.clone(),
         null_words: source.null_words.clone(),
-        regions: Arc::new(if needs_regions { regions.all_codes().map(str::to_owned).collect() } else { Default::default() }),
+        regions: Arc::new(if needs_regions { regions.all_codes().map(str::to_owned).collect() } else { HashSet::new() }),
     });
     let wanted = columns.iter().map(|column| wanted(column, source)).collect();
-    let mut files = Files { source: source.clone(), files: source.files()?, wanted, batch_rows: options.batch_rows.max(1), opened: 0, current: None };
+    let mut files = Files { source: source.clone(), paths: source.files()?, wanted, batch_rows: options.batch_rows.max(1), opened: 0, current: None };
     files.open_next()?;
     let unique: Vec<ColumnType> = declaration.unique.iter().filter_map(|name| declaration.column(name)).map(|column| column.column_type).collect();
     Ok(RegisterReader {
@@ -274,7 +274,7 @@ impl RegisterReader {
     /// A complete register without any sound row would say "no" of everybody.
     fn empty(&mut self) -> Option<Box<Diagnostic>> {
         // Files without rows were read too.
-        for file in &self.files.files {
+        for file in &self.files.paths {
             if !self.outcome.files.iter().any(|read| read.path == file.path) {
                 self.outcome.files.push(FileRead { path: file.path.clone(), bytes: size_of(&file.path), rows: 0 });
             }
@@ -335,7 +335,7 @@ struct FileBatch {
 /// The physical batches of all files of a register, in order.
 struct Files {
     source: RegisterSource,
-    files: Vec<DataFile>,
+    paths: Vec<DataFile>,
     wanted: Vec<Wanted>,
     batch_rows: usize,
     /// How many of the files have been opened.
@@ -346,7 +346,7 @@ struct Files {
 impl Files {
     /// Opens the next file, if there is one.
     fn open_next(&mut self) -> Result<bool, Box<Diagnostic>> {
-        let Some(file) = self.files.get(self.opened) else { return Ok(false) };
+        let Some(file) = self.paths.get(self.opened) else { return Ok(false) };
         self.opened += 1;
         let register = &self.source.register;
         let batches = match self.source.format {
@@ -400,7 +400,7 @@ pub fn hash_file(path: &Path) -> io::Result<String> {
             read => hasher.update(&buffer[..read]),
         }
     }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(format!("{:x}", hasher.finalize()))
 }
 
 

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use arrow::array::{Array, ArrayRef, AsArray, StringArray};
+use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, StringArray};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
 
 use super::declaration::ColumnType;
@@ -79,17 +79,21 @@ fn mix_bytes(lanes: &mut (u64, u64), bytes: &[u8]) {
 }
 
 fn mix_column(column: &ArrayRef, lanes: &mut [(u64, u64)]) {
+    match column.data_type() {
+        DataType::Int64 => mix_values(column.as_primitive::<Int64Type>(), lanes, |lanes, value| mix_bytes(lanes, &value.to_le_bytes())),
+        DataType::Date32 => mix_values(column.as_primitive::<Date32Type>(), lanes, |lanes, value| mix_bytes(lanes, &value.to_le_bytes())),
+        DataType::Decimal128(..) => mix_values(column.as_primitive::<Decimal128Type>(), lanes, |lanes, value| mix_bytes(lanes, &value.to_le_bytes())),
+        DataType::Boolean => mix_values(column.as_boolean(), lanes, |lanes, value| mix_bytes(lanes, &[u8::from(value)])),
+        _ => mix_values(column.as_string::<i32>(), lanes, |lanes, value| mix_bytes(lanes, value.as_bytes())),
+    }
+}
+
+fn mix_values<A: ArrayAccessor>(column: A, lanes: &mut [(u64, u64)], mix_value: impl Fn(&mut (u64, u64), A::Item)) {
     for (row, lanes) in lanes.iter_mut().enumerate() {
         if column.is_null(row) {
             mix(lanes, 0);
-            continue;
-        }
-        match column.data_type() {
-            DataType::Int64 => mix_bytes(lanes, &column.as_primitive::<Int64Type>().value(row).to_le_bytes()),
-            DataType::Date32 => mix_bytes(lanes, &column.as_primitive::<Date32Type>().value(row).to_le_bytes()),
-            DataType::Decimal128(..) => mix_bytes(lanes, &column.as_primitive::<Decimal128Type>().value(row).to_le_bytes()),
-            DataType::Boolean => mix_bytes(lanes, &[u8::from(column.as_boolean().value(row))]),
-            _ => mix_bytes(lanes, column.as_string::<i32>().value(row).as_bytes()),
+        } else {
+            mix_value(lanes, column.value(row));
         }
     }
 }

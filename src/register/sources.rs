@@ -289,17 +289,14 @@ fn read(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Source
     let root = if data_root.contains("://") { PathBuf::from(data_root) } else { normal(&folder.join(data_root)) };
     let data_day = fields.date("data_day");
     let entries = fields.required("sources");
-    match entries.map(|node| (node, node.mapping())) {
-        Some((_, Some(entries))) => {
-            for (key, value) in entries {
-                let name = key.text().unwrap_or_default().to_owned();
-                if let Some(source) = read_source(&name, value, &root, data_day, fields.diagnostics()) {
-                    sources.sources.insert(name, source);
-                }
-            }
+    if let Some(node) = entries.filter(|node| node.mapping().is_none()) {
+        fields.report(wrong_shape(node, "库和它的来源", "registers with their sources"));
+    }
+    for (key, value) in entries.and_then(Node::mapping).unwrap_or_default() {
+        let name = key.text().unwrap_or_default().to_owned();
+        if let Some(source) = read_source(&name, value, &root, data_day, fields.diagnostics()) {
+            sources.sources.insert(name, source);
         }
-        Some((node, None)) => fields.report(wrong_shape(node, "库和它的来源", "registers with their sources")),
-        None => {}
     }
     fields.finish();
     sources
