@@ -7,4 +7,5 @@ pub mod eligibility;
 pub mod policy;
 pub mod region;
 pub mod register;
+pub mod dossier;
 pub mod yaml;
