@@ -34,7 +34,7 @@ pub(super) fn read_basis(items: &[Node], diagnostics: &mut Vec<Diagnostic>) -> V
 
 fn entry(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Basis, Span)> {
     let mut fields = Fields::new(item, diagnostics)?;
-    let id_node = fields.required("id");
+    let given_id = fields.required("id");
     let title = fields.required_text("title");
     let number = fields.text("number");
     let article = fields.text("article");
@@ -43,7 +43,7 @@ fn entry(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Basis, Span)
     let status = fields.choice("status", &STATUSES);
     let note = fields.text("note");
     fields.finish();
-    let node = id_node?;
+    let node = given_id?;
     let id = node.text()?.to_owned();
     // A basis with a fault is kept under its name, so that nobody is told that it does not exist.
     let (title, status) = (title.unwrap_or_default(), status.unwrap_or(BasisStatus::Memory));

@@ -170,3 +170,10 @@ fn many_policies_are_always_told_in_the_same_order() {
     let headlines = |told: &[Diagnostic]| told.iter().map(|told| told.headline.en.clone()).collect::<Vec<_>>();
     assert_eq!(headlines(&told), headlines(&again));
 }
+
+#[test]
+fn a_byte_order_mark_does_no_harm() {
+    let text = format!("\u{feff}{}", policy("A", OPEN));
+    let (set, _) = check(&[("a/policy.yaml", text.as_bytes())], &["A 1"], &[]);
+    assert_eq!(set.policies[0].place.text(), "A");
+}
