@@ -161,26 +161,17 @@ impl Lexer<'_> {
 
     /// Characters that the language does not have, told once for a run of them.
     fn unknown(&mut self) {
-        let strange = |char: char| {
-            !char.is_whitespace() && !continues_name(char) && !"#'\"‘’“”=≠<≤≦>≥≧!&|(),.+-*/".contains(char)
-        };
+        let strange = |char: char| !char.is_whitespace() && !continues_name(char) && !"#'\"‘’“”=≠<≤≦>≥≧!&|(),.+-*/".contains(char);
         let length = self.run(0, strange).max(1);
         let range = self.offset(0)..self.offset(length);
         let written = &self.text[range.clone()];
-        let error = SyntaxError::syntax(
-            range,
-            format!("条件里不能有“{written}”"),
-            format!("`{written}` has no meaning in a condition"),
-        );
+        let error = SyntaxError::syntax(range, format!("条件里不能有“{written}”"), format!("`{written}` has no meaning in a condition"));
         let error = match self.peek(0) {
             Some('[' | ']' | '{' | '}' | '【' | '】' | '《' | '》' | '〈' | '〉') => {
                 error.help("括号用 ( )", "brackets are written `( )`")
             }
             Some('%') => error.help("百分号紧跟数字, 如 5.5%", "a percent sign follows its number: `5.5%`"),
-            Some('–' | '—' | '～' | '~') => error.help(
-                "减号写 -; 范围写“介于 … 和 …”",
-                "minus is `-`; a range is `between … and …`",
-            ),
+            Some('–' | '—' | '～' | '~') => error.help("减号写 -; 范围写“介于 … 和 …”", "minus is `-`; a range is `between … and …`"),
             Some(';' | ':') => error.help("并列的条件用“且”“或”连接", "join conditions with `and` or `or`"),
             _ => error,
         };
@@ -233,19 +224,14 @@ impl Lexer<'_> {
             }
         }
         let name: String = self.text[self.offset(0)..self.offset(length)].nfkc().collect();
-        let writable = name.chars().next().is_some_and(begins_name)
-            && name.chars().all(continues_name)
-            && words::name_length(&name) == name.len();
+        let writable =
+            name.chars().next().is_some_and(begins_name) && name.chars().all(continues_name) && words::name_length(&name) == name.len();
         if writable {
             self.push(Kind::Name(name), length);
         } else {
             let range = self.offset(0)..self.offset(length);
             let written = &self.text[range.clone()];
-            self.errors.push(SyntaxError::syntax(
-                range,
-                format!("“{written}”不能作名称"),
-                format!("`{written}` cannot be a name"),
-            ));
+            self.errors.push(SyntaxError::syntax(range, format!("“{written}”不能作名称"), format!("`{written}` cannot be a name")));
             self.push(Kind::BadValue, length);
         }
     }
@@ -285,12 +271,10 @@ impl Lexer<'_> {
 
     fn out_of_range(&mut self, length: usize) -> Kind {
         let range = self.offset(0)..self.offset(length);
-        self.errors.push(
-            SyntaxError::new(&code::NUMBER_OUT_OF_RANGE, range, "数字超出范围", "the number is out of range").help(
-                format!("整数部分和小数部分合起来不超过 {}, 小数不超过 {MOST_DECIMALS} 位", i64::MAX),
-                format!("at most {} without the point, and {MOST_DECIMALS} decimals", i64::MAX),
-            ),
-        );
+        self.errors.push(SyntaxError::new(&code::NUMBER_OUT_OF_RANGE, range, "数字超出范围", "the number is out of range").help(
+            format!("整数部分和小数部分合起来不超过 {}, 小数不超过 {MOST_DECIMALS} 位", i64::MAX),
+            format!("at most {} without the point, and {MOST_DECIMALS} decimals", i64::MAX),
+        ));
         Kind::BadValue
     }
 
@@ -309,18 +293,11 @@ impl Lexer<'_> {
         let range = self.offset(0)..self.offset(length + unit);
         let number = &self.text[self.offset(0)..self.offset(length)];
         let unit = &self.text[self.offset(length)..range.end];
-        let error = SyntaxError::syntax(
-            range,
-            format!("数字后面不能跟“{unit}”"),
-            format!("a number cannot be followed by `{unit}`"),
-        );
+        let error = SyntaxError::syntax(range, format!("数字后面不能跟“{unit}”"), format!("a number cannot be followed by `{unit}`"));
         self.errors.push(if unit.starts_with('年') && number.len() == 4 {
             error.help("日期写成 2024-02-29, 月份写成 2024-02", "write a date as 2024-02-29, a month as 2024-02")
         } else {
-            error.help(
-                format!("只写 {number}; 单位由事实带着"),
-                format!("write {number} alone: the unit comes with the fact"),
-            )
+            error.help(format!("只写 {number}; 单位由事实带着"), format!("write {number} alone: the unit comes with the fact"))
         });
     }
 
@@ -334,8 +311,7 @@ impl Lexer<'_> {
             let length = 6 + month + day;
             return Some((self.full_date(length, separator == '-' && month == 2 && day == 2), length));
         }
-        let more = self.peek(7).is_some_and(|char| char == '%' || char == '_')
-            || (self.peek(7) == Some('.') && digits(8) > 0);
+        let more = self.peek(7).is_some_and(|char| char == '%' || char == '_') || (self.peek(7) == Some('.') && digits(8) > 0);
         if separator != '-' || month != 2 || more {
             return None;
         }
@@ -352,12 +328,8 @@ impl Lexer<'_> {
             let range = self.offset(0)..self.offset(length);
             let written = &self.text[range.clone()];
             self.errors.push(
-                SyntaxError::syntax(
-                    range,
-                    format!("“{written}”不是日期的写法"),
-                    format!("`{written}` is not how a date is written"),
-                )
-                .help("日期写成 2024-02-09", "write a date as 2024-02-09"),
+                SyntaxError::syntax(range, format!("“{written}”不是日期的写法"), format!("`{written}` is not how a date is written"))
+                    .help("日期写成 2024-02-09", "write a date as 2024-02-09"),
             );
             return Kind::BadValue;
         }
@@ -380,8 +352,7 @@ impl Lexer<'_> {
         let range = self.offset(0)..self.offset(length);
         let written = &self.text[range.clone()];
         self.errors.push(
-            SyntaxError::syntax(range, format!("历法上没有 {written}"), format!("there is no {written} in the calendar"))
-                .help(zh, en),
+            SyntaxError::syntax(range, format!("历法上没有 {written}"), format!("there is no {written} in the calendar")).help(zh, en),
         );
         Kind::BadValue
     }
@@ -403,4 +374,41 @@ fn reserved(run: &str) -> Option<Kind> {
 
 fn last_day(year: i32, month: u32) -> u32 {
     (28..=31).rev().find(|day| NaiveDate::from_ymd_opt(year, month, *day).is_some()).unwrap_or(28)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tokens as written, with a bar between them.
+    #[track_caller]
+    fn check(input: &str, expect: &str) {
+        let (tokens, _) = lex(input);
+        let written: Vec<&str> = tokens.iter().map(|token| &input[token.range.clone()]).collect();
+        assert_eq!(written.join("|"), format!("{expect}|"));
+    }
+
+    #[test]
+    fn tokens_of_a_run_of_chinese() {
+        check("年龄大于等于60且残疾等级不属于(1)", "年龄|大于等于|60|且|残疾等级|不属于|(|1|)");
+        check("非农户口", "非农户口");
+        check("非 农户口", "非|农户口");
+        check("出生日期不为空", "出生日期|不为空");
+        check("age大于60", "age|大于|60");
+        check("下限 至 上限", "下限|至|上限");
+    }
+
+    #[test]
+    fn dates_are_one_token_when_they_have_the_shape() {
+        check("2024-02-29", "2024-02-29");
+        check("2024-02", "2024-02");
+        check("2024 - 02", "2024|-|02");
+        check("2024-2", "2024|-|2");
+        check("1000-50.5", "1000|-|50.5");
+    }
+
+    #[test]
+    fn quotes_close_as_they_open() {
+        check("‘a’\"b\"“c”'d''e'", "‘a’|\"b\"|“c”|'d''e'");
+    }
 }

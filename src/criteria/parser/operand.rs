@@ -108,10 +108,7 @@ impl Parser<'_> {
                 format!("“{word}”只能跟在对库或关联对象的汇总后面"),
                 format!("`{word}` belongs to an aggregate over a register or a link"),
             )
-            .help(
-                "如 members.count() where age >= 60",
-                "such as `members.count() where age >= 60`",
-            ),
+            .help("如 members.count() where age >= 60", "such as `members.count() where age >= 60`"),
         );
     }
 
@@ -200,15 +197,8 @@ impl Parser<'_> {
         self.broken = true;
         let word = self.slice(opener);
         self.report(
-            SyntaxError::syntax(
-                opener.clone(),
-                format!("“{word}”没有写“end”或“结束”"),
-                format!("`{word}` has no `end`"),
-            )
-            .help(
-                "写全: case when 条件 then 值 else 值 end",
-                "in full: `case when condition then value else value end`",
-            ),
+            SyntaxError::syntax(opener.clone(), format!("“{word}”没有写“end”或“结束”"), format!("`{word}` has no `end`"))
+                .help("写全: case when 条件 then 值 else 值 end", "in full: `case when condition then value else value end`"),
         );
         self.tokens[self.at.saturating_sub(1)].range.end
     }
