@@ -11,6 +11,8 @@ use super::token::{Kind, Sign, Token};
 use super::words;
 use crate::diagnostic::code;
 
+/// No name is longer; what follows is read as another one, and told.
+const LONGEST_NAME: usize = 200;
 /// More digits after the point than any rate or amount of a law has.
 const MOST_DECIMALS: usize = 15;
 
@@ -79,6 +81,12 @@ impl Lexer<'_> {
     fn push(&mut self, kind: Kind, length: usize) {
         let range = self.take(length);
         self.tokens.push(Token { kind, range });
+    }
+
+    /// How many characters from `ahead` on are those of one name.
+    fn name_run(&self, ahead: usize) -> usize {
+        let rest = &self.chars[(self.at + ahead).min(self.chars.len())..];
+        rest.iter().take(LONGEST_NAME).take_while(|(_, char)| continues_name(*char)).count()
     }
 
     /// How many characters from `ahead` on satisfy `test`.
@@ -209,7 +217,7 @@ impl Lexer<'_> {
     }
 
     fn word(&mut self) {
-        let mut length = self.run(0, continues_name);
+        let mut length = self.name_run(0);
         let run = self.folded(0, length);
         if let Some(kind) = reserved(&run) {
             return self.push(kind, length);
@@ -248,13 +256,14 @@ impl Lexer<'_> {
             decimals = self.run(whole + 1, digit);
             length += 1 + decimals;
         }
+        let too_fine = decimals > MOST_DECIMALS;
         let digits = self.folded(0, length).replace(['_', '.'], "");
         if self.peek(length) == Some('%') {
             length += 1;
             decimals += 2;
         }
         let kind = match digits.parse() {
-            Ok(digits) if decimals <= MOST_DECIMALS + 2 => match u8::try_from(decimals) {
+            Ok(digits) if !too_fine => match u8::try_from(decimals) {
                 Ok(scale) => Kind::Literal(Literal::Number { digits, scale }),
                 Err(_) => self.out_of_range(length),
             },
@@ -281,7 +290,7 @@ impl Lexer<'_> {
     /// How many characters right behind a number belong to no operator: `60岁`, `3x`.
     fn unit_behind(&self, length: usize) -> Option<usize> {
         self.peek(length).filter(|char| begins_name(*char))?;
-        let behind = self.run(length, continues_name);
+        let behind = self.name_run(length);
         let run = self.folded(length, behind);
         if reserved(&run).is_some() || words::leading(&run, true).is_some() {
             return None;

@@ -89,7 +89,7 @@ impl Parser<'_> {
             end = tree.expr.range.end.max(end);
             filter = Some(Box::new(tree.expr));
         }
-        if by.is_none() && self.tails && self.eat(Sign::By).is_some() {
+        if by.is_none() && self.tails && self.lists == 0 && self.eat(Sign::By).is_some() {
             let tree = self.expression(ANY);
             levels = levels.max(tree.levels);
             end = tree.expr.range.end.max(end);
@@ -119,6 +119,7 @@ impl Parser<'_> {
             items.end = close.end;
             return items;
         }
+        self.lists += 1;
         loop {
             let item = self.expression(ANY);
             items.levels = items.levels.max(item.levels);
@@ -135,6 +136,7 @@ impl Parser<'_> {
                 self.at = next;
             }
             if self.eat(Sign::Comma).is_none() {
+                self.lists -= 1;
                 items.end = self.close(opener, "“)”", "`)`");
                 return items;
             }
@@ -152,8 +154,7 @@ impl Parser<'_> {
         let (mut branches, mut levels) = (Vec::new(), 0);
         while self.eat(Sign::When).is_some() {
             let condition = self.expression(ANY);
-            self.expect_then();
-            let value = self.expression(ANY);
+            let value = self.branch_value();
             self.skip_to_next_branch();
             levels = levels.max(condition.levels).max(value.levels);
             branches.push((condition.expr, value.expr));
@@ -168,15 +169,22 @@ impl Parser<'_> {
         self.tree(opener.start..end, levels, ExprKind::Case { branches, otherwise })
     }
 
-    fn expect_then(&mut self) {
+    /// `then` and the value of a branch; without `then`, whatever there is of it.
+    fn branch_value(&mut self) -> Tree {
         if self.eat(Sign::Then).is_some() {
-            return;
+            return self.expression(ANY);
         }
         self.unexpected("“then”或“则”", "`then`");
-        if let Some(then) = self.find_ahead(|sign| matches!(sign, Sign::Then | Sign::When | Sign::Else | Sign::End)) {
-            self.at = then;
-            self.eat(Sign::Then);
+        let next = self.find_ahead(|sign| matches!(sign, Sign::Then | Sign::When | Sign::Else | Sign::End));
+        if let Some(then) = next.filter(|at| self.tokens[*at].kind == Kind::Sign(Sign::Then)) {
+            self.at = then + 1;
+            return self.expression(ANY);
         }
+        if self.kind().begins_value() {
+            return self.expression(ANY);
+        }
+        self.at = next.unwrap_or(self.at);
+        self.nothing()
     }
 
     fn skip_to_next_branch(&mut self) {

@@ -78,6 +78,7 @@ fn calls_and_paths() {
     check_aggregate("sum(base) where kind='x' or y", "sum(base) where kind = 'x' or y");
     check_aggregate("latest(grade by issued_on) where a", "latest(grade by issued_on) where a");
     check_aggregate("latest(grade) where a by issued_on", "latest(grade by issued_on) where a");
+    check_aggregate("latest(min() by b)", "latest(min() by b)");
     check_aggregate("(sum(a) where b) / count()", "(sum(a) where b) / count()");
 }
 
@@ -131,6 +132,7 @@ fn pairs() {
     check("kind = ‘x", "expression-syntax [‘] the quote ‘ is never closed");
     check("case when a then 1", "expression-syntax [case] `case` has no `end`");
     check("case a when 1 then 2 end", "expression-syntax [a] expected `when`, found `a`");
+    check("case when a b then 1 end", "expression-syntax [b] expected `then`, found `b`");
     check("case when a 1 else 2 end", "expression-syntax [1] expected `then`, found `1`");
 }
 
