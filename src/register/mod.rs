@@ -2,3 +2,9 @@
 //! read in quarantine.
 
 pub mod declaration;
+mod declaration_checks;
+mod declaration_from_yaml;
+mod facts_from_yaml;
+
+pub use declaration_checks::check_coverage;
+pub use declaration_from_yaml::load;
