@@ -1,0 +1,101 @@
+//! The one table of diagnostic codes; each has a page in `codes/<name>.md`.
+
+use super::Severity;
+
+/// Whose fault a diagnostic tells of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// The policy's author can mend it.
+    Policy,
+    /// A register's keeper can mend it.
+    Data,
+    /// Whoever runs the program can mend it: paths, settings, machines.
+    Deployment,
+    /// We must mend it.
+    Ours,
+}
+
+/// A kind of fault. Names and numbers are never reused.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Code {
+    /// Stable number: `MS1xxx` policy, `MS2xxx` data, `MS3xxx` deployment, `MS9xxx` ours.
+    pub number: &'static str,
+    /// Kebab-case name.
+    pub name: &'static str,
+    /// Severity unless a diagnostic says otherwise.
+    pub severity: Severity,
+    /// Whose fault.
+    pub fault: Fault,
+    /// The page that explains it, Markdown.
+    pub page: &'static str,
+}
+
+macro_rules! codes {
+    ($($constant:ident $number:literal $name:literal $severity:ident $fault:ident;)*) => {
+        $(
+            #[doc = concat!("`", $number, "` ", $name)]
+            pub static $constant: Code = Code {
+                number: $number,
+                name: $name,
+                severity: Severity::$severity,
+                fault: Fault::$fault,
+                page: include_str!(concat!("codes/", $name, ".md")),
+            };
+        )*
+        /// Every code, by number.
+        pub static CODES: &[&Code] = &[$(&$constant),*];
+    };
+}
+
+codes! {
+    YAML_SYNTAX "MS1001" "yaml-syntax" Error Policy;
+    UNKNOWN_KEY "MS1002" "unknown-key" Error Policy;
+    MISSING_KEY "MS1003" "missing-key" Error Policy;
+    WRONG_SHAPE "MS1004" "wrong-shape" Error Policy;
+    DUPLICATE_KEY "MS1005" "duplicate-key" Error Policy;
+    EXPRESSION_SYNTAX "MS1010" "expression-syntax" Error Policy;
+    UNKNOWN_FACT "MS1011" "unknown-fact" Error Policy;
+    UNKNOWN_FUNCTION "MS1012" "unknown-function" Error Policy;
+    UNKNOWN_PARAMETER "MS1013" "unknown-parameter" Error Policy;
+    UNKNOWN_POLICY "MS1014" "unknown-policy" Error Policy;
+    UNKNOWN_REGION "MS1015" "unknown-region" Error Policy;
+    UNKNOWN_CODE_VALUE "MS1016" "unknown-code-value" Error Policy;
+    UNKNOWN_REGISTER "MS1017" "unknown-register" Error Policy;
+    UNKNOWN_BASIS "MS1018" "unknown-basis" Error Policy;
+    TYPE_MISMATCH "MS1020" "type-mismatch" Error Policy;
+    UNIT_MISMATCH "MS1021" "unit-mismatch" Error Policy;
+    WRONG_ARGUMENTS "MS1022" "wrong-arguments" Error Policy;
+    COMPARE_WITH_NULL "MS1023" "compare-with-null" Error Policy;
+    CHAINED_COMPARISON "MS1024" "chained-comparison" Error Policy;
+    NUMBER_OUT_OF_RANGE "MS1025" "number-out-of-range" Error Policy;
+    DUPLICATE_POLICY_CODE "MS1030" "duplicate-policy-code" Error Policy;
+    POLICY_WITHOUT_CODE "MS1031" "policy-without-code" Error Policy;
+    OVERLAPPING_PARAMETER "MS1032" "overlapping-parameter" Error Policy;
+    PARAMETER_WITHOUT_VALUE "MS1033" "parameter-without-value" Error Policy;
+    CYCLE "MS1034" "cycle" Error Policy;
+    DUPLICATE_NAME "MS1035" "duplicate-name" Error Policy;
+    DUPLICATE_CRITERION "MS1036" "duplicate-criterion" Error Policy;
+    BAD_PERIOD "MS1037" "bad-period" Error Policy;
+    INCOMPARABLE_PERIODS "MS1038" "incomparable-periods" Error Policy;
+    CRITERION_WITHOUT_CLAUSE "MS1039" "criterion-without-clause" Warning Policy;
+    POLICY_WITHOUT_CASES "MS1040" "policy-without-cases" Warning Policy;
+    CASE_FAILS "MS1041" "case-fails" Error Policy;
+    REGISTER_MISSING "MS2001" "register-missing" Error Data;
+    COLUMN_MISSING "MS2002" "column-missing" Error Data;
+    WRONG_ENCODING "MS2003" "wrong-encoding" Error Data;
+    FILE_UNREADABLE "MS2004" "file-unreadable" Error Data;
+    REGISTER_EMPTY "MS2005" "register-empty" Error Data;
+    ARITHMETIC_OVERFLOW "MS2006" "arithmetic-overflow" Error Data;
+    SOURCES_INVALID "MS3001" "sources-invalid" Error Deployment;
+    OUTPUT_FAILED "MS3002" "output-failed" Error Deployment;
+    PATH_MISSING "MS3003" "path-missing" Error Deployment;
+    BAD_ARGUMENT "MS3004" "bad-argument" Error Deployment;
+    INTERRUPTED "MS3005" "interrupted" Error Deployment;
+    INTERNAL "MS9001" "internal" Error Ours;
+}
+
+/// The code with a name or number, if there is one.
+#[must_use]
+pub fn by_name(name: &str) -> Option<&'static Code> {
+    CODES.iter().find(|code| code.name == name || code.number.eq_ignore_ascii_case(name)).copied()
+}

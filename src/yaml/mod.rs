@@ -1,0 +1,113 @@
+//! A YAML file as a tree in which every scalar knows its place, down to the character inside it.
+//!
+//! Policies, registers, parameters and cases are read through this tree and not through serde, because a reader must
+//! report every mistake of a file at once, each at its very token. Anchors and aliases are refused: a policy file is
+//! read by people, line by line.
+
+mod fields;
+mod parse;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+pub use fields::{Fields, message, parse_date, wrong_shape};
+pub use parse::parse;
+
+use crate::diagnostic::{SourceFile, Span};
+
+/// One node of a YAML tree.
+#[derive(Debug, Clone)]
+pub struct Node {
+    /// What the node holds.
+    pub value: Value,
+    /// The bytes of the file that it takes.
+    pub range: Range<usize>,
+    /// The file.
+    pub file: Arc<SourceFile>,
+}
+
+/// What a node holds.
+#[derive(Debug, Clone)]
+pub enum Value {
+    /// Text, a number, a date, true or false: the reader decides which.
+    Scalar(Scalar),
+    /// A list.
+    Sequence(Vec<Node>),
+    /// Keys with values, in the order of the file.
+    Mapping(Vec<(Node, Node)>),
+}
+
+/// A scalar with the place of each of its characters.
+#[derive(Debug, Clone)]
+pub struct Scalar {
+    /// The decoded text.
+    pub text: String,
+    /// Whether it was written without quotes; only such a scalar can be null, a number or a boolean.
+    pub plain: bool,
+    /// For each byte of `text`, the byte of the file where it comes from; one more entry for the end.
+    offsets: Vec<usize>,
+}
+
+impl Node {
+    /// The place of the whole node.
+    #[must_use]
+    pub fn span(&self) -> Span {
+        Span::new(&self.file, self.range.clone())
+    }
+
+    /// The scalar, if the node is one.
+    #[must_use]
+    pub fn scalar(&self) -> Option<&Scalar> {
+        match &self.value {
+            Value::Scalar(scalar) => Some(scalar),
+            _ => None,
+        }
+    }
+
+    /// The text of a scalar node.
+    #[must_use]
+    pub fn text(&self) -> Option<&str> {
+        self.scalar().map(|scalar| scalar.text.as_str())
+    }
+
+    /// The elements of a list node.
+    #[must_use]
+    pub fn sequence(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::Sequence(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The entries of a mapping node.
+    #[must_use]
+    pub fn mapping(&self) -> Option<&[(Node, Node)]> {
+        match &self.value {
+            Value::Mapping(entries) => Some(entries),
+            _ => None,
+        }
+    }
+
+    /// Whether the node is an empty or `null` plain scalar.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.scalar().is_some_and(|scalar| scalar.plain && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
+    }
+
+    /// The place of a byte range of the decoded text of a scalar; the whole node where it is none.
+    #[must_use]
+    pub fn place(&self, inner: Range<usize>) -> Span {
+        let Some(scalar) = self.scalar() else { return self.span() };
+        let last = scalar.offsets.len().saturating_sub(1);
+        let start = scalar.offsets.get(inner.start.min(last)).copied().unwrap_or(self.range.start);
+        let end = if inner.end > inner.start {
+            scalar.offsets.get((inner.end - 1).min(last)).copied().unwrap_or(start) + 1
+        } else {
+            start
+        };
+        Span::new(&self.file, start..end.max(start))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,55 @@
+//! Places inside scalars, in every style that policy authors write.
+
+use super::parse;
+use crate::diagnostic::SourceFile;
+
+#[track_caller]
+fn check(yaml: &str, inner: &str) {
+    let file = SourceFile::new("t.yaml", yaml);
+    let (node, diagnostics) = parse(&file);
+    assert!(diagnostics.is_empty(), "{diagnostics:?}");
+    let node = node.expect("a tree");
+    let (_, value) = &node.mapping().expect("a mapping")[0];
+    let text = value.text().expect("a scalar");
+    let start = text.find(inner).expect("inner text");
+    assert_eq!(value.place(start..start + inner.len()).text(), inner);
+}
+
+#[test]
+fn plain_scalar() {
+    check("when: age >= 八十 and 年龄 < 3 # note", "年龄");
+}
+
+#[test]
+fn quoted_scalars() {
+    check("when: 'kind = ''失业'' and age > 3'", "age");
+    check("when: \"kind = \\\"x\\\" and 年龄 > 3\"", "年龄");
+}
+
+#[test]
+fn block_scalars() {
+    check("when: >-\n  age >= 80\n  and 本地户籍\n", "本地户籍");
+    check("when: |\n  age >= 80\n  and hukou\n", "hukou");
+}
+
+#[test]
+fn plain_scalar_over_two_lines() {
+    check("when: age >= 80\n  and hukou", "hukou");
+}
+
+#[test]
+fn duplicate_key_is_told() {
+    let file = SourceFile::new("t.yaml", "a: 1\na: 2\n");
+    let (node, diagnostics) = parse(&file);
+    assert!(node.is_some());
+    assert_eq!(diagnostics[0].code.name, "duplicate-key");
+    assert_eq!(diagnostics[0].primary.as_ref().map(|span| span.range.clone()), Some(5..6));
+}
+
+#[test]
+fn broken_yaml_has_a_place() {
+    let file = SourceFile::new("t.yaml", "a: [1, 2\nb: 3\n");
+    let (node, diagnostics) = parse(&file);
+    assert!(node.is_none());
+    assert!(diagnostics[0].primary.is_some());
+}
