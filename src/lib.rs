@@ -3,9 +3,10 @@
 pub mod check;
 pub mod criteria;
 pub mod diagnostic;
+pub mod dossier;
 pub mod eligibility;
 pub mod policy;
 pub mod region;
 pub mod register;
-pub mod dossier;
+pub mod sample;
 pub mod yaml;
