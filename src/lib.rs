@@ -4,3 +4,4 @@ pub mod diagnostic;
 pub mod yaml;
 pub mod criteria;
 pub mod check;
+pub mod program;
