@@ -221,7 +221,7 @@ impl RegionTree {
         let Some(next) = self.successor(code, day).filter(|next| *next != code) else { return code };
         let ended = self.periods[code].iter().rev().find_map(|region| region.to);
         let began = self.periods[next].first().map(|region| region.from);
-        let sources = self.regions().filter(|region| region.replaced_by.iter().any(|by| by == next)).count();
+        let sources = self.regions().filter(|region| region.to == ended && region.replaced_by.iter().any(|by| by == next)).count();
         if sources == 1 && began >= ended { next } else { code }
     }
 }

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::NaiveDate;
 
 use crate::criteria::ast::Expr;
@@ -80,6 +82,20 @@ pub enum ColumnType {
     EntityId,
     /// Trimmed text. Arrow Utf8.
     HouseholdId,
+}
+
+impl ColumnType {
+    /// How values of the type stand in memory.
+    #[must_use]
+    pub fn arrow_type(self) -> DataType {
+        match self {
+            Self::Text | Self::Code | Self::Region | Self::PersonId | Self::EntityId | Self::HouseholdId => DataType::Utf8,
+            Self::Int => DataType::Int64,
+            Self::Money => DataType::Decimal128(18, 2),
+            Self::Bool => DataType::Boolean,
+            Self::Date | Self::Month => DataType::Date32,
+        }
+    }
 }
 
 /// When the rows of a register are true.
@@ -244,6 +260,18 @@ impl RegisterDeclaration {
     pub fn column(&self, name: &str) -> Option<&RegisterColumn> {
         self.columns.iter().find(|column| column.name == name)
     }
+}
+
+/// The schema of a register's batches: its declared columns, in their order, all nullable.
+#[must_use]
+pub fn arrow_schema(register: &RegisterDeclaration) -> SchemaRef {
+    schema_of(&register.columns)
+}
+
+/// The schema of some columns of a register.
+pub(super) fn schema_of<'a>(columns: impl IntoIterator<Item = &'a RegisterColumn>) -> SchemaRef {
+    let fields = columns.into_iter().map(|column| Field::new(&column.name, column.column_type.arrow_type(), true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 impl Registers {

@@ -1,10 +1,28 @@
 //! Registers: what each one declares, where it physically is, and its rows as Arrow batches, with what could not be
 //! read in quarantine.
+//!
+//! *Useful for*: reading `policies/registers`, `sources.yaml` and the files behind it. *Not useful for*: which facts
+//! follow from the rows, which is the dossier's question.
 
+mod arrow_ipc;
+mod cast;
+mod csv;
 pub mod declaration;
 mod declaration_checks;
 mod declaration_from_yaml;
 mod facts_from_yaml;
+pub mod identifier;
+mod parquet;
+mod parse_value;
+mod physical;
+pub mod quarantine;
+pub mod reader;
+mod row_cast;
+mod row_keys;
+pub mod sources;
+mod transcode;
 
 pub use declaration_checks::check_coverage;
 pub use declaration_from_yaml::load;
+pub use reader::{ReadOptions, ReadOutcome, RegisterReader, hash_file, open};
+pub use sources::{RegisterSource, SourceFormat, Sources};
