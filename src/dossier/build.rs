@@ -11,7 +11,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
 use datafusion::physical_plan::ExecutionPlanProperties;
-use datafusion::prelude::{ArrowReadOptions, SessionConfig, SessionContext};
+use datafusion::datasource::file_format::options::ArrowReadOptions;
+use datafusion::prelude::{SessionConfig, SessionContext};
 use futures::StreamExt;
 
 use super::feed::{FeedPlan, Feeds, ShardWriter, data_type, shard_file};

@@ -8,6 +8,7 @@
 //! ```
 
 pub mod allocation;
+pub mod compiled;
 pub mod finding;
 pub mod grant;
 pub mod input;
