@@ -9,7 +9,7 @@ use super::identifier::{Id, PREFIXES, entity_id};
 
 /// People employed by firms, per 10,000 of the city: staff figures are scaled to it, so that the insured in
 /// `entity_staff` agree roughly, not exactly, with the contracts.
-const EMPLOYED: u64 = 3300;
+const EMPLOYED: u64 = 2700;
 /// Draws of firms start at this stream, those of chunks at 1.
 const FIRM_STREAM: u64 = 1 << 40;
 /// Firms per 10,000 struck off their register in the last three years.
@@ -170,7 +170,7 @@ pub(super) fn staff_years(dice: &mut Dice, firm: &Firm, data_day: NaiveDate) -> 
 fn start_of_year(dice: &mut Dice, end: u32) -> u32 {
     match dice.below(1000) {
         0..560 => end,
-        560..760 => end * 100 / (100 + dice.between(3, 30) as u32),
+        560..760 => (end * 100).div_ceil(100 + dice.between(3, 30) as u32),
         760..900 => (end * 100).div_ceil(100 - dice.between(2, 5) as u32),
         900..960 => (end * 100).div_ceil(100 - dice.between(7, 19) as u32),
         _ => (end * 100).div_ceil(100 - dice.between(22, 45) as u32),

@@ -11,7 +11,7 @@ use super::names::Name;
 use super::person::{Death, Household, Person, Relation, Work};
 
 /// Households per 10,000 whose incomes are a fraction of the usual.
-const POOR: u32 = 450;
+const POOR: u32 = 300;
 
 /// Shapes of household, by weight in 1,000.
 const SHAPES: &[(Shape, u32)] = &[
@@ -43,6 +43,8 @@ pub(super) enum Shape {
     Turning80(i32),
     /// An old person who died days before the data day, not yet recorded.
     LateDeath,
+    /// An old person with next to nothing.
+    Destitute,
     /// A couple whose newborn is not yet recorded.
     Newborn,
 }
@@ -51,7 +53,8 @@ impl Shape {
     /// Most people that such a household can have.
     fn most(self) -> usize {
         match self {
-            Shape::Single | Shape::OldSingle | Shape::Turning80(_) | Shape::LateDeath => 1,
+            Shape::Single | Shape::OldSingle | Shape::Turning80(_) | Shape::LateDeath
+            | Shape::Destitute => 1,
             Shape::Couple | Shape::OldCouple => 2,
             Shape::Newborn => 3,
             Shape::LoneParent | Shape::Orphans => 4,
@@ -65,7 +68,6 @@ impl Shape {
 #[derive(Clone, Copy)]
 struct Place {
     hukou: usize,
-    county: usize,
     town: u32,
     rural: bool,
 }
@@ -97,7 +99,10 @@ impl Census<'_> {
     }
 
     fn household(&mut self, shape: Shape) {
-        let forced = matches!(shape, Shape::Turning80(_) | Shape::LateDeath | Shape::Newborn);
+        let forced = matches!(
+            shape,
+            Shape::Turning80(_) | Shape::LateDeath | Shape::Newborn | Shape::Destitute
+        );
         let place = self.place(forced);
         let first = self.people.len();
         let number = self.households.len();
@@ -121,6 +126,9 @@ impl Census<'_> {
                 let recorded_on = add_days(self.data_day, 8);
                 self.people[head].death = Some(Death { on, recorded_on });
             }
+            Shape::Destitute => {
+                self.adult(place, Relation::Head, 74, None);
+            }
             Shape::Couple => {
                 let years = self.dice.weighted(&[(24, 40), (31, 20), (47, 40)]);
                 self.couple(place, years, 8, None);
@@ -130,7 +138,7 @@ impl Census<'_> {
                 self.couple(place, years, 9, None);
             }
             Shape::Family => {
-                let years = self.dice.weighted(&[(24, 22), (31, 40), (39, 28), (47, 10)]);
+                let years = self.dice.weighted(&[(24, 18), (31, 30), (39, 32), (47, 20)]);
                 self.family(place, years, &[(1, 52), (2, 40), (3, 8)]);
             }
             Shape::Newborn => {
@@ -143,7 +151,8 @@ impl Census<'_> {
             Shape::ThreeGenerations => self.three_generations(place),
             Shape::Orphans => self.orphans(place),
         }
-        let poor = !forced && self.dice.chance(POOR);
+        let destitute = shape == Shape::Destitute;
+        let poor = destitute || (!forced && self.dice.chance(POOR));
         let last = self.people.len();
         if !forced {
             for person in &mut self.people[first..last] {
@@ -152,7 +161,6 @@ impl Census<'_> {
         }
         self.households.push(Household {
             id: format!("H{:05}{:07}", self.chunk, number),
-            county: PREFIXES[place.county],
             poor,
             members: first..last,
         });
@@ -169,7 +177,7 @@ impl Census<'_> {
         let county = if kind == 3 && !local { self.dice.pick(&[10, 11]) } else { county };
         let rural = self.dice.chance(if (5..=9).contains(&hukou) { 6500 } else { 1200 });
         let town = PREFIXES[county] * 1000 + self.dice.between(1, 3) as u32;
-        Place { hukou, county, town, rural }
+        Place { hukou, town, rural }
     }
 
     fn old_age(&mut self) -> i32 {
@@ -328,7 +336,7 @@ impl Census<'_> {
     }
 
     fn three_generations(&mut self, place: Place) {
-        let years = self.dice.weighted(&[(24, 25), (31, 40), (39, 25), (47, 10)]);
+        let years = self.dice.weighted(&[(24, 18), (31, 32), (39, 32), (47, 18)]);
         let head = self.family(place, years, &[(0, 10), (1, 55), (2, 30), (3, 5)]);
         let (joined, head_age) = (self.people[head].joined, self.people[head].age);
         let surname = self.people[head].name.surname;

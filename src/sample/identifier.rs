@@ -32,12 +32,6 @@ impl Id {
         std::str::from_utf8(&self.0).expect("identifiers are ASCII")
     }
 
-    /// The old form of 15 digits, of those born before 2000.
-    pub(super) fn old_form(&self) -> String {
-        let text = self.as_str();
-        format!("{}{}", &text[..6], &text[8..17])
-    }
-
     /// The identifier with a wrong check character.
     pub(super) fn spoiled(text: &str) -> String {
         let last = text.as_bytes().last().copied().unwrap_or(b'0');

@@ -239,7 +239,7 @@ impl<'a> City<'a> {
         let mut renumbered = Slip::default();
         for person in &mut people {
             lives.live(person, households[person.household].poor);
-            let candidate = person.age >= 16 && person.death.is_none();
+            let candidate = (16..70).contains(&person.age) && person.death.is_none();
             if candidate && renumbered.happens(lives.dice, chunk == 0, dirt::RENUMBERED) {
                 person.old_id = Some(mint.mint(0, person.birth, person.male));
             }
@@ -271,7 +271,7 @@ impl<'a> City<'a> {
 }
 
 /// Households that every city has, whatever the draws.
-const CERTAIN: [Shape; 7] = [
+const CERTAIN: [Shape; 8] = [
     Shape::Turning80(3),
     Shape::Turning80(11),
     Shape::Turning80(22),
@@ -279,6 +279,7 @@ const CERTAIN: [Shape; 7] = [
     Shape::Newborn,
     Shape::Orphans,
     Shape::Orphans,
+    Shape::Destitute,
 ];
 
 fn write_planted(

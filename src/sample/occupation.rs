@@ -5,7 +5,7 @@ use chrono::{Datelike, NaiveDate};
 use super::calendar::{add_days, add_months, add_years, age, day, days_between, month_start, months_between, school_year};
 use super::dice::Dice;
 use super::entity::Firms;
-use super::person::{Disability, Job, Person, Study, Work};
+use super::person::{Disability, Job, Person, Relation, Study, Work};
 
 /// Stages of education after compulsory school: name, age at entry, years.
 type Stage = (&'static str, i32, i32);
@@ -126,7 +126,10 @@ impl Lives<'_> {
             (false, true, _) => &[(Employed, 47), (Flexible, 15), (Farmer, 23), (Jobless, 6), (Homemaker, 9)],
             (false, false, _) => &[(Employed, 68), (Flexible, 15), (Jobless, 7), (Homemaker, 10)],
         };
-        self.dice.weighted(weights)
+        let drawn = self.dice.weighted(weights);
+        // Somebody has to earn: the heads of most households do.
+        let idle_head = !poor && person.relation == Relation::Head && matches!(drawn, Jobless | Homemaker);
+        if idle_head && self.dice.chance(6000) { Flexible } else { drawn }
     }
 
     /// The first day on which a person can have worked.
@@ -200,8 +203,8 @@ impl Lives<'_> {
             Work::Employed => self.dice.spread(5600).max(2200),
             Work::Flexible => self.dice.spread(usual(4300, 900)),
             Work::Farmer => self.dice.spread(usual(2300, 450)),
-            Work::Jobless => i64::from(self.dice.between(0, if poor { 200 } else { 900 })),
-            Work::Homemaker => i64::from(self.dice.between(0, if poor { 100 } else { 600 })),
+            Work::Jobless => i64::from(self.dice.between(0, if poor { 200 } else { 1800 })),
+            Work::Homemaker => i64::from(self.dice.between(0, if poor { 100 } else { 1400 })),
             Work::Pensioner => self.dice.spread(3300).max(1500),
             Work::Old => 220 + self.dice.spread(usual(1500, 150)),
         };

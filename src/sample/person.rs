@@ -154,8 +154,6 @@ impl Person {
 pub(super) struct Household {
     /// The household's number in the city.
     pub(super) id: String,
-    /// County of residence.
-    pub(super) county: u32,
     pub(super) poor: bool,
     pub(super) members: std::ops::Range<usize>,
 }

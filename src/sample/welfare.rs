@@ -89,7 +89,7 @@ impl Chunk<'_> {
         let per_head = members.iter().map(|person| person.income).sum::<i64>() / count;
         let alone = members.len() == 1 && members[0].work == Work::Old;
         let kind = match per_head {
-            ..SUBSISTENCE if alone && self.dice.chance(3500) => "destitute",
+            ..SUBSISTENCE if alone && self.dice.chance(6000) => "destitute",
             ..SUBSISTENCE => "subsistence",
             SUBSISTENCE..NEAR_SUBSISTENCE => "near_subsistence",
             _ => "",
