@@ -1,7 +1,12 @@
 //! `mianshen` (免申, "no application needed"): finds everyone who is owed a public benefit, and says why.
 
-pub mod diagnostic;
-pub mod yaml;
-pub mod criteria;
 pub mod check;
+pub mod criteria;
+pub mod diagnostic;
+pub mod dossier;
+pub mod eligibility;
+pub mod policy;
+pub mod region;
+pub mod register;
 pub mod sample;
+pub mod yaml;

@@ -121,16 +121,13 @@ fn draw_firm(dice: &mut Dice, ordinal: usize, largest: u64, data_day: NaiveDate)
         _ if kind == "individual_business" && dice.chance(5000) => 0,
         _ => tail.min(cap),
     };
-    let county = PREFIXES[dice.weighted(&[
-        (0, 20), (1, 16), (2, 13), (3, 10), (4, 14), (5, 8), (6, 7), (7, 6), (8, 6),
-    ])];
+    let county = PREFIXES[dice.weighted(&[(0, 20), (1, 16), (2, 13), (3, 10), (4, 14), (5, 8), (6, 7), (7, 6), (8, 6)])];
     let oldest = if ordinal < 8 { 200 } else { 260 };
     let months = dice.between(0, oldest) * dice.between(20, oldest) / oldest;
     let months = if ordinal < 8 { months + 40 } else { months };
     let established = add_days(add_months(data_day, -months), -dice.between(0, 27));
     let closed = ordinal >= 8 && months > 14 && dice.chance(DEREGISTERED);
-    let deregistered =
-        closed.then(|| add_days(data_day, -dice.between(3, (months * 28).min(1090))));
+    let deregistered = closed.then(|| add_days(data_day, -dice.between(3, (months * 28).min(1090))));
     Firm { kind, county, established, deregistered, staff: staff as u32, class }
 }
 

@@ -26,8 +26,7 @@ const SHAPES: &[(Shape, u32)] = &[
 ];
 
 /// Counties of the city by weight; the first five are urban.
-const COUNTIES: &[(usize, u32)] =
-    &[(0, 18), (1, 14), (2, 12), (3, 11), (4, 13), (5, 9), (6, 8), (7, 7), (8, 8)];
+const COUNTIES: &[(usize, u32)] = &[(0, 18), (1, 14), (2, 12), (3, 11), (4, 13), (5, 9), (6, 8), (7, 7), (8, 8)];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Shape {
@@ -53,8 +52,7 @@ impl Shape {
     /// Most people that such a household can have.
     fn most(self) -> usize {
         match self {
-            Shape::Single | Shape::OldSingle | Shape::Turning80(_) | Shape::LateDeath
-            | Shape::Destitute => 1,
+            Shape::Single | Shape::OldSingle | Shape::Turning80(_) | Shape::LateDeath | Shape::Destitute => 1,
             Shape::Couple | Shape::OldCouple => 2,
             Shape::Newborn => 3,
             Shape::LoneParent | Shape::Orphans => 4,
@@ -99,10 +97,7 @@ impl Census<'_> {
     }
 
     fn household(&mut self, shape: Shape) {
-        let forced = matches!(
-            shape,
-            Shape::Turning80(_) | Shape::LateDeath | Shape::Newborn | Shape::Destitute
-        );
+        let forced = matches!(shape, Shape::Turning80(_) | Shape::LateDeath | Shape::Newborn | Shape::Destitute);
         let place = self.place(forced);
         let first = self.people.len();
         let number = self.households.len();
@@ -159,11 +154,7 @@ impl Census<'_> {
                 mortality(self.dice, person, self.data_day);
             }
         }
-        self.households.push(Household {
-            id: format!("H{:05}{:07}", self.chunk, number),
-            poor,
-            members: first..last,
-        });
+        self.households.push(Household { id: format!("H{:05}{:07}", self.chunk, number), poor, members: first..last });
     }
 
     fn place(&mut self, local: bool) -> Place {
@@ -195,14 +186,7 @@ impl Census<'_> {
         self.person(place, relation, birth, male, None)
     }
 
-    fn person(
-        &mut self,
-        place: Place,
-        relation: Relation,
-        birth: NaiveDate,
-        male: Option<bool>,
-        surname: Option<u8>,
-    ) -> usize {
+    fn person(&mut self, place: Place, relation: Relation, birth: NaiveDate, male: Option<bool>, surname: Option<u8>) -> usize {
         let male = male.unwrap_or_else(|| self.dice.chance(5110));
         let years = age(birth, self.data_day);
         let prefix = match place.hukou {
@@ -273,14 +257,7 @@ impl Census<'_> {
         }
     }
 
-    fn child(
-        &mut self,
-        place: Place,
-        mother: Option<usize>,
-        father: Option<usize>,
-        birth: NaiveDate,
-        order: i32,
-    ) -> usize {
+    fn child(&mut self, place: Place, mother: Option<usize>, father: Option<usize>, birth: NaiveDate, order: i32) -> usize {
         let surname = father.or(mother).map(|parent| self.people[parent].name.surname);
         let child = self.person(place, Relation::Child, birth, None, surname);
         let person = &mut self.people[child];
@@ -352,9 +329,7 @@ impl Census<'_> {
             let mother = self.adult(place, Relation::Parent, grandmother_years, Some(false));
             self.people[head].mother = Some(mother);
         }
-        if let (true, Some(father), Some(mother)) =
-            (both, self.people[head].father, self.people[head].mother)
-        {
+        if let (true, Some(father), Some(mother)) = (both, self.people[head].father, self.people[head].mother) {
             let born = self.people[head].birth;
             self.marry(father, mother, Some(born));
         }

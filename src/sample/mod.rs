@@ -141,11 +141,7 @@ impl std::error::Error for SampleError {
 /// # Errors
 ///
 /// When there is nobody to make, or when a file cannot be written; nothing half-written is left then.
-pub fn generate(
-    options: &SampleOptions,
-    out: &Path,
-    progress: &(dyn Fn(SampleProgress) + Sync),
-) -> Result<Planted, SampleError> {
+pub fn generate(options: &SampleOptions, out: &Path, progress: &(dyn Fn(SampleProgress) + Sync)) -> Result<Planted, SampleError> {
     if options.persons == 0 {
         return Err(SampleError::NoPersons);
     }
@@ -185,11 +181,7 @@ impl<'a> City<'a> {
         Self { options, firms, chunks: persons.div_ceil(CHUNK_PERSONS) }
     }
 
-    fn write(
-        &self,
-        folder: &Path,
-        progress: &(dyn Fn(SampleProgress) + Sync),
-    ) -> Result<Planted, SampleError> {
+    fn write(&self, folder: &Path, progress: &(dyn Fn(SampleProgress) + Sync)) -> Result<Planted, SampleError> {
         let small = self.options.small_sample;
         let (mut files, encoders) = writer::open(folder, small)?;
         let mut planted = Planted::default();
@@ -246,14 +238,7 @@ impl<'a> City<'a> {
         }
         let csv = self.options.small_sample.then_some(writer::CSV_REGISTER);
         let mut books = Books::new(Dice::new(seed, DIRT_STREAM + chunk as u64), chunk == 0, csv);
-        let mut writing = Chunk {
-            people: &people,
-            households: &households,
-            dice: &mut dice,
-            books: &mut books,
-            data_day,
-            number,
-        };
+        let mut writing = Chunk { people: &people, households: &households, dice: &mut dice, books: &mut books, data_day, number };
         writing.write_population();
         writing.write_employment(&self.firms);
         writing.write_welfare();
@@ -282,11 +267,7 @@ const CERTAIN: [Shape; 8] = [
     Shape::Destitute,
 ];
 
-fn write_planted(
-    folder: &Path,
-    options: &SampleOptions,
-    planted: &Planted,
-) -> Result<(), SampleError> {
+fn write_planted(folder: &Path, options: &SampleOptions, planted: &Planted) -> Result<(), SampleError> {
     let path = folder.join("planted.json");
     let city = serde_json::json!({
         "persons": options.persons,

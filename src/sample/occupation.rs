@@ -91,8 +91,13 @@ impl Lives<'_> {
             return None;
         }
         let kind = self.dice.weighted(&[
-            ("physical", 45), ("hearing", 15), ("visual", 13), ("mental", 10), ("intellectual", 9),
-            ("multiple", 5), ("speech", 3),
+            ("physical", 45),
+            ("hearing", 15),
+            ("visual", 13),
+            ("mental", 10),
+            ("intellectual", 9),
+            ("multiple", 5),
+            ("speech", 3),
         ]);
         let grade = self.dice.weighted(&[(1, 14), (2, 22), (3, 30), (4, 34)]);
         let needs_care = match grade {
@@ -221,7 +226,5 @@ pub(super) fn last_graduation(person: &Person) -> Option<Study> {
 /// Whether a person finished a stage after school within three calendar years, that of `day` included.
 pub(super) fn recent_graduate(person: &Person, day: NaiveDate) -> bool {
     let higher = |study: &Study| matches!(study.stage, "college" | "bachelor" | "master" | "doctor");
-    last_graduation(person).is_some_and(|study| {
-        higher(&study) && study.graduated_on.is_some_and(|date| date.year() >= day.year() - 2)
-    })
+    last_graduation(person).is_some_and(|study| higher(&study) && study.graduated_on.is_some_and(|date| date.year() >= day.year() - 2))
 }

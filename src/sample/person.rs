@@ -135,12 +135,7 @@ impl Person {
 
     /// The end of something that began on `from`: `to`, or the known death where that is earlier. `None` within
     /// `Some` is open-ended; `None` says that it never began.
-    pub(super) fn lasting(
-        &self,
-        from: NaiveDate,
-        to: Option<NaiveDate>,
-        day: NaiveDate,
-    ) -> Option<Option<NaiveDate>> {
+    pub(super) fn lasting(&self, from: NaiveDate, to: Option<NaiveDate>, day: NaiveDate) -> Option<Option<NaiveDate>> {
         let end = match (to, self.known_death(day)) {
             (Some(to), Some(death)) => Some(to.min(death)),
             (to, death) => to.or(death),

@@ -137,12 +137,7 @@ impl Chunk<'_> {
         let Some(old) = person.old_id else { return };
         self.books.planted.renumbered.note(person.id.as_str());
         let on = add_days(self.data_day, -self.dice.between(100, 1500)).max(person.birth);
-        let cells = [
-            Cell::Text(old.as_str()),
-            Cell::Text(person.id.as_str()),
-            Cell::Text("renumbered"),
-            Cell::Day(on),
-        ];
+        let cells = [Cell::Text(old.as_str()), Cell::Text(person.id.as_str()), Cell::Text("renumbered"), Cell::Day(on)];
         self.books.push_tidy(Register::IdentityLinks, &cells);
     }
 
@@ -152,8 +147,7 @@ impl Chunk<'_> {
         self.books.planted.households += 1;
         let members = &people[household.members.clone()];
         let day = self.data_day;
-        self.books.planted.households_current +=
-            u64::from(members.iter().any(|member| member.known_death(day).is_none()));
+        self.books.planted.households_current += u64::from(members.iter().any(|member| member.known_death(day).is_none()));
         let heads_death = members[0].known_death(day);
         let heir = heads_death.and_then(|_| {
             let living = (0..members.len()).filter(|index| members[*index].known_death(day).is_none());
@@ -227,12 +221,7 @@ impl Chunk<'_> {
     }
 
     fn marriage(&mut self, person: &Person, spouse: &Person, from: NaiveDate, to: Option<NaiveDate>) {
-        let cells = [
-            Cell::Text(person.id.as_str()),
-            Cell::Text(spouse.id.as_str()),
-            Cell::Day(from),
-            to.into(),
-        ];
+        let cells = [Cell::Text(person.id.as_str()), Cell::Text(spouse.id.as_str()), Cell::Day(from), to.into()];
         self.books.push(Register::Marriage, &cells);
     }
 }

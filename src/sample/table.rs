@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int32Builder, RecordBatch,
-    StringBuilder,
-};
+use arrow::array::{ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int32Builder, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use chrono::NaiveDate;
@@ -84,9 +81,7 @@ impl Table {
     pub(super) fn new(schema: SchemaRef, day_format: &'static str) -> Self {
         let columns = schema.fields().iter().map(|field| match field.data_type() {
             DataType::Int32 => Column::Int(Int32Builder::new()),
-            DataType::Decimal128(_, _) => Column::Money(
-                Decimal128Builder::new().with_data_type(DataType::Decimal128(18, 2)),
-            ),
+            DataType::Decimal128(_, _) => Column::Money(Decimal128Builder::new().with_data_type(DataType::Decimal128(18, 2))),
             DataType::Boolean => Column::Flag(BooleanBuilder::new()),
             DataType::Date32 => Column::Day(Date32Builder::new()),
             _ => Column::Text(StringBuilder::new()),

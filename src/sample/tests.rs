@@ -24,9 +24,7 @@ fn grow(options: &SampleOptions) -> (TempDir, Planted) {
 
 fn bytes(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let entries = fs::read_dir(folder).unwrap().map(Result::unwrap);
-    entries
-        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()))
-        .collect()
+    entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
 }
 
 #[test]
@@ -61,11 +59,8 @@ fn another_seed_is_another_city() {
 #[test]
 fn every_fault_is_planted_in_a_small_city() {
     let (folder, planted) = grow(&options(2000, true));
-    let reasons: Vec<&str> =
-        planted.quarantine.values().flat_map(|of| of.keys()).map(String::as_str).collect();
-    for reason in
-        ["bad-identifier", "duplicate-key", "unknown-code", "uncastable", "missing-required"]
-    {
+    let reasons: Vec<&str> = planted.quarantine.values().flat_map(|of| of.keys()).map(String::as_str).collect();
+    for reason in ["bad-identifier", "duplicate-key", "unknown-code", "uncastable", "missing-required"] {
         assert!(reasons.contains(&reason), "{reason}");
     }
     assert!(planted.conflicts["birth_date"].count > 0);
@@ -73,8 +68,7 @@ fn every_fault_is_planted_in_a_small_city() {
     assert!(planted.late_rows["birth"].count > 0 && planted.late_rows["death"].count > 0);
     assert!(planted.renumbered.count > 0);
     assert_eq!(planted.entities, 300);
-    let written: Planted =
-        serde_json::from_slice(&bytes(folder.path())["planted.json"]).unwrap();
+    let written: Planted = serde_json::from_slice(&bytes(folder.path())["planted.json"]).unwrap();
     assert_eq!(written, planted);
 }
 

@@ -100,11 +100,7 @@ impl Node {
         let Some(scalar) = self.scalar() else { return self.span() };
         let last = scalar.offsets.len().saturating_sub(1);
         let start = scalar.offsets.get(inner.start.min(last)).copied().unwrap_or(self.range.start);
-        let end = if inner.end > inner.start {
-            scalar.offsets.get((inner.end - 1).min(last)).copied().unwrap_or(start) + 1
-        } else {
-            start
-        };
+        let end = if inner.end > inner.start { scalar.offsets.get((inner.end - 1).min(last)).copied().unwrap_or(start) + 1 } else { start };
         Span::new(&self.file, start..end.max(start))
     }
 }

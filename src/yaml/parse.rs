@@ -40,9 +40,10 @@ pub fn parse(file: &Arc<SourceFile>) -> (Option<Node>, Vec<Diagnostic>) {
 
 fn syntax_error(file: &Arc<SourceFile>, at: usize, info: &str) -> Diagnostic {
     let end = file.text[at.min(file.text.len())..].chars().next().map_or(at, |character| at + character.len_utf8());
-    Diagnostic::new(&code::YAML_SYNTAX, format!("YAML 语法错误: {info}"), format!("YAML syntax: {info}"))
-        .at(Span::new(file, at..end))
-        .help("检查缩进、引号和冒号; 含有 “: ” 或以特殊符号开头的表达式要加引号", "check indentation, quotes and colons; quote an expression that holds `: ` or starts with a special character")
+    Diagnostic::new(&code::YAML_SYNTAX, format!("YAML 语法错误: {info}"), format!("YAML syntax: {info}")).at(Span::new(file, at..end)).help(
+        "检查缩进、引号和冒号; 含有 “: ” 或以特殊符号开头的表达式要加引号",
+        "check indentation, quotes and colons; quote an expression that holds `: ` or starts with a special character",
+    )
 }
 
 enum Open {
@@ -132,7 +133,9 @@ fn scalar(source: &str, text: &str, style: ScalarStyle, range: &Range<usize>) ->
         let found = raw[at.min(raw.len())..].char_indices().find(|(_, other)| *other == character || (character == ' ' && *other == '\n'));
         let here = match found {
             // Only what the decoder can have dropped may lie between.
-            Some((skip, _)) if raw[at..at + skip].chars().all(|dropped| dropped.is_whitespace() || matches!(dropped, '\\' | '\'')) => at + skip,
+            Some((skip, _)) if raw[at..at + skip].chars().all(|dropped| dropped.is_whitespace() || matches!(dropped, '\\' | '\'')) => {
+                at + skip
+            }
             _ => at.min(raw.len()),
         };
         for byte in 0..character.len_utf8() {
