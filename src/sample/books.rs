@@ -55,7 +55,7 @@ impl Books {
                     faults[fault.register as usize].push((*fault, Slip::default()));
                 }
             }
-            tables.push(Table::new(schema, format));
+            tables.push(Table::new(&schema, format));
         }
         let rewrites = vec![Slip::default(); REWRITES.len()];
         Self { tables, faults, rewrites, dice, first_chunk, planted: Planted::default() }

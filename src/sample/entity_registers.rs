@@ -7,6 +7,7 @@ use chrono::Datelike;
 use super::calendar::{add_days, add_months};
 use super::dice::Dice;
 use super::entity::{Firm, Firms, staff_years};
+use super::identifier::Id;
 use super::layout::Register;
 use super::names::firm_word;
 use super::person::Work;
@@ -86,7 +87,7 @@ impl Chunk<'_> {
             Cell::Text(&county),
             Cell::Day(firm.established),
             firm.deregistered.into(),
-            owner.as_ref().map(|id| id.as_str()).into(),
+            owner.as_ref().map(Id::as_str).into(),
         ];
         self.books.push(Register::LegalEntity, &cells);
     }

@@ -338,7 +338,7 @@ impl Census<'_> {
         }
     }
 
-    /// A grandparent with a child whose parents have died.
+    /// A grandparent with a child whose parents have died; the population register still has them.
     fn orphans(&mut self, place: Place) {
         let years = self.dice.between(58, 72);
         let head = self.adult(place, Relation::Head, years, None);
@@ -352,7 +352,6 @@ impl Census<'_> {
             let span = days_between(earliest, add_days(self.data_day, -90)).max(0);
             let on = add_days(earliest, self.dice.between(0, span));
             self.people[parent].death = Some(Death { on, recorded_on: add_days(on, 12) });
-            self.people[parent].struck_off = true;
         }
         let child = self.child(place, Some(mother), Some(father), born, 1);
         self.people[child].relation = Relation::Other;

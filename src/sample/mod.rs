@@ -11,6 +11,13 @@
 //! A chunk depends on the seed, its number and the table of firms alone; chunks are made in parallel and written in
 //! order, so the files are the same for any number of threads, and memory is bounded by a few chunks.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "every number of a city, its people and its firms fits in 31 bits"
+)]
+
 mod books;
 mod calendar;
 mod dice;
@@ -256,7 +263,7 @@ impl<'a> City<'a> {
 }
 
 /// Households that every city has, whatever the draws.
-const CERTAIN: [Shape; 8] = [
+const CERTAIN: [Shape; 9] = [
     Shape::Turning80(3),
     Shape::Turning80(11),
     Shape::Turning80(22),
@@ -264,6 +271,7 @@ const CERTAIN: [Shape; 8] = [
     Shape::Newborn,
     Shape::Orphans,
     Shape::Orphans,
+    Shape::Destitute,
     Shape::Destitute,
 ];
 

@@ -137,21 +137,20 @@ impl Lives<'_> {
         if idle_head && self.dice.chance(6000) { Flexible } else { drawn }
     }
 
-    /// The first day on which a person can have worked.
-    fn earliest(&mut self, person: &Person) -> NaiveDate {
-        let of_age = add_years(person.birth, 18);
-        let left_school = person.studies.iter().filter_map(|study| study.graduated_on).max();
-        left_school.map_or(of_age, |date| date.max(of_age))
-    }
-
     fn employ(&mut self, person: &mut Person) {
         let firm = self.firms.draw(self.dice);
-        let earliest = self.earliest(person).max(self.firms.get(firm).established);
+        let earliest = first_working_day(person).max(self.firms.get(firm).established);
         let reach = months_between(earliest, self.data_day).clamp(0, 240);
-        // The product of two draws: many short tenures, few long ones.
-        let tenure = self.dice.between(0, reach) * self.dice.between(0, reach) / reach.max(1);
-        let from = add_days(add_months(self.data_day, -tenure), -self.dice.between(0, 27)).max(earliest);
-        let before = months_between(self.earliest(person), from);
+        let from = if reach < 40 {
+            // A first job soon after school.
+            let span = days_between(earliest, self.data_day).clamp(0, 300);
+            add_days(earliest, self.dice.between(1, span)).min(self.data_day)
+        } else {
+            // The product of two draws: many short tenures, few long ones.
+            let tenure = self.dice.between(0, reach) * self.dice.between(0, reach) / reach;
+            add_days(add_months(self.data_day, -tenure), -self.dice.between(0, 27)).max(earliest)
+        };
+        let before = months_between(first_working_day(person), from);
         if before > 8 && self.dice.chance(4000) {
             let to = add_days(from, -self.dice.between(1, 400));
             self.past_job(person, to, 60);
@@ -164,7 +163,7 @@ impl Lives<'_> {
 
     fn dismiss(&mut self, person: &mut Person) {
         let left = add_days(self.data_day, -self.dice.between(10, 600));
-        let earliest = self.earliest(person);
+        let earliest = first_working_day(person);
         let worked = months_between(earliest, left) > 6 && self.dice.chance(8800);
         if worked {
             self.past_job(person, left, 180);
@@ -174,7 +173,7 @@ impl Lives<'_> {
     }
 
     fn past_job(&mut self, person: &mut Person, to: NaiveDate, longest: i32) {
-        let earliest = self.earliest(person);
+        let earliest = first_working_day(person);
         let reach = months_between(earliest, to).clamp(1, longest);
         let months = 1 + self.dice.between(0, reach - 1).min(self.dice.between(0, longest));
         let firm = self.firms.draw(self.dice);
@@ -191,7 +190,7 @@ impl Lives<'_> {
             Work::Pensioner => add_years(person.birth, 55),
             Work::Old => add_years(person.birth, 60),
             Work::Flexible | Work::Farmer | Work::Homemaker => {
-                let earliest = self.earliest(person);
+                let earliest = first_working_day(person);
                 let reach = months_between(earliest, self.data_day).clamp(0, 300);
                 add_months(self.data_day, -self.dice.between(0, reach))
             }
@@ -227,4 +226,11 @@ pub(super) fn last_graduation(person: &Person) -> Option<Study> {
 pub(super) fn recent_graduate(person: &Person, day: NaiveDate) -> bool {
     let higher = |study: &Study| matches!(study.stage, "college" | "bachelor" | "master" | "doctor");
     last_graduation(person).is_some_and(|study| higher(&study) && study.graduated_on.is_some_and(|date| date.year() >= day.year() - 2))
+}
+
+/// The first day on which a person can have worked.
+fn first_working_day(person: &Person) -> NaiveDate {
+    let of_age = add_years(person.birth, 18);
+    let left_school = person.studies.iter().filter_map(|study| study.graduated_on).max();
+    left_school.map_or(of_age, |date| date.max(of_age))
 }

@@ -83,6 +83,7 @@ pub(super) struct Disability {
 
 /// One person of a chunk; persons are named by their index in the chunk.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 pub(super) struct Person {
     pub(super) id: Id,
     /// The number of before a renumbering.
@@ -135,6 +136,7 @@ impl Person {
 
     /// The end of something that began on `from`: `to`, or the known death where that is earlier. `None` within
     /// `Some` is open-ended; `None` says that it never began.
+    #[expect(clippy::option_option, reason = "never, for ever and until a day are three answers")]
     pub(super) fn lasting(&self, from: NaiveDate, to: Option<NaiveDate>, day: NaiveDate) -> Option<Option<NaiveDate>> {
         let end = match (to, self.known_death(day)) {
             (Some(to), Some(death)) => Some(to.min(death)),

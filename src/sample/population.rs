@@ -1,11 +1,12 @@
 //! Writes the population register and those of families: membership, marriage, birth, death.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 use super::books::{Books, Slip};
 use super::calendar::{add_days, add_months, add_years, age};
 use super::dice::Dice;
 use super::dirt::BIRTH_DATE_CONFLICT;
+use super::identifier::Id;
 use super::layout::Register;
 use super::person::{Household, Person, Relation};
 use super::table::Cell;
@@ -86,7 +87,6 @@ impl Chunk<'_> {
     }
 
     fn birth(&mut self, person: &Person, conflict: &mut Slip) {
-        use chrono::Datelike;
         if person.birth.year() < BIRTHS_SINCE {
             return;
         }
@@ -109,8 +109,8 @@ impl Chunk<'_> {
         let cells = [
             Cell::Text(id),
             Cell::Day(birth_date),
-            mother.as_ref().map(|id| id.as_str()).into(),
-            father.as_ref().map(|id| id.as_str()).into(),
+            mother.as_ref().map(Id::as_str).into(),
+            father.as_ref().map(Id::as_str).into(),
             Cell::Int(person.birth_order),
             Cell::Flag(!self.dice.chance(120)),
             Cell::Day(recorded_on),
@@ -171,15 +171,12 @@ impl Chunk<'_> {
                 ];
                 self.books.push(Register::HouseholdMembership, &cells);
             };
-            match heads_death.filter(|death| Some(index) == heir && *death >= from) {
-                Some(death) => {
-                    row(member.relation, from, Some(death));
-                    row(Relation::Head, add_days(death, 1), None);
-                }
-                None => {
-                    let relation = if Some(index) == heir { Relation::Head } else { member.relation };
-                    row(relation, from, member.known_death(day).map(|death| death.max(from)));
-                }
+            if let Some(death) = heads_death.filter(|death| Some(index) == heir && *death >= from) {
+                row(member.relation, from, Some(death));
+                row(Relation::Head, add_days(death, 1), None);
+            } else {
+                let relation = if Some(index) == heir { Relation::Head } else { member.relation };
+                row(relation, from, member.known_death(day).map(|death| death.max(from)));
             }
         }
     }

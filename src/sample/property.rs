@@ -121,8 +121,14 @@ impl Chunk<'_> {
         if !(1933..=1966).contains(&person.birth.year()) || !self.dice.chance(FAMILY_PLANNING) {
             return None;
         }
+        let household = &self.households[person.household];
+        let forsaken = household.poor && household.members.len() == 1 && person.work == Work::Old;
         let known = person.spouse.and_then(|spouse| families[spouse]);
-        let children = known.unwrap_or_else(|| self.children(person.rural));
+        let children = match known {
+            Some(children) => children,
+            None if forsaken => Children { born: 0, alive: 0, girls: 0, violation: Some(false), status: "none" },
+            None => self.children(person.rural),
+        };
         families[index] = Some(children);
         let cells = [
             Cell::Text(person.id.as_str()),
@@ -184,8 +190,11 @@ impl Chunk<'_> {
         if person.relation == Relation::Head && poor {
             list("heating_household", 4000, 800);
         }
+        let older = person.age >= if person.male { 50 } else { 40 };
+        if person.work == Work::Flexible && older && person.age < 60 {
+            list("hard_to_employ", 2500, 900);
+        }
         if person.work == Work::Jobless {
-            let older = person.age >= if person.male { 50 } else { 40 };
             list("hard_to_employ", if older || person.disability.is_some() { 5500 } else { 300 }, 500);
         }
     }

@@ -78,7 +78,7 @@ pub(super) struct Table {
 
 impl Table {
     /// An empty table; days in text columns are written in `day_format`.
-    pub(super) fn new(schema: SchemaRef, day_format: &'static str) -> Self {
+    pub(super) fn new(schema: &SchemaRef, day_format: &'static str) -> Self {
         let columns = schema.fields().iter().map(|field| match field.data_type() {
             DataType::Int32 => Column::Int(Int32Builder::new()),
             DataType::Decimal128(_, _) => Column::Money(Decimal128Builder::new().with_data_type(DataType::Decimal128(18, 2))),
@@ -86,7 +86,7 @@ impl Table {
             DataType::Date32 => Column::Day(Date32Builder::new()),
             _ => Column::Text(StringBuilder::new()),
         });
-        Self { columns: columns.collect(), schema: Arc::clone(&schema), day_format, n_rows: 0 }
+        Self { columns: columns.collect(), schema: Arc::clone(schema), day_format, n_rows: 0 }
     }
 
     /// Rows so far.
