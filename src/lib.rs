@@ -6,6 +6,7 @@ pub mod diagnostic;
 pub mod dossier;
 pub mod eligibility;
 pub mod policy;
+pub mod program;
 pub mod region;
 pub mod register;
 pub mod sample;

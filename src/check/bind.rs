@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use super::CheckedPolicy;
 use super::ir::{Expr, Kind, Number, Ty, Value};
 use crate::policy::document::Parameter;
-use crate::policy::parameters;
+use crate::policy;
 use crate::region::{COUNTRY, RegionTree};
 
 /// What a condition is bound to.
@@ -91,7 +91,7 @@ impl Binder<'_> {
     pub fn value(&self, name: &str, region: &str) -> Option<Number> {
         let mut chain: Vec<String> = self.regions.successor(region, self.as_of).map(str::to_owned).into_iter().collect();
         chain.extend(self.regions.ancestors(region, self.as_of));
-        parameters::lookup(self.parameters, name, &chain, self.as_of, self.known_at)
+        policy::lookup(self.parameters, name, &chain, self.as_of, self.known_at)
             .map(|value| Number { digits: value.digits, scale: value.scale })
     }
 }

@@ -250,7 +250,7 @@ impl Parser<'_> {
     }
 
     /// 与, 和 or 至 where no range is being written.
-    pub(super) fn to_outside_between(&mut self, place: Range<usize>) {
+    pub(super) fn range_word_elsewhere(&mut self, place: Range<usize>) {
         let word = self.slice(&place);
         self.report(
             SyntaxError::syntax(

@@ -147,7 +147,7 @@ impl<'t> Parser<'t> {
                 Some(op) => {
                     let place = self.advance();
                     if sign == Sign::To {
-                        self.to_outside_between(place);
+                        self.range_word_elsewhere(place);
                     }
                     let right = self.expression(strength + 1);
                     compared = false;

@@ -105,7 +105,7 @@ impl Parser<'_> {
                 self.at = next + 1;
                 self.expression(ANY);
             }
-            None => self.to_finish(),
+            None => self.skip_all(),
         }
     }
 
@@ -166,11 +166,11 @@ impl Parser<'_> {
             .help("拆成几个条件, 或用 in (…) 列出各值", "split it into several criteria, or list the values with `in (…)`"),
         );
         self.stopped = true;
-        self.to_finish();
+        self.skip_all();
         self.nothing()
     }
 
-    fn to_finish(&mut self) {
+    fn skip_all(&mut self) {
         self.at = self.tokens.len() - 1;
     }
 }
