@@ -3,7 +3,6 @@
 pub mod check;
 pub mod criteria;
 pub mod diagnostic;
-pub mod dossier;
 pub mod eligibility;
 pub mod policy;
 pub mod program;
