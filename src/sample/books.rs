@@ -50,14 +50,12 @@ impl Books {
             let schema = schema(layout, as_csv);
             let format = if as_csv { "%Y/%m/%d" } else { "%Y-%m-%d" };
             for fault in FAULTS.iter().filter(|fault| fault.register.layout().name == layout.name) {
-                let text = schema
-                    .field_with_name(fault.column)
-                    .is_ok_and(|field| *field.data_type() == DataType::Utf8);
+                let text = schema.field_with_name(fault.column).is_ok_and(|field| *field.data_type() == DataType::Utf8);
                 if text || matches!(fault.becomes, Becomes::Null | Becomes::Same) {
                     faults[fault.register as usize].push((*fault, Slip::default()));
                 }
             }
-            tables.push(Table::new(schema, format));
+            tables.push(Table::new(&schema, format));
         }
         let rewrites = vec![Slip::default(); REWRITES.len()];
         Self { tables, faults, rewrites, dice, first_chunk, planted: Planted::default() }
@@ -117,11 +115,7 @@ impl Books {
         let Some(column) = place(fault.column) else { return };
         let fresh_at = fault.fresh.and_then(place);
         let fresh = fresh_at.map_or_else(String::new, |at| format!("{}-{index}", text_at(at)));
-        let spoiled = if matches!(fault.becomes, Becomes::Spoiled) {
-            Id::spoiled(text_at(column))
-        } else {
-            String::new()
-        };
+        let spoiled = if matches!(fault.becomes, Becomes::Spoiled) { Id::spoiled(text_at(column)) } else { String::new() };
         let mut copy = cells.to_vec();
         match fault.becomes {
             Becomes::Same => {}

@@ -5,11 +5,7 @@ use chrono::{Datelike, Days, Months, NaiveDate};
 /// Whole years from `birth` to `day`.
 pub(super) fn age(birth: NaiveDate, day: NaiveDate) -> i32 {
     let years = day.year() - birth.year();
-    if (day.month(), day.day()) < (birth.month(), birth.day()) {
-        years - 1
-    } else {
-        years
-    }
+    if (day.month(), day.day()) < (birth.month(), birth.day()) { years - 1 } else { years }
 }
 
 /// `day` moved by whole months, clamped to the month's last day.

@@ -4,10 +4,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Quantiles of a log-normal spread (sigma 0.5) in steps of five per cent, in thousandths of the median.
-const LOG_NORMAL: [i64; 21] = [
-    275, 439, 527, 596, 656, 714, 769, 825, 881, 939, 1000, 1065, 1135, 1212, 1300, 1401, 1523,
-    1679, 1898, 2276, 4220,
-];
+const LOG_NORMAL: [i64; 21] =
+    [275, 439, 527, 596, 656, 714, 769, 825, 881, 939, 1000, 1065, 1135, 1212, 1300, 1401, 1523, 1679, 1898, 2276, 4220];
 
 /// A stream of draws; two streams of one seed are independent of each other.
 pub(super) struct Dice(ChaCha8Rng);

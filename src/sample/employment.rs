@@ -98,13 +98,7 @@ impl Chunk<'_> {
         }
         let Some(end) = person.lasting(job.from, end, self.data_day) else { return };
         let number = format!("HT{}{:05}{number:07}", job.from.year(), self.number);
-        let cells = [
-            Cell::Text(&number),
-            Cell::Text(person.id.as_str()),
-            Cell::Text(entity),
-            Cell::Day(job.from),
-            end.into(),
-        ];
+        let cells = [Cell::Text(&number), Cell::Text(person.id.as_str()), Cell::Text(entity), Cell::Day(job.from), end.into()];
         self.books.push(Register::EmploymentContracts, &cells);
     }
 
@@ -129,13 +123,7 @@ impl Chunk<'_> {
         if from < add_years(person.birth, 16) {
             return;
         }
-        let cells = [
-            Cell::Text(person.id.as_str()),
-            Cell::Day(from),
-            to.into(),
-            Cell::Text(reason),
-            Cell::Flag(!self.dice.chance(1000)),
-        ];
+        let cells = [Cell::Text(person.id.as_str()), Cell::Day(from), to.into(), Cell::Text(reason), Cell::Flag(!self.dice.chance(1000))];
         self.books.push(Register::UnemploymentRegistration, &cells);
     }
 
@@ -190,12 +178,7 @@ impl Chunk<'_> {
         }
         let kind = if self.dice.chance(150) { "other" } else { kind };
         let Some(to) = person.lasting(from, None, self.data_day) else { return };
-        let cells = [
-            Cell::Text(person.id.as_str()),
-            Cell::Text(kind),
-            Cell::Day(from),
-            to.map(month_start).into(),
-        ];
+        let cells = [Cell::Text(person.id.as_str()), Cell::Text(kind), Cell::Day(from), to.map(month_start).into()];
         self.books.push(Register::PensionBenefits, &cells);
     }
 }

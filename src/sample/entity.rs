@@ -9,7 +9,7 @@ use super::identifier::{Id, PREFIXES, entity_id};
 
 /// People employed by firms, per 10,000 of the city: staff figures are scaled to it, so that the insured in
 /// `entity_staff` agree roughly, not exactly, with the contracts.
-const EMPLOYED: u64 = 3300;
+const EMPLOYED: u64 = 2700;
 /// Draws of firms start at this stream, those of chunks at 1.
 const FIRM_STREAM: u64 = 1 << 40;
 /// Firms per 10,000 struck off their register in the last three years.
@@ -121,16 +121,13 @@ fn draw_firm(dice: &mut Dice, ordinal: usize, largest: u64, data_day: NaiveDate)
         _ if kind == "individual_business" && dice.chance(5000) => 0,
         _ => tail.min(cap),
     };
-    let county = PREFIXES[dice.weighted(&[
-        (0, 20), (1, 16), (2, 13), (3, 10), (4, 14), (5, 8), (6, 7), (7, 6), (8, 6),
-    ])];
+    let county = PREFIXES[dice.weighted(&[(0, 20), (1, 16), (2, 13), (3, 10), (4, 14), (5, 8), (6, 7), (7, 6), (8, 6)])];
     let oldest = if ordinal < 8 { 200 } else { 260 };
     let months = dice.between(0, oldest) * dice.between(20, oldest) / oldest;
     let months = if ordinal < 8 { months + 40 } else { months };
     let established = add_days(add_months(data_day, -months), -dice.between(0, 27));
     let closed = ordinal >= 8 && months > 14 && dice.chance(DEREGISTERED);
-    let deregistered =
-        closed.then(|| add_days(data_day, -dice.between(3, (months * 28).min(1090))));
+    let deregistered = closed.then(|| add_days(data_day, -dice.between(3, (months * 28).min(1090))));
     Firm { kind, county, established, deregistered, staff: staff as u32, class }
 }
 
@@ -170,7 +167,7 @@ pub(super) fn staff_years(dice: &mut Dice, firm: &Firm, data_day: NaiveDate) -> 
 fn start_of_year(dice: &mut Dice, end: u32) -> u32 {
     match dice.below(1000) {
         0..560 => end,
-        560..760 => end * 100 / (100 + dice.between(3, 30) as u32),
+        560..760 => (end * 100).div_ceil(100 + dice.between(3, 30) as u32),
         760..900 => (end * 100).div_ceil(100 - dice.between(2, 5) as u32),
         900..960 => (end * 100).div_ceil(100 - dice.between(7, 19) as u32),
         _ => (end * 100).div_ceil(100 - dice.between(22, 45) as u32),

@@ -7,6 +7,7 @@ use chrono::Datelike;
 use super::calendar::{add_days, add_months};
 use super::dice::Dice;
 use super::entity::{Firm, Firms, staff_years};
+use super::identifier::Id;
 use super::layout::Register;
 use super::names::firm_word;
 use super::person::Work;
@@ -18,9 +19,18 @@ const CREDIT: u32 = 150;
 /// Yuan a month on which unemployment premiums are paid, at one per cent.
 const PREMIUM_BASE: i64 = 5600;
 const INDUSTRIES: &[(&str, &str)] = &[
-    ("C3411", "机械"), ("F5211", "百货"), ("H6210", "餐饮"), ("I6513", "软件"), ("E4710", "建筑"),
-    ("O8010", "家政"), ("G5430", "物流"), ("C1411", "食品"), ("P8391", "培训"), ("A0141", "蔬菜"),
-    ("M7320", "检测"), ("L7261", "人力"),
+    ("C3411", "机械"),
+    ("F5211", "百货"),
+    ("H6210", "餐饮"),
+    ("I6513", "软件"),
+    ("E4710", "建筑"),
+    ("O8010", "家政"),
+    ("G5430", "物流"),
+    ("C1411", "食品"),
+    ("P8391", "培训"),
+    ("A0141", "蔬菜"),
+    ("M7320", "检测"),
+    ("L7261", "人力"),
 ];
 const RESTRICTED: (&str, &str) = ("C1511", "酒精");
 
@@ -62,8 +72,7 @@ impl Chunk<'_> {
             "social_organisation" => "S9521",
             _ => industry,
         };
-        let owner = (!owners.is_empty() && !self.dice.chance(100))
-            .then(|| self.people[self.dice.pick(owners)].id);
+        let owner = (!owners.is_empty() && !self.dice.chance(100)).then(|| self.people[self.dice.pick(owners)].id);
         if owner.is_none() {
             self.books.planted.null("legal_entity.legal_representative_id", id);
         }
@@ -78,7 +87,7 @@ impl Chunk<'_> {
             Cell::Text(&county),
             Cell::Day(firm.established),
             firm.deregistered.into(),
-            owner.as_ref().map(|id| id.as_str()).into(),
+            owner.as_ref().map(Id::as_str).into(),
         ];
         self.books.push(Register::LegalEntity, &cells);
     }
@@ -103,14 +112,7 @@ impl Chunk<'_> {
             let assets = self.dice.spread(staff * 160_000 + 250_000);
             let profit = if self.dice.chance(200) { Cell::Null } else { Cell::Money(profit * 100) };
             let average = if self.dice.chance(100) { Cell::Null } else { Cell::Int(firm.staff as i32) };
-            let cells = [
-                Cell::Text(id),
-                Cell::Int(year),
-                Cell::Text(vat_payer),
-                profit,
-                Cell::Money(assets * 100),
-                average,
-            ];
+            let cells = [Cell::Text(id), Cell::Int(year), Cell::Text(vat_payer), profit, Cell::Money(assets * 100), average];
             self.books.push(Register::EntityTax, &cells);
         }
     }
@@ -146,8 +148,7 @@ impl Chunk<'_> {
         let certain = (4..8).contains(&ordinal);
         let lists = [("high_tech", 350), ("specialised_new", 150), ("science_sme", 300), ("employment_base", 100)];
         for (place, (list, rate)) in (4..).zip(lists) {
-            let recognised = (certain && (place == ordinal || list == "high_tech"))
-                || (enterprise && self.dice.chance(rate));
+            let recognised = (certain && (place == ordinal || list == "high_tech")) || (enterprise && self.dice.chance(rate));
             if recognised {
                 self.recognised_entity(firm, id, list);
             }

@@ -11,7 +11,7 @@ use super::names::Name;
 use super::person::{Death, Household, Person, Relation, Work};
 
 /// Households per 10,000 whose incomes are a fraction of the usual.
-const POOR: u32 = 450;
+const POOR: u32 = 300;
 
 /// Shapes of household, by weight in 1,000.
 const SHAPES: &[(Shape, u32)] = &[
@@ -26,8 +26,7 @@ const SHAPES: &[(Shape, u32)] = &[
 ];
 
 /// Counties of the city by weight; the first five are urban.
-const COUNTIES: &[(usize, u32)] =
-    &[(0, 18), (1, 14), (2, 12), (3, 11), (4, 13), (5, 9), (6, 8), (7, 7), (8, 8)];
+const COUNTIES: &[(usize, u32)] = &[(0, 18), (1, 14), (2, 12), (3, 11), (4, 13), (5, 9), (6, 8), (7, 7), (8, 8)];
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Shape {
@@ -43,6 +42,8 @@ pub(super) enum Shape {
     Turning80(i32),
     /// An old person who died days before the data day, not yet recorded.
     LateDeath,
+    /// An old person with next to nothing.
+    Destitute,
     /// A couple whose newborn is not yet recorded.
     Newborn,
 }
@@ -51,7 +52,7 @@ impl Shape {
     /// Most people that such a household can have.
     fn most(self) -> usize {
         match self {
-            Shape::Single | Shape::OldSingle | Shape::Turning80(_) | Shape::LateDeath => 1,
+            Shape::Single | Shape::OldSingle | Shape::Turning80(_) | Shape::LateDeath | Shape::Destitute => 1,
             Shape::Couple | Shape::OldCouple => 2,
             Shape::Newborn => 3,
             Shape::LoneParent | Shape::Orphans => 4,
@@ -65,7 +66,6 @@ impl Shape {
 #[derive(Clone, Copy)]
 struct Place {
     hukou: usize,
-    county: usize,
     town: u32,
     rural: bool,
 }
@@ -97,7 +97,7 @@ impl Census<'_> {
     }
 
     fn household(&mut self, shape: Shape) {
-        let forced = matches!(shape, Shape::Turning80(_) | Shape::LateDeath | Shape::Newborn);
+        let forced = matches!(shape, Shape::Turning80(_) | Shape::LateDeath | Shape::Newborn | Shape::Destitute);
         let place = self.place(forced);
         let first = self.people.len();
         let number = self.households.len();
@@ -121,6 +121,9 @@ impl Census<'_> {
                 let recorded_on = add_days(self.data_day, 8);
                 self.people[head].death = Some(Death { on, recorded_on });
             }
+            Shape::Destitute => {
+                self.adult(place, Relation::Head, 74, None);
+            }
             Shape::Couple => {
                 let years = self.dice.weighted(&[(24, 40), (31, 20), (47, 40)]);
                 self.couple(place, years, 8, None);
@@ -130,7 +133,7 @@ impl Census<'_> {
                 self.couple(place, years, 9, None);
             }
             Shape::Family => {
-                let years = self.dice.weighted(&[(24, 22), (31, 40), (39, 28), (47, 10)]);
+                let years = self.dice.weighted(&[(24, 18), (31, 30), (39, 32), (47, 20)]);
                 self.family(place, years, &[(1, 52), (2, 40), (3, 8)]);
             }
             Shape::Newborn => {
@@ -143,19 +146,15 @@ impl Census<'_> {
             Shape::ThreeGenerations => self.three_generations(place),
             Shape::Orphans => self.orphans(place),
         }
-        let poor = !forced && self.dice.chance(POOR);
+        let destitute = shape == Shape::Destitute;
+        let poor = destitute || (!forced && self.dice.chance(POOR));
         let last = self.people.len();
         if !forced {
             for person in &mut self.people[first..last] {
                 mortality(self.dice, person, self.data_day);
             }
         }
-        self.households.push(Household {
-            id: format!("H{:05}{:07}", self.chunk, number),
-            county: PREFIXES[place.county],
-            poor,
-            members: first..last,
-        });
+        self.households.push(Household { id: format!("H{:05}{:07}", self.chunk, number), poor, members: first..last });
     }
 
     fn place(&mut self, local: bool) -> Place {
@@ -169,7 +168,7 @@ impl Census<'_> {
         let county = if kind == 3 && !local { self.dice.pick(&[10, 11]) } else { county };
         let rural = self.dice.chance(if (5..=9).contains(&hukou) { 6500 } else { 1200 });
         let town = PREFIXES[county] * 1000 + self.dice.between(1, 3) as u32;
-        Place { hukou, county, town, rural }
+        Place { hukou, town, rural }
     }
 
     fn old_age(&mut self) -> i32 {
@@ -187,14 +186,7 @@ impl Census<'_> {
         self.person(place, relation, birth, male, None)
     }
 
-    fn person(
-        &mut self,
-        place: Place,
-        relation: Relation,
-        birth: NaiveDate,
-        male: Option<bool>,
-        surname: Option<u8>,
-    ) -> usize {
+    fn person(&mut self, place: Place, relation: Relation, birth: NaiveDate, male: Option<bool>, surname: Option<u8>) -> usize {
         let male = male.unwrap_or_else(|| self.dice.chance(5110));
         let years = age(birth, self.data_day);
         let prefix = match place.hukou {
@@ -265,14 +257,7 @@ impl Census<'_> {
         }
     }
 
-    fn child(
-        &mut self,
-        place: Place,
-        mother: Option<usize>,
-        father: Option<usize>,
-        birth: NaiveDate,
-        order: i32,
-    ) -> usize {
+    fn child(&mut self, place: Place, mother: Option<usize>, father: Option<usize>, birth: NaiveDate, order: i32) -> usize {
         let surname = father.or(mother).map(|parent| self.people[parent].name.surname);
         let child = self.person(place, Relation::Child, birth, None, surname);
         let person = &mut self.people[child];
@@ -328,7 +313,7 @@ impl Census<'_> {
     }
 
     fn three_generations(&mut self, place: Place) {
-        let years = self.dice.weighted(&[(24, 25), (31, 40), (39, 25), (47, 10)]);
+        let years = self.dice.weighted(&[(24, 18), (31, 32), (39, 32), (47, 18)]);
         let head = self.family(place, years, &[(0, 10), (1, 55), (2, 30), (3, 5)]);
         let (joined, head_age) = (self.people[head].joined, self.people[head].age);
         let surname = self.people[head].name.surname;
@@ -344,9 +329,7 @@ impl Census<'_> {
             let mother = self.adult(place, Relation::Parent, grandmother_years, Some(false));
             self.people[head].mother = Some(mother);
         }
-        if let (true, Some(father), Some(mother)) =
-            (both, self.people[head].father, self.people[head].mother)
-        {
+        if let (true, Some(father), Some(mother)) = (both, self.people[head].father, self.people[head].mother) {
             let born = self.people[head].birth;
             self.marry(father, mother, Some(born));
         }
@@ -355,7 +338,7 @@ impl Census<'_> {
         }
     }
 
-    /// A grandparent with a child whose parents have died.
+    /// A grandparent with a child whose parents have died; the population register still has them.
     fn orphans(&mut self, place: Place) {
         let years = self.dice.between(58, 72);
         let head = self.adult(place, Relation::Head, years, None);
@@ -369,7 +352,6 @@ impl Census<'_> {
             let span = days_between(earliest, add_days(self.data_day, -90)).max(0);
             let on = add_days(earliest, self.dice.between(0, span));
             self.people[parent].death = Some(Death { on, recorded_on: add_days(on, 12) });
-            self.people[parent].struck_off = true;
         }
         let child = self.child(place, Some(mother), Some(father), born, 1);
         self.people[child].relation = Relation::Other;

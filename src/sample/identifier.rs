@@ -13,10 +13,8 @@ const ENTITY_WEIGHTS: [u32; 17] = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 
 const BODY_WEIGHTS: [u32; 8] = [3, 7, 9, 10, 5, 8, 4, 2];
 
 /// Counties whose prefix a person's number may carry, in the order of their preference index.
-pub(super) const PREFIXES: [u32; 12] = [
-    990_101, 990_102, 990_103, 990_104, 990_105, 990_106, 990_107, 990_108, 990_109, 990_110,
-    990_201, 990_202,
-];
+pub(super) const PREFIXES: [u32; 12] =
+    [990_101, 990_102, 990_103, 990_104, 990_105, 990_106, 990_107, 990_108, 990_109, 990_110, 990_201, 990_202];
 /// Sequence numbers of one sex, prefix and birth date: 1 to 499, doubled, plus one for men.
 const SLOTS: u32 = 499;
 /// Prefixes that one group of chunks may use: the twelve counties and others, invented, after them.
@@ -30,12 +28,6 @@ impl Id {
     /// The identifier as text.
     pub(super) fn as_str(&self) -> &str {
         std::str::from_utf8(&self.0).expect("identifiers are ASCII")
-    }
-
-    /// The old form of 15 digits, of those born before 2000.
-    pub(super) fn old_form(&self) -> String {
-        let text = self.as_str();
-        format!("{}{}", &text[..6], &text[8..17])
     }
 
     /// The identifier with a wrong check character.
@@ -99,12 +91,7 @@ impl PersonMint {
 }
 
 fn person_id(prefix: u32, birth: NaiveDate, sequence: u32) -> Id {
-    let digits = format!(
-        "{prefix:06}{:04}{:02}{:02}{sequence:03}",
-        birth.year(),
-        birth.month(),
-        birth.day()
-    );
+    let digits = format!("{prefix:06}{:04}{:02}{:02}{sequence:03}", birth.year(), birth.month(), birth.day());
     let mut id = [0; 18];
     id[..17].copy_from_slice(digits.as_bytes());
     id[17] = person_check(&id[..17]);

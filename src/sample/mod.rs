@@ -11,6 +11,13 @@
 //! A chunk depends on the seed, its number and the table of firms alone; chunks are made in parallel and written in
 //! order, so the files are the same for any number of threads, and memory is bounded by a few chunks.
 
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss,
+    reason = "every number of a city, its people and its firms fits in 31 bits"
+)]
+
 mod books;
 mod calendar;
 mod dice;
@@ -141,11 +148,7 @@ impl std::error::Error for SampleError {
 /// # Errors
 ///
 /// When there is nobody to make, or when a file cannot be written; nothing half-written is left then.
-pub fn generate(
-    options: &SampleOptions,
-    out: &Path,
-    progress: &(dyn Fn(SampleProgress) + Sync),
-) -> Result<Planted, SampleError> {
+pub fn generate(options: &SampleOptions, out: &Path, progress: &(dyn Fn(SampleProgress) + Sync)) -> Result<Planted, SampleError> {
     if options.persons == 0 {
         return Err(SampleError::NoPersons);
     }
@@ -185,11 +188,7 @@ impl<'a> City<'a> {
         Self { options, firms, chunks: persons.div_ceil(CHUNK_PERSONS) }
     }
 
-    fn write(
-        &self,
-        folder: &Path,
-        progress: &(dyn Fn(SampleProgress) + Sync),
-    ) -> Result<Planted, SampleError> {
+    fn write(&self, folder: &Path, progress: &(dyn Fn(SampleProgress) + Sync)) -> Result<Planted, SampleError> {
         let small = self.options.small_sample;
         let (mut files, encoders) = writer::open(folder, small)?;
         let mut planted = Planted::default();
@@ -239,21 +238,14 @@ impl<'a> City<'a> {
         let mut renumbered = Slip::default();
         for person in &mut people {
             lives.live(person, households[person.household].poor);
-            let candidate = person.age >= 16 && person.death.is_none();
+            let candidate = (16..70).contains(&person.age) && person.death.is_none();
             if candidate && renumbered.happens(lives.dice, chunk == 0, dirt::RENUMBERED) {
                 person.old_id = Some(mint.mint(0, person.birth, person.male));
             }
         }
         let csv = self.options.small_sample.then_some(writer::CSV_REGISTER);
         let mut books = Books::new(Dice::new(seed, DIRT_STREAM + chunk as u64), chunk == 0, csv);
-        let mut writing = Chunk {
-            people: &people,
-            households: &households,
-            dice: &mut dice,
-            books: &mut books,
-            data_day,
-            number,
-        };
+        let mut writing = Chunk { people: &people, households: &households, dice: &mut dice, books: &mut books, data_day, number };
         writing.write_population();
         writing.write_employment(&self.firms);
         writing.write_welfare();
@@ -271,7 +263,7 @@ impl<'a> City<'a> {
 }
 
 /// Households that every city has, whatever the draws.
-const CERTAIN: [Shape; 7] = [
+const CERTAIN: [Shape; 9] = [
     Shape::Turning80(3),
     Shape::Turning80(11),
     Shape::Turning80(22),
@@ -279,13 +271,11 @@ const CERTAIN: [Shape; 7] = [
     Shape::Newborn,
     Shape::Orphans,
     Shape::Orphans,
+    Shape::Destitute,
+    Shape::Destitute,
 ];
 
-fn write_planted(
-    folder: &Path,
-    options: &SampleOptions,
-    planted: &Planted,
-) -> Result<(), SampleError> {
+fn write_planted(folder: &Path, options: &SampleOptions, planted: &Planted) -> Result<(), SampleError> {
     let path = folder.join("planted.json");
     let city = serde_json::json!({
         "persons": options.persons,

@@ -5,7 +5,7 @@ use chrono::{Datelike, NaiveDate};
 use super::calendar::{add_days, add_months, add_years, age, day, days_between, month_start, months_between, school_year};
 use super::dice::Dice;
 use super::entity::Firms;
-use super::person::{Disability, Job, Person, Study, Work};
+use super::person::{Disability, Job, Person, Relation, Study, Work};
 
 /// Stages of education after compulsory school: name, age at entry, years.
 type Stage = (&'static str, i32, i32);
@@ -91,8 +91,13 @@ impl Lives<'_> {
             return None;
         }
         let kind = self.dice.weighted(&[
-            ("physical", 45), ("hearing", 15), ("visual", 13), ("mental", 10), ("intellectual", 9),
-            ("multiple", 5), ("speech", 3),
+            ("physical", 45),
+            ("hearing", 15),
+            ("visual", 13),
+            ("mental", 10),
+            ("intellectual", 9),
+            ("multiple", 5),
+            ("speech", 3),
         ]);
         let grade = self.dice.weighted(&[(1, 14), (2, 22), (3, 30), (4, 34)]);
         let needs_care = match grade {
@@ -126,24 +131,26 @@ impl Lives<'_> {
             (false, true, _) => &[(Employed, 47), (Flexible, 15), (Farmer, 23), (Jobless, 6), (Homemaker, 9)],
             (false, false, _) => &[(Employed, 68), (Flexible, 15), (Jobless, 7), (Homemaker, 10)],
         };
-        self.dice.weighted(weights)
-    }
-
-    /// The first day on which a person can have worked.
-    fn earliest(&mut self, person: &Person) -> NaiveDate {
-        let of_age = add_years(person.birth, 18);
-        let left_school = person.studies.iter().filter_map(|study| study.graduated_on).max();
-        left_school.map_or(of_age, |date| date.max(of_age))
+        let drawn = self.dice.weighted(weights);
+        // Somebody has to earn: the heads of most households do.
+        let idle_head = !poor && person.relation == Relation::Head && matches!(drawn, Jobless | Homemaker);
+        if idle_head && self.dice.chance(6000) { Flexible } else { drawn }
     }
 
     fn employ(&mut self, person: &mut Person) {
         let firm = self.firms.draw(self.dice);
-        let earliest = self.earliest(person).max(self.firms.get(firm).established);
+        let earliest = first_working_day(person).max(self.firms.get(firm).established);
         let reach = months_between(earliest, self.data_day).clamp(0, 240);
-        // The product of two draws: many short tenures, few long ones.
-        let tenure = self.dice.between(0, reach) * self.dice.between(0, reach) / reach.max(1);
-        let from = add_days(add_months(self.data_day, -tenure), -self.dice.between(0, 27)).max(earliest);
-        let before = months_between(self.earliest(person), from);
+        let from = if reach < 40 {
+            // A first job soon after school.
+            let span = days_between(earliest, self.data_day).clamp(0, 300);
+            add_days(earliest, self.dice.between(1, span)).min(self.data_day)
+        } else {
+            // The product of two draws: many short tenures, few long ones.
+            let tenure = self.dice.between(0, reach) * self.dice.between(0, reach) / reach;
+            add_days(add_months(self.data_day, -tenure), -self.dice.between(0, 27)).max(earliest)
+        };
+        let before = months_between(first_working_day(person), from);
         if before > 8 && self.dice.chance(4000) {
             let to = add_days(from, -self.dice.between(1, 400));
             self.past_job(person, to, 60);
@@ -156,7 +163,7 @@ impl Lives<'_> {
 
     fn dismiss(&mut self, person: &mut Person) {
         let left = add_days(self.data_day, -self.dice.between(10, 600));
-        let earliest = self.earliest(person);
+        let earliest = first_working_day(person);
         let worked = months_between(earliest, left) > 6 && self.dice.chance(8800);
         if worked {
             self.past_job(person, left, 180);
@@ -166,7 +173,7 @@ impl Lives<'_> {
     }
 
     fn past_job(&mut self, person: &mut Person, to: NaiveDate, longest: i32) {
-        let earliest = self.earliest(person);
+        let earliest = first_working_day(person);
         let reach = months_between(earliest, to).clamp(1, longest);
         let months = 1 + self.dice.between(0, reach - 1).min(self.dice.between(0, longest));
         let firm = self.firms.draw(self.dice);
@@ -183,7 +190,7 @@ impl Lives<'_> {
             Work::Pensioner => add_years(person.birth, 55),
             Work::Old => add_years(person.birth, 60),
             Work::Flexible | Work::Farmer | Work::Homemaker => {
-                let earliest = self.earliest(person);
+                let earliest = first_working_day(person);
                 let reach = months_between(earliest, self.data_day).clamp(0, 300);
                 add_months(self.data_day, -self.dice.between(0, reach))
             }
@@ -200,8 +207,8 @@ impl Lives<'_> {
             Work::Employed => self.dice.spread(5600).max(2200),
             Work::Flexible => self.dice.spread(usual(4300, 900)),
             Work::Farmer => self.dice.spread(usual(2300, 450)),
-            Work::Jobless => i64::from(self.dice.between(0, if poor { 200 } else { 900 })),
-            Work::Homemaker => i64::from(self.dice.between(0, if poor { 100 } else { 600 })),
+            Work::Jobless => i64::from(self.dice.between(0, if poor { 200 } else { 1800 })),
+            Work::Homemaker => i64::from(self.dice.between(0, if poor { 100 } else { 1400 })),
             Work::Pensioner => self.dice.spread(3300).max(1500),
             Work::Old => 220 + self.dice.spread(usual(1500, 150)),
         };
@@ -218,7 +225,12 @@ pub(super) fn last_graduation(person: &Person) -> Option<Study> {
 /// Whether a person finished a stage after school within three calendar years, that of `day` included.
 pub(super) fn recent_graduate(person: &Person, day: NaiveDate) -> bool {
     let higher = |study: &Study| matches!(study.stage, "college" | "bachelor" | "master" | "doctor");
-    last_graduation(person).is_some_and(|study| {
-        higher(&study) && study.graduated_on.is_some_and(|date| date.year() >= day.year() - 2)
-    })
+    last_graduation(person).is_some_and(|study| higher(&study) && study.graduated_on.is_some_and(|date| date.year() >= day.year() - 2))
+}
+
+/// The first day on which a person can have worked.
+fn first_working_day(person: &Person) -> NaiveDate {
+    let of_age = add_years(person.birth, 18);
+    let left_school = person.studies.iter().filter_map(|study| study.graduated_on).max();
+    left_school.map_or(of_age, |date| date.max(of_age))
 }

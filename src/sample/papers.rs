@@ -15,8 +15,18 @@ const OLD_SKILL: u32 = 600;
 /// Grown people per 10,000 who drive.
 const DRIVERS: u32 = 2200;
 const TRADES: &[&str] = &[
-    "电工", "焊工", "养老护理员", "育婴员", "保育师", "钳工", "中式烹调师", "汽车维修工", "美容师",
-    "数控车工", "家政服务员", "网络与信息安全管理员",
+    "电工",
+    "焊工",
+    "养老护理员",
+    "育婴员",
+    "保育师",
+    "钳工",
+    "中式烹调师",
+    "汽车维修工",
+    "美容师",
+    "数控车工",
+    "家政服务员",
+    "网络与信息安全管理员",
 ];
 
 /// One certificate on its way into the register.
@@ -69,14 +79,7 @@ impl Chunk<'_> {
             if matches!(study.stage, "kindergarten" | "primary" | "junior" | "senior") {
                 continue;
             }
-            let paper = Paper {
-                kind: "graduation",
-                trade: None,
-                level: "none",
-                scarce: None,
-                issued_on,
-                expires_on: None,
-            };
+            let paper = Paper { kind: "graduation", trade: None, level: "none", scarce: None, issued_on, expires_on: None };
             self.certificate(person, number, &paper);
             number += 1;
         }
@@ -92,8 +95,7 @@ impl Chunk<'_> {
         }
         if (23..60).contains(&person.age) && self.dice.chance(120) {
             let issued_on = self.days_ago(person, 40, 4000);
-            let paper =
-                Paper { kind: "teacher", trade: None, level: "none", scarce: None, issued_on, expires_on: None };
+            let paper = Paper { kind: "teacher", trade: None, level: "none", scarce: None, issued_on, expires_on: None };
             self.certificate(person, number, &paper);
         }
     }
@@ -107,9 +109,8 @@ impl Chunk<'_> {
             *number += 1;
         }
         if self.dice.chance(if older { NEW_SKILL * 4 } else { NEW_SKILL }) {
-            let level = self.dice.weighted(&[
-                ("junior", 35), ("intermediate", 35), ("senior", 22), ("technician", 6), ("senior_technician", 2),
-            ]);
+            let level =
+                self.dice.weighted(&[("junior", 35), ("intermediate", 35), ("senior", 22), ("technician", 6), ("senior_technician", 2)]);
             let issued_on = add_months(self.data_day, -self.dice.between(0, 23));
             let issued_on = add_days(issued_on, -self.dice.between(0, 25));
             self.skill(person, *number, trade, level, issued_on);

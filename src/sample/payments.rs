@@ -91,18 +91,10 @@ impl Chunk<'_> {
         if person.age < 16 || person.death.is_some() || !self.dice.chance(rate) {
             return;
         }
-        let kind = self.dice.weighted(&[
-            ("push_opt_out", 55), ("refused_benefit", 25), ("objected_automation", 20),
-        ]);
+        let kind = self.dice.weighted(&[("push_opt_out", 55), ("refused_benefit", 25), ("objected_automation", 20)]);
         let policy = (kind == "refused_benefit").then_some(OLD_AGE);
         let on = add_days(self.data_day, -self.dice.between(3, 700)).max(add_years(person.birth, 16));
-        let cells = [
-            Cell::Text("person"),
-            Cell::Text(person.id.as_str()),
-            Cell::Text(kind),
-            policy.into(),
-            Cell::Day(on),
-        ];
+        let cells = [Cell::Text("person"), Cell::Text(person.id.as_str()), Cell::Text(kind), policy.into(), Cell::Day(on)];
         self.books.push(Register::Refusals, &cells);
     }
 }

@@ -83,6 +83,7 @@ pub(super) struct Disability {
 
 /// One person of a chunk; persons are named by their index in the chunk.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "they are independent facts")]
 pub(super) struct Person {
     pub(super) id: Id,
     /// The number of before a renumbering.
@@ -135,12 +136,8 @@ impl Person {
 
     /// The end of something that began on `from`: `to`, or the known death where that is earlier. `None` within
     /// `Some` is open-ended; `None` says that it never began.
-    pub(super) fn lasting(
-        &self,
-        from: NaiveDate,
-        to: Option<NaiveDate>,
-        day: NaiveDate,
-    ) -> Option<Option<NaiveDate>> {
+    #[expect(clippy::option_option, reason = "never, for ever and until a day are three answers")]
+    pub(super) fn lasting(&self, from: NaiveDate, to: Option<NaiveDate>, day: NaiveDate) -> Option<Option<NaiveDate>> {
         let end = match (to, self.known_death(day)) {
             (Some(to), Some(death)) => Some(to.min(death)),
             (to, death) => to.or(death),
@@ -154,8 +151,6 @@ impl Person {
 pub(super) struct Household {
     /// The household's number in the city.
     pub(super) id: String,
-    /// County of residence.
-    pub(super) county: u32,
     pub(super) poor: bool,
     pub(super) members: std::ops::Range<usize>,
 }

@@ -71,11 +71,7 @@ pub struct Planted {
     pub turning_80: Tally,
 }
 
-fn merge<V: Default>(
-    into: &mut BTreeMap<String, V>,
-    from: BTreeMap<String, V>,
-    absorb: impl Fn(&mut V, V),
-) {
+fn merge<V: Default>(into: &mut BTreeMap<String, V>, from: BTreeMap<String, V>, absorb: impl Fn(&mut V, V)) {
     for (key, value) in from {
         absorb(into.entry(key).or_default(), value);
     }

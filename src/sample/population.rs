@@ -1,11 +1,12 @@
 //! Writes the population register and those of families: membership, marriage, birth, death.
 
-use chrono::NaiveDate;
+use chrono::{Datelike, NaiveDate};
 
 use super::books::{Books, Slip};
 use super::calendar::{add_days, add_months, add_years, age};
 use super::dice::Dice;
 use super::dirt::BIRTH_DATE_CONFLICT;
+use super::identifier::Id;
 use super::layout::Register;
 use super::person::{Household, Person, Relation};
 use super::table::Cell;
@@ -86,7 +87,6 @@ impl Chunk<'_> {
     }
 
     fn birth(&mut self, person: &Person, conflict: &mut Slip) {
-        use chrono::Datelike;
         if person.birth.year() < BIRTHS_SINCE {
             return;
         }
@@ -109,8 +109,8 @@ impl Chunk<'_> {
         let cells = [
             Cell::Text(id),
             Cell::Day(birth_date),
-            mother.as_ref().map(|id| id.as_str()).into(),
-            father.as_ref().map(|id| id.as_str()).into(),
+            mother.as_ref().map(Id::as_str).into(),
+            father.as_ref().map(Id::as_str).into(),
             Cell::Int(person.birth_order),
             Cell::Flag(!self.dice.chance(120)),
             Cell::Day(recorded_on),
@@ -137,12 +137,7 @@ impl Chunk<'_> {
         let Some(old) = person.old_id else { return };
         self.books.planted.renumbered.note(person.id.as_str());
         let on = add_days(self.data_day, -self.dice.between(100, 1500)).max(person.birth);
-        let cells = [
-            Cell::Text(old.as_str()),
-            Cell::Text(person.id.as_str()),
-            Cell::Text("renumbered"),
-            Cell::Day(on),
-        ];
+        let cells = [Cell::Text(old.as_str()), Cell::Text(person.id.as_str()), Cell::Text("renumbered"), Cell::Day(on)];
         self.books.push_tidy(Register::IdentityLinks, &cells);
     }
 
@@ -152,8 +147,7 @@ impl Chunk<'_> {
         self.books.planted.households += 1;
         let members = &people[household.members.clone()];
         let day = self.data_day;
-        self.books.planted.households_current +=
-            u64::from(members.iter().any(|member| member.known_death(day).is_none()));
+        self.books.planted.households_current += u64::from(members.iter().any(|member| member.known_death(day).is_none()));
         let heads_death = members[0].known_death(day);
         let heir = heads_death.and_then(|_| {
             let living = (0..members.len()).filter(|index| members[*index].known_death(day).is_none());
@@ -177,15 +171,12 @@ impl Chunk<'_> {
                 ];
                 self.books.push(Register::HouseholdMembership, &cells);
             };
-            match heads_death.filter(|death| Some(index) == heir && *death >= from) {
-                Some(death) => {
-                    row(member.relation, from, Some(death));
-                    row(Relation::Head, add_days(death, 1), None);
-                }
-                None => {
-                    let relation = if Some(index) == heir { Relation::Head } else { member.relation };
-                    row(relation, from, member.known_death(day).map(|death| death.max(from)));
-                }
+            if let Some(death) = heads_death.filter(|death| Some(index) == heir && *death >= from) {
+                row(member.relation, from, Some(death));
+                row(Relation::Head, add_days(death, 1), None);
+            } else {
+                let relation = if Some(index) == heir { Relation::Head } else { member.relation };
+                row(relation, from, member.known_death(day).map(|death| death.max(from)));
             }
         }
     }
@@ -227,12 +218,7 @@ impl Chunk<'_> {
     }
 
     fn marriage(&mut self, person: &Person, spouse: &Person, from: NaiveDate, to: Option<NaiveDate>) {
-        let cells = [
-            Cell::Text(person.id.as_str()),
-            Cell::Text(spouse.id.as_str()),
-            Cell::Day(from),
-            to.into(),
-        ];
+        let cells = [Cell::Text(person.id.as_str()), Cell::Text(spouse.id.as_str()), Cell::Day(from), to.into()];
         self.books.push(Register::Marriage, &cells);
     }
 }

@@ -72,8 +72,7 @@ impl Chunk<'_> {
         let widest = if person.rural { 200 } else { 140 };
         let area = self.dice.between(35, widest).min(self.dice.between(60, widest));
         let text = format!("BDC{:05}{number:08}", self.number);
-        let cells =
-            [Cell::Text(&text), Cell::Text(person.id.as_str()), Cell::Int(area), Cell::Day(from), to.into()];
+        let cells = [Cell::Text(&text), Cell::Text(person.id.as_str()), Cell::Int(area), Cell::Day(from), to.into()];
         self.books.push(Register::Housing, &cells);
     }
 
@@ -88,13 +87,7 @@ impl Chunk<'_> {
         let to = gone.filter(|day| *day <= self.data_day);
         let value = self.dice.spread(70_000) / 100 * 100;
         let text = format!("样{:02}{index:05}", self.number);
-        let cells = [
-            Cell::Text(&text),
-            Cell::Text(person.id.as_str()),
-            Cell::Money(value * 100),
-            Cell::Day(from),
-            to.into(),
-        ];
+        let cells = [Cell::Text(&text), Cell::Text(person.id.as_str()), Cell::Money(value * 100), Cell::Day(from), to.into()];
         self.books.push(Register::Vehicles, &cells);
     }
 
@@ -105,8 +98,7 @@ impl Chunk<'_> {
         let text = format!("62990{:05}{index:09}", self.number);
         let bank = self.dice.pick(BANKS);
         let active = !self.dice.chance(400);
-        let cells =
-            [Cell::Text(person.id.as_str()), Cell::Text(&text), Cell::Text(bank), Cell::Flag(active)];
+        let cells = [Cell::Text(person.id.as_str()), Cell::Text(&text), Cell::Text(bank), Cell::Flag(active)];
         self.books.push(Register::BankAccounts, &cells);
     }
 
@@ -120,29 +112,23 @@ impl Chunk<'_> {
         self.listed(Register::CreditPersons, person, list, from, to.filter(|day| *day <= self.data_day));
     }
 
-    fn listed(
-        &mut self,
-        register: Register,
-        person: &Person,
-        list: &str,
-        from: NaiveDate,
-        to: Option<NaiveDate>,
-    ) {
+    fn listed(&mut self, register: Register, person: &Person, list: &str, from: NaiveDate, to: Option<NaiveDate>) {
         let cells = [Cell::Text(person.id.as_str()), Cell::Text(list), Cell::Day(from), to.into()];
         self.books.push(register, &cells);
     }
 
-    fn family_planning(
-        &mut self,
-        person: &Person,
-        families: &mut [Option<Children>],
-        index: usize,
-    ) -> Option<Children> {
+    fn family_planning(&mut self, person: &Person, families: &mut [Option<Children>], index: usize) -> Option<Children> {
         if !(1933..=1966).contains(&person.birth.year()) || !self.dice.chance(FAMILY_PLANNING) {
             return None;
         }
+        let household = &self.households[person.household];
+        let forsaken = household.poor && household.members.len() == 1 && person.work == Work::Old;
         let known = person.spouse.and_then(|spouse| families[spouse]);
-        let children = known.unwrap_or_else(|| self.children(person.rural));
+        let children = match known {
+            Some(children) => children,
+            None if forsaken => Children { born: 0, alive: 0, girls: 0, violation: Some(false), status: "none" },
+            None => self.children(person.rural),
+        };
         families[index] = Some(children);
         let cells = [
             Cell::Text(person.id.as_str()),
@@ -204,8 +190,11 @@ impl Chunk<'_> {
         if person.relation == Relation::Head && poor {
             list("heating_household", 4000, 800);
         }
+        let older = person.age >= if person.male { 50 } else { 40 };
+        if person.work == Work::Flexible && older && person.age < 60 {
+            list("hard_to_employ", 2500, 900);
+        }
         if person.work == Work::Jobless {
-            let older = person.age >= if person.male { 50 } else { 40 };
             list("hard_to_employ", if older || person.disability.is_some() { 5500 } else { 300 }, 500);
         }
     }

@@ -2,10 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{
-    ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int32Builder, RecordBatch,
-    StringBuilder,
-};
+use arrow::array::{ArrayRef, BooleanBuilder, Date32Builder, Decimal128Builder, Int32Builder, RecordBatch, StringBuilder};
 use arrow::datatypes::{DataType, Date32Type, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 use chrono::NaiveDate;
@@ -81,17 +78,15 @@ pub(super) struct Table {
 
 impl Table {
     /// An empty table; days in text columns are written in `day_format`.
-    pub(super) fn new(schema: SchemaRef, day_format: &'static str) -> Self {
+    pub(super) fn new(schema: &SchemaRef, day_format: &'static str) -> Self {
         let columns = schema.fields().iter().map(|field| match field.data_type() {
             DataType::Int32 => Column::Int(Int32Builder::new()),
-            DataType::Decimal128(_, _) => Column::Money(
-                Decimal128Builder::new().with_data_type(DataType::Decimal128(18, 2)),
-            ),
+            DataType::Decimal128(_, _) => Column::Money(Decimal128Builder::new().with_data_type(DataType::Decimal128(18, 2))),
             DataType::Boolean => Column::Flag(BooleanBuilder::new()),
             DataType::Date32 => Column::Day(Date32Builder::new()),
             _ => Column::Text(StringBuilder::new()),
         });
-        Self { columns: columns.collect(), schema: Arc::clone(&schema), day_format, n_rows: 0 }
+        Self { columns: columns.collect(), schema: Arc::clone(schema), day_format, n_rows: 0 }
     }
 
     /// Rows so far.

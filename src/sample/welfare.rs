@@ -81,15 +81,13 @@ impl Chunk<'_> {
 
     fn assist(&mut self, household: &Household) {
         let people = self.people;
-        let members: Vec<&Person> = people[household.members.clone()]
-            .iter()
-            .filter(|person| person.known_death(self.data_day).is_none())
-            .collect();
+        let members: Vec<&Person> =
+            people[household.members.clone()].iter().filter(|person| person.known_death(self.data_day).is_none()).collect();
         let count = members.len().max(1) as i64;
         let per_head = members.iter().map(|person| person.income).sum::<i64>() / count;
         let alone = members.len() == 1 && members[0].work == Work::Old;
         let kind = match per_head {
-            ..SUBSISTENCE if alone && self.dice.chance(3500) => "destitute",
+            ..SUBSISTENCE if alone && self.dice.chance(6000) => "destitute",
             ..SUBSISTENCE => "subsistence",
             SUBSISTENCE..NEAR_SUBSISTENCE => "near_subsistence",
             _ => "",
@@ -116,22 +114,9 @@ impl Chunk<'_> {
         person.age < 18 && dead(person.mother) && dead(person.father)
     }
 
-    fn assistance(
-        &mut self,
-        person: &Person,
-        household: &Household,
-        kind: &str,
-        from: chrono::NaiveDate,
-        to: Option<chrono::NaiveDate>,
-    ) {
+    fn assistance(&mut self, person: &Person, household: &Household, kind: &str, from: chrono::NaiveDate, to: Option<chrono::NaiveDate>) {
         let Some(to) = person.lasting(from, to, self.data_day) else { return };
-        let cells = [
-            Cell::Text(person.id.as_str()),
-            Cell::Text(&household.id),
-            Cell::Text(kind),
-            Cell::Day(from),
-            to.into(),
-        ];
+        let cells = [Cell::Text(person.id.as_str()), Cell::Text(&household.id), Cell::Text(kind), Cell::Day(from), to.into()];
         self.books.push(Register::SocialAssistance, &cells);
     }
 }

@@ -1,6 +1,5 @@
 //! Writes the registers: row groups are encoded beside one another and put into their files in order.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -10,9 +9,7 @@ use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::{DataType, Int32Type, SchemaRef};
 use chrono::NaiveDate;
 use encoding_rs::GBK;
-use parquet::arrow::arrow_writer::{
-    ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriter, compute_leaves,
-};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, ArrowRowGroupWriterFactory, ArrowWriter, compute_leaves};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
@@ -95,8 +92,7 @@ pub(super) fn open(folder: &Path, small_sample: bool) -> Result<(Files, Encoders
             continue;
         }
         let schema = schema(layout, false);
-        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.clone()))
-            .map_err(parquet_error(&path))?;
+        let writer = ArrowWriter::try_new(file, Arc::clone(&schema), Some(properties.clone())).map_err(parquet_error(&path))?;
         let (writer, factory) = writer.into_serialized_writer().map_err(parquet_error(&path))?;
         targets.push(Target::Parquet { writer: Box::new(writer), path });
         encoders.push(Encoder::Parquet(factory, schema));
@@ -116,9 +112,9 @@ impl Encoders {
         pairs
             .map(|((encoder, batch), layout)| match encoder {
                 Encoder::Csv => csv_lines(&batch).map(Encoded::Lines),
-                Encoder::Parquet(factory, schema) => row_groups(factory, schema, &batch)
-                    .map(Encoded::RowGroups)
-                    .map_err(parquet_error(Path::new(layout.name))),
+                Encoder::Parquet(factory, schema) => {
+                    row_groups(factory, schema, &batch).map(Encoded::RowGroups).map_err(parquet_error(Path::new(layout.name)))
+                }
             })
             .collect()
     }
@@ -138,15 +134,13 @@ fn row_groups(
                 writer.write(&leaf)?;
             }
         }
-        groups.push(writers.into_iter().map(|w| w.close()).collect::<Result<_, _>>()?);
+        groups.push(writers.into_iter().map(ArrowColumnWriter::close).collect::<Result<_, _>>()?);
     }
     Ok(groups)
 }
 
 fn csv_lines(batch: &RecordBatch) -> Result<Vec<u8>, SampleError> {
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     let failed = |error: std::io::Error| SampleError::Io { path: "disability_cards".into(), source: error };
     for row in 0..batch.num_rows() {
         let fields = batch.columns().iter().map(|array| csv_text(array, row));
@@ -201,10 +195,7 @@ impl Files {
     }
 }
 
-fn append_groups(
-    writer: &mut SerializedFileWriter<BufWriter<File>>,
-    groups: Vec<Vec<ArrowColumnChunk>>,
-) -> Result<(), ParquetError> {
+fn append_groups(writer: &mut SerializedFileWriter<BufWriter<File>>, groups: Vec<Vec<ArrowColumnChunk>>) -> Result<(), ParquetError> {
     for group in groups {
         let mut row_group = writer.next_row_group()?;
         for chunk in group {
@@ -218,24 +209,35 @@ fn append_groups(
 /// Writes `sources.yaml`, which says where each register is.
 pub(super) fn write_sources(folder: &Path, data_day: NaiveDate, small_sample: bool) -> Result<(), SampleError> {
     let mut text = String::from("# Where each register is, and the day that its delivery speaks for.\ndata_root: .\nsources:\n");
-    let by_name: BTreeMap<&str, &super::layout::Layout> =
-        LAYOUTS.iter().map(|layout| (layout.name, layout)).collect();
-    for name in by_name.keys() {
-        let csv = small_sample && *name == CSV_REGISTER.layout().name;
+    let mut names: Vec<&str> = LAYOUTS.iter().map(|layout| layout.name).collect();
+    names.sort_unstable();
+    for name in names {
+        let csv = small_sample && name == CSV_REGISTER.layout().name;
         let file = file_name(name, csv);
-        if csv {
-            let header: Vec<String> =
-                CSV_HEADERS.iter().map(|(declared, physical)| format!("{declared}: {physical}")).collect();
-            text.push_str(&format!(
-                "  {name}:\n    path: {file}\n    format: csv\n    encoding: gbk\n    header: {{{}}}\n    \
-                 date_format: \"%Y/%m/%d\"\n    true_words: [是]\n    false_words: [否]\n    null_words: [\"\"]\n    \
-                 data_day: {data_day}\n",
-                header.join(", ")
-            ));
+        let source = if csv {
+            csv_source(name, &file, data_day)
         } else {
-            text.push_str(&format!("  {name}: {{path: {file}, format: parquet, data_day: {data_day}}}\n"));
-        }
+            format!("  {name}: {{path: {file}, format: parquet, data_day: {data_day}}}\n")
+        };
+        text.push_str(&source);
     }
     let path = folder.join("sources.yaml");
     fs::write(&path, text).map_err(io_error(&path))
+}
+
+fn csv_source(name: &str, file: &str, data_day: NaiveDate) -> String {
+    let header: Vec<String> = CSV_HEADERS.iter().map(|(declared, physical)| format!("{declared}: {physical}")).collect();
+    let lines = [
+        format!("  {name}:"),
+        format!("    path: {file}"),
+        "    format: csv".to_owned(),
+        "    encoding: gbk".to_owned(),
+        format!("    header: {{{}}}", header.join(", ")),
+        "    date_format: \"%Y/%m/%d\"".to_owned(),
+        "    true_words: [是]".to_owned(),
+        "    false_words: [否]".to_owned(),
+        "    null_words: [\"\"]".to_owned(),
+        format!("    data_day: {data_day}\n"),
+    ];
+    lines.join("\n")
 }
