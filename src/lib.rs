@@ -3,8 +3,11 @@
 pub mod check;
 pub mod criteria;
 pub mod diagnostic;
+pub mod dossier;
 pub mod eligibility;
 pub mod policy;
+pub mod program;
 pub mod region;
 pub mod register;
+pub mod sample;
 pub mod yaml;

@@ -246,6 +246,36 @@ impl Expr {
         }
     }
 
+    /// The same expression with each direct part replaced.
+    #[must_use]
+    pub fn map_children(&self, replace: &mut dyn FnMut(&Self) -> Self) -> Self {
+        let mut each = |items: &[Self]| items.iter().map(&mut *replace).collect::<Vec<_>>();
+        let kind = match &self.kind {
+            Kind::Literal(_) | Kind::Unknown | Kind::Fact(_) | Kind::AsOf | Kind::Entitled(_) => self.kind.clone(),
+            Kind::And(items) => Kind::And(each(items)),
+            Kind::Or(items) => Kind::Or(each(items)),
+            Kind::AtLeast(count, items) => Kind::AtLeast(*count, each(items)),
+            Kind::Call(function, items) => Kind::Call(*function, each(items)),
+            Kind::Parameter { name, region } => {
+                Kind::Parameter { name: Arc::clone(name), region: region.as_deref().map(|region| Box::new(replace(region))) }
+            }
+            Kind::InRegion { value, region } => Kind::InRegion { value: Box::new(replace(value)), region: Arc::clone(region) },
+            Kind::TextIn { value, set } => Kind::TextIn { value: Box::new(replace(value)), set: Arc::clone(set) },
+            Kind::TextMap { value, map } => Kind::TextMap { value: Box::new(replace(value)), map: Arc::clone(map) },
+            Kind::Like { value, pattern } => Kind::Like { value: Box::new(replace(value)), pattern: Arc::clone(pattern) },
+            Kind::Not(inner) => Kind::Not(Box::new(replace(inner))),
+            Kind::Negate(inner) => Kind::Negate(Box::new(replace(inner))),
+            Kind::IsKnown(inner) => Kind::IsKnown(Box::new(replace(inner))),
+            Kind::Compare(op, left, right) => Kind::Compare(*op, Box::new(replace(left)), Box::new(replace(right))),
+            Kind::Arith(op, left, right) => Kind::Arith(*op, Box::new(replace(left)), Box::new(replace(right))),
+            Kind::Case { branches, otherwise } => Kind::Case {
+                branches: branches.iter().map(|(when, then)| (replace(when), replace(then))).collect(),
+                otherwise: otherwise.as_deref().map(|last| Box::new(replace(last))),
+            },
+        };
+        Self { kind, ty: self.ty, range: self.range.clone() }
+    }
+
     /// Calls `visit` with every fact in the expression, each as often as it stands there.
     pub fn for_each_fact(&self, visit: &mut impl FnMut(usize)) {
         if let Kind::Fact(index) = self.kind {

@@ -1,11 +1,108 @@
 //! Names and types resolved against registers and facts: from what the author wrote to the checked form.
+//!
+//! ```text
+//! Registers ── declare, define ──▶ Catalogue (every fact, typed, with how it comes about)
+//! PolicyDocument ── policies::check ──▶ CheckedPolicy (open) ── bind to a day ──▶ bound expressions
+//! ```
+//!
+//! Nothing here looks at data. What differs from the stage before: no names, no units, no sugar.
 
+pub mod bind;
+pub mod catalogue;
+mod expand;
+mod facts;
+mod functions;
 pub mod ir;
+pub mod policies;
+pub mod resolve;
+pub mod types;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::policy::document::PolicyDocument;
+use catalogue::{Catalogue, Definition, Fact};
 use ir::Expr;
+use types::Type;
+
+use crate::diagnostic::{Diagnostic, Message};
+use crate::policy::document::{Parameter, PolicyDocument};
+use crate::region::RegionTree;
+use crate::register::declaration::{Registers, SubjectKind};
+
+/// A policies folder that was checked.
+#[derive(Debug, Default)]
+pub struct Checked {
+    /// Every fact.
+    pub catalogue: Catalogue,
+    /// The policies without faults, sorted by code.
+    pub policies: Vec<CheckedPolicy>,
+}
+
+/// Checks policies against the facts that registers declare.
+///
+/// All mistakes are told; a faulty policy is left out of the result.
+#[must_use]
+pub fn check(
+    registers: Arc<Registers>,
+    documents: &[PolicyDocument],
+    parameters: &[Parameter],
+    regions: &RegionTree,
+) -> (Checked, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let (mut catalogue, declared) = facts::declare(&registers, &mut diagnostics);
+    let no_policies = BTreeMap::new();
+    let mut world =
+        resolve::World { catalogue: &mut catalogue, parameters, regions, policies: &no_policies, diagnostics: &mut diagnostics };
+    facts::define(&mut world, &declared);
+    let policies = check_policies(&mut catalogue, documents, parameters, regions, &mut diagnostics);
+    (Checked { catalogue, policies }, diagnostics)
+}
+
+/// Checks policies against the columns of a dossier file that was given ready-made.
+#[must_use]
+pub fn check_given(
+    kind: SubjectKind,
+    columns: &[(String, Type)],
+    documents: &[PolicyDocument],
+    parameters: &[Parameter],
+    regions: &RegionTree,
+) -> (Checked, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let mut catalogue = Catalogue::new(Arc::new(Registers::default()));
+    for (name, ty) in columns {
+        catalogue.add(
+            kind,
+            Fact {
+                name: name.as_str().into(),
+                label: Message::new(name, name),
+                ty: ty.clone(),
+                unit: None,
+                definition: Definition::Given,
+                changeable: false,
+                place: None,
+            },
+        );
+    }
+    let policies = check_policies(&mut catalogue, documents, parameters, regions, &mut diagnostics);
+    (Checked { catalogue, policies }, diagnostics)
+}
+
+fn check_policies(
+    catalogue: &mut Catalogue,
+    documents: &[PolicyDocument],
+    parameters: &[Parameter],
+    regions: &RegionTree,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<CheckedPolicy> {
+    let subjects: BTreeMap<String, SubjectKind> =
+        documents.iter().map(|document| (document.code.clone(), document.subject)).collect();
+    let documents: Vec<Arc<PolicyDocument>> = documents.iter().cloned().map(Arc::new).collect();
+    let mut world = resolve::World { catalogue, parameters, regions, policies: &subjects, diagnostics };
+    let mut policies: Vec<CheckedPolicy> = documents.iter().filter_map(|document| policies::check(&mut world, document)).collect();
+    policies.sort_by(|a, b| a.document.code.cmp(&b.document.code));
+    policies::check_ties(&documents, &policies, diagnostics);
+    policies
+}
 
 /// A policy whose every expression is typed and resolved; still open to the day (see [`ir`]).
 #[derive(Debug, Clone)]
@@ -36,11 +133,14 @@ pub struct CheckedPolicy {
     pub commit: Vec<usize>,
 }
 
-/// Where the occasions of a policy come from. Expressions here are over [`CheckedEach::schema`].
+/// Where the occasions of a policy come from. Expressions here are over the columns of `register` followed by the facts
+/// of `kind`: [`Catalogue::joined_schema`].
 #[derive(Debug, Clone)]
 pub struct CheckedEach {
-    /// The columns of the rows: those of the register (or of the link's register), and for links the facts of the linked subject.
-    pub schema: ir::Schema,
+    /// The register, or the register of the link.
+    pub register: String,
+    /// The subject itself, or the kind that the link leads to.
+    pub kind: SubjectKind,
     /// Which rows.
     pub filter: Option<Expr>,
     /// The amount for one.

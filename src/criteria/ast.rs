@@ -27,17 +27,57 @@ pub enum ExprKind {
     /// `a and b`, `a >= b`, `a + b`
     Binary(Box<Expr>, BinaryOp, Box<Expr>),
     /// `x in (1, 2)`; with `negated`, `x not in (1, 2)`
-    InList { value: Box<Expr>, list: Vec<Expr>, negated: bool },
+    InList {
+        /// What is tested.
+        value: Box<Expr>,
+        /// The values it may be.
+        list: Vec<Expr>,
+        /// Turned round by `not`.
+        negated: bool,
+    },
     /// `x in region('990100')`, or `in` any other set-valued expression
-    InSet { value: Box<Expr>, set: Box<Expr>, negated: bool },
+    InSet {
+        /// What is tested.
+        value: Box<Expr>,
+        /// The set it may be in.
+        set: Box<Expr>,
+        /// Turned round by `not`.
+        negated: bool,
+    },
     /// `x between low and high`, both ends included
-    Between { value: Box<Expr>, low: Box<Expr>, high: Box<Expr>, negated: bool },
+    Between {
+        /// What is tested.
+        value: Box<Expr>,
+        /// The lower end.
+        low: Box<Expr>,
+        /// The upper end.
+        high: Box<Expr>,
+        /// Turned round by `not`.
+        negated: bool,
+    },
     /// `x is null` (known: false) and `x is known` / `x is not null` (known: true)
-    IsKnown { value: Box<Expr>, known: bool },
+    IsKnown {
+        /// What is tested.
+        value: Box<Expr>,
+        /// Whether it must be known, or must be unknown.
+        known: bool,
+    },
     /// `x like 'a%'`
-    Like { value: Box<Expr>, pattern: Box<Expr>, negated: bool },
+    Like {
+        /// What is tested.
+        value: Box<Expr>,
+        /// The pattern: `%` stands for any text, `_` for one character.
+        pattern: Box<Expr>,
+        /// Turned round by `not`.
+        negated: bool,
+    },
     /// `case when a then b … else c end`
-    Case { branches: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
+    Case {
+        /// Conditions and their values, in order.
+        branches: Vec<(Expr, Expr)>,
+        /// The value where no condition is met; unknown where there is none.
+        otherwise: Option<Box<Expr>>,
+    },
 }
 
 /// A name with its place.
@@ -68,7 +108,12 @@ pub enum Literal {
     /// `true`, `false`
     Bool(bool),
     /// A number, exact: `digits / 10^scale`. `5.5%` is digits 55, scale 3.
-    Number { digits: i64, scale: u8 },
+    Number {
+        /// All digits, without the point.
+        digits: i64,
+        /// How many of them stand behind the point.
+        scale: u8,
+    },
     /// `2024-02-29`, as days since 1970-01-01
     Date(i32),
     /// `2024-02`, as its first day, in days since 1970-01-01

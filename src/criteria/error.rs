@@ -18,12 +18,7 @@ pub struct SyntaxError {
 }
 
 impl SyntaxError {
-    pub(super) fn new(
-        code: &'static Code,
-        range: Range<usize>,
-        zh: impl Into<String>,
-        en: impl Into<String>,
-    ) -> Self {
+    pub(super) fn new(code: &'static Code, range: Range<usize>, zh: impl Into<String>, en: impl Into<String>) -> Self {
         Self { code, range, headline: Message::new(zh, en), help: Vec::new() }
     }
 
@@ -38,8 +33,7 @@ impl SyntaxError {
 
     /// The diagnostic, where `place` says which bytes of a file a range of the text is.
     pub fn into_diagnostic(self, place: impl Fn(Range<usize>) -> Span) -> Diagnostic {
-        let mut diagnostic =
-            Diagnostic::new(self.code, self.headline.zh, self.headline.en).at(place(self.range));
+        let mut diagnostic = Diagnostic::new(self.code, self.headline.zh, self.headline.en).at(place(self.range));
         diagnostic.help = self.help;
         diagnostic
     }

@@ -11,6 +11,8 @@ use super::token::{Kind, Sign, Token};
 use super::words;
 use crate::diagnostic::code;
 
+/// No name is longer; what follows is read as another one, and told.
+const LONGEST_NAME: usize = 200;
 /// More digits after the point than any rate or amount of a law has.
 const MOST_DECIMALS: usize = 15;
 
@@ -79,6 +81,12 @@ impl Lexer<'_> {
     fn push(&mut self, kind: Kind, length: usize) {
         let range = self.take(length);
         self.tokens.push(Token { kind, range });
+    }
+
+    /// How many characters from `ahead` on are those of one name.
+    fn name_run(&self, ahead: usize) -> usize {
+        let rest = &self.chars[(self.at + ahead).min(self.chars.len())..];
+        rest.iter().take(LONGEST_NAME).take_while(|(_, char)| continues_name(*char)).count()
     }
 
     /// How many characters from `ahead` on satisfy `test`.
@@ -161,26 +169,17 @@ impl Lexer<'_> {
 
     /// Characters that the language does not have, told once for a run of them.
     fn unknown(&mut self) {
-        let strange = |char: char| {
-            !char.is_whitespace() && !continues_name(char) && !"#'\"‘’“”=≠<≤≦>≥≧!&|(),.+-*/".contains(char)
-        };
+        let strange = |char: char| !char.is_whitespace() && !continues_name(char) && !"#'\"‘’“”=≠<≤≦>≥≧!&|(),.+-*/".contains(char);
         let length = self.run(0, strange).max(1);
         let range = self.offset(0)..self.offset(length);
         let written = &self.text[range.clone()];
-        let error = SyntaxError::syntax(
-            range,
-            format!("条件里不能有“{written}”"),
-            format!("`{written}` has no meaning in a condition"),
-        );
+        let error = SyntaxError::syntax(range, format!("条件里不能有“{written}”"), format!("`{written}` has no meaning in a condition"));
         let error = match self.peek(0) {
             Some('[' | ']' | '{' | '}' | '【' | '】' | '《' | '》' | '〈' | '〉') => {
                 error.help("括号用 ( )", "brackets are written `( )`")
             }
             Some('%') => error.help("百分号紧跟数字, 如 5.5%", "a percent sign follows its number: `5.5%`"),
-            Some('–' | '—' | '～' | '~') => error.help(
-                "减号写 -; 范围写“介于 … 和 …”",
-                "minus is `-`; a range is `between … and …`",
-            ),
+            Some('–' | '—' | '～' | '~') => error.help("减号写 -; 范围写“介于 … 和 …”", "minus is `-`; a range is `between … and …`"),
             Some(';' | ':') => error.help("并列的条件用“且”“或”连接", "join conditions with `and` or `or`"),
             _ => error,
         };
@@ -218,7 +217,7 @@ impl Lexer<'_> {
     }
 
     fn word(&mut self) {
-        let mut length = self.run(0, continues_name);
+        let mut length = self.name_run(0);
         let run = self.folded(0, length);
         if let Some(kind) = reserved(&run) {
             return self.push(kind, length);
@@ -233,19 +232,14 @@ impl Lexer<'_> {
             }
         }
         let name: String = self.text[self.offset(0)..self.offset(length)].nfkc().collect();
-        let writable = name.chars().next().is_some_and(begins_name)
-            && name.chars().all(continues_name)
-            && words::name_length(&name) == name.len();
+        let writable =
+            name.chars().next().is_some_and(begins_name) && name.chars().all(continues_name) && words::name_length(&name) == name.len();
         if writable {
             self.push(Kind::Name(name), length);
         } else {
             let range = self.offset(0)..self.offset(length);
             let written = &self.text[range.clone()];
-            self.errors.push(SyntaxError::syntax(
-                range,
-                format!("“{written}”不能作名称"),
-                format!("`{written}` cannot be a name"),
-            ));
+            self.errors.push(SyntaxError::syntax(range, format!("“{written}”不能作名称"), format!("`{written}` cannot be a name")));
             self.push(Kind::BadValue, length);
         }
     }
@@ -262,13 +256,14 @@ impl Lexer<'_> {
             decimals = self.run(whole + 1, digit);
             length += 1 + decimals;
         }
+        let too_fine = decimals > MOST_DECIMALS;
         let digits = self.folded(0, length).replace(['_', '.'], "");
         if self.peek(length) == Some('%') {
             length += 1;
             decimals += 2;
         }
         let kind = match digits.parse() {
-            Ok(digits) if decimals <= MOST_DECIMALS + 2 => match u8::try_from(decimals) {
+            Ok(digits) if !too_fine => match u8::try_from(decimals) {
                 Ok(scale) => Kind::Literal(Literal::Number { digits, scale }),
                 Err(_) => self.out_of_range(length),
             },
@@ -285,19 +280,17 @@ impl Lexer<'_> {
 
     fn out_of_range(&mut self, length: usize) -> Kind {
         let range = self.offset(0)..self.offset(length);
-        self.errors.push(
-            SyntaxError::new(&code::NUMBER_OUT_OF_RANGE, range, "数字超出范围", "the number is out of range").help(
-                format!("整数部分和小数部分合起来不超过 {}, 小数不超过 {MOST_DECIMALS} 位", i64::MAX),
-                format!("at most {} without the point, and {MOST_DECIMALS} decimals", i64::MAX),
-            ),
-        );
+        self.errors.push(SyntaxError::new(&code::NUMBER_OUT_OF_RANGE, range, "数字超出范围", "the number is out of range").help(
+            format!("整数部分和小数部分合起来不超过 {}, 小数不超过 {MOST_DECIMALS} 位", i64::MAX),
+            format!("at most {} without the point, and {MOST_DECIMALS} decimals", i64::MAX),
+        ));
         Kind::BadValue
     }
 
     /// How many characters right behind a number belong to no operator: `60岁`, `3x`.
     fn unit_behind(&self, length: usize) -> Option<usize> {
         self.peek(length).filter(|char| begins_name(*char))?;
-        let behind = self.run(length, continues_name);
+        let behind = self.name_run(length);
         let run = self.folded(length, behind);
         if reserved(&run).is_some() || words::leading(&run, true).is_some() {
             return None;
@@ -309,18 +302,11 @@ impl Lexer<'_> {
         let range = self.offset(0)..self.offset(length + unit);
         let number = &self.text[self.offset(0)..self.offset(length)];
         let unit = &self.text[self.offset(length)..range.end];
-        let error = SyntaxError::syntax(
-            range,
-            format!("数字后面不能跟“{unit}”"),
-            format!("a number cannot be followed by `{unit}`"),
-        );
+        let error = SyntaxError::syntax(range, format!("数字后面不能跟“{unit}”"), format!("a number cannot be followed by `{unit}`"));
         self.errors.push(if unit.starts_with('年') && number.len() == 4 {
             error.help("日期写成 2024-02-29, 月份写成 2024-02", "write a date as 2024-02-29, a month as 2024-02")
         } else {
-            error.help(
-                format!("只写 {number}; 单位由事实带着"),
-                format!("write {number} alone: the unit comes with the fact"),
-            )
+            error.help(format!("只写 {number}; 单位由事实带着"), format!("write {number} alone: the unit comes with the fact"))
         });
     }
 
@@ -334,8 +320,7 @@ impl Lexer<'_> {
             let length = 6 + month + day;
             return Some((self.full_date(length, separator == '-' && month == 2 && day == 2), length));
         }
-        let more = self.peek(7).is_some_and(|char| char == '%' || char == '_')
-            || (self.peek(7) == Some('.') && digits(8) > 0);
+        let more = self.peek(7).is_some_and(|char| char == '%' || char == '_') || (self.peek(7) == Some('.') && digits(8) > 0);
         if separator != '-' || month != 2 || more {
             return None;
         }
@@ -352,12 +337,8 @@ impl Lexer<'_> {
             let range = self.offset(0)..self.offset(length);
             let written = &self.text[range.clone()];
             self.errors.push(
-                SyntaxError::syntax(
-                    range,
-                    format!("“{written}”不是日期的写法"),
-                    format!("`{written}` is not how a date is written"),
-                )
-                .help("日期写成 2024-02-09", "write a date as 2024-02-09"),
+                SyntaxError::syntax(range, format!("“{written}”不是日期的写法"), format!("`{written}` is not how a date is written"))
+                    .help("日期写成 2024-02-09", "write a date as 2024-02-09"),
             );
             return Kind::BadValue;
         }
@@ -380,8 +361,7 @@ impl Lexer<'_> {
         let range = self.offset(0)..self.offset(length);
         let written = &self.text[range.clone()];
         self.errors.push(
-            SyntaxError::syntax(range, format!("历法上没有 {written}"), format!("there is no {written} in the calendar"))
-                .help(zh, en),
+            SyntaxError::syntax(range, format!("历法上没有 {written}"), format!("there is no {written} in the calendar")).help(zh, en),
         );
         Kind::BadValue
     }
@@ -403,4 +383,41 @@ fn reserved(run: &str) -> Option<Kind> {
 
 fn last_day(year: i32, month: u32) -> u32 {
     (28..=31).rev().find(|day| NaiveDate::from_ymd_opt(year, month, *day).is_some()).unwrap_or(28)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The tokens as written, with a bar between them.
+    #[track_caller]
+    fn check(input: &str, expect: &str) {
+        let (tokens, _) = lex(input);
+        let written: Vec<&str> = tokens.iter().map(|token| &input[token.range.clone()]).collect();
+        assert_eq!(written.join("|"), format!("{expect}|"));
+    }
+
+    #[test]
+    fn tokens_of_a_run_of_chinese() {
+        check("年龄大于等于60且残疾等级不属于(1)", "年龄|大于等于|60|且|残疾等级|不属于|(|1|)");
+        check("非农户口", "非农户口");
+        check("非 农户口", "非|农户口");
+        check("出生日期不为空", "出生日期|不为空");
+        check("age大于60", "age|大于|60");
+        check("下限 至 上限", "下限|至|上限");
+    }
+
+    #[test]
+    fn dates_are_one_token_when_they_have_the_shape() {
+        check("2024-02-29", "2024-02-29");
+        check("2024-02", "2024-02");
+        check("2024 - 02", "2024|-|02");
+        check("2024-2", "2024|-|2");
+        check("1000-50.5", "1000|-|50.5");
+    }
+
+    #[test]
+    fn quotes_close_as_they_open() {
+        check("‘a’\"b\"“c”'d''e'", "‘a’|\"b\"|“c”|'d''e'");
+    }
 }

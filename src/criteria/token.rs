@@ -33,10 +33,9 @@ impl Kind {
     pub(super) fn ends_value(&self) -> bool {
         match self {
             Self::Name(_) | Self::Literal(_) | Self::BadValue => true,
-            Self::Sign(sign) => matches!(
-                sign,
-                Sign::RightParen | Sign::End | Sign::Null | Sign::Known | Sign::Unknown | Sign::IsNull | Sign::IsNotNull
-            ),
+            Self::Sign(sign) => {
+                matches!(sign, Sign::RightParen | Sign::End | Sign::Null | Sign::Known | Sign::Unknown | Sign::IsNull | Sign::IsNotNull)
+            }
             Self::Bad | Self::Finish => false,
         }
     }
@@ -45,10 +44,9 @@ impl Kind {
     pub(super) fn begins_value(&self) -> bool {
         match self {
             Self::Name(_) | Self::Literal(_) | Self::BadValue => true,
-            Self::Sign(sign) => matches!(
-                sign,
-                Sign::LeftParen | Sign::Case | Sign::Minus | Sign::Not | Sign::Null | Sign::Known | Sign::Unknown
-            ),
+            Self::Sign(sign) => {
+                matches!(sign, Sign::LeftParen | Sign::Case | Sign::Minus | Sign::Not | Sign::Null | Sign::Known | Sign::Unknown)
+            }
             Self::Bad | Self::Finish => false,
         }
     }

@@ -173,6 +173,9 @@ pub(super) fn truth(run: &str) -> Option<bool> {
 
 /// The operator word that a run begins with, and its sign.
 pub(super) fn leading(run: &str, after_value: bool) -> Option<(&'static str, Sign)> {
+    if run.starts_with("情形当") {
+        return Some(("情形", Sign::Case));
+    }
     let tables = if after_value { [INFIX, AFTER_VALUE] } else { [INFIX, &[]] };
     tables.into_iter().flatten().find(|(word, _)| run.starts_with(word)).copied()
 }

@@ -99,3 +99,53 @@ codes! {
 pub fn by_name(name: &str) -> Option<&'static Code> {
     CODES.iter().find(|code| code.name == name || code.number.eq_ignore_ascii_case(name)).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_numbers_are_told_apart() {
+        for (index, code) in CODES.iter().enumerate() {
+            assert_eq!(by_name(code.name), Some(*code));
+            assert_eq!(by_name(code.number), Some(*code));
+            assert!(index == 0 || CODES[index - 1].number < code.number, "{} is out of order", code.number);
+        }
+    }
+
+    #[test]
+    fn numbers_say_whose_fault_it_is() {
+        for code in CODES {
+            let prefix = match code.fault {
+                Fault::Policy => "MS1",
+                Fault::Data => "MS2",
+                Fault::Deployment => "MS3",
+                Fault::Ours => "MS9",
+            };
+            assert!(code.number.starts_with(prefix), "{}", code.name);
+        }
+    }
+
+    #[test]
+    fn pages_have_their_parts() {
+        for code in CODES {
+            let heading = format!("# {} ({})\n\n## 说明\n", code.name, code.number);
+            assert!(code.page.starts_with(&heading), "{}", code.name);
+            assert!(code.page.contains("\n## What it says\n"), "{}", code.name);
+            let blocks = code.page.lines().filter(|line| line.starts_with("```")).count();
+            assert_eq!(blocks, 4, "{} has one faulty and one mended example", code.name);
+            assert!(code.page.lines().count() <= 40, "{} is longer than a page", code.name);
+        }
+    }
+
+    #[test]
+    fn pages_belong_to_codes() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/diagnostic/codes");
+        let pages = std::fs::read_dir(folder).expect("the folder of pages");
+        for page in pages {
+            let path = page.expect("an entry of the folder").path();
+            let name = path.file_stem().and_then(|stem| stem.to_str()).expect("a UTF-8 name");
+            assert!(CODES.iter().any(|code| code.name == name), "{name} has a page and no code");
+        }
+    }
+}

@@ -3,6 +3,7 @@
 //! A stage returns `(T, Vec<Diagnostic>)`; renderers turn the list into text for people, JSON for tools.
 
 pub mod code;
+pub mod progress;
 mod render;
 
 use std::ops::Range;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+pub use crate::dossier::Cause;
 use crate::register::declaration::SubjectKind;
 
 /// A subject of one kind, by its place in [`Subjects`].
@@ -58,18 +59,6 @@ pub struct Finding {
     pub rank: Option<i128>,
     /// The cap of the policy for this subject, in hundredths; none without one or when unknown.
     pub cap: Option<i64>,
-}
-
-/// Why a fact is unknown.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// No register has it.
-    Missing,
-    /// The register that has it is older than it promises.
-    Stale,
-    /// Two registers disagree.
-    Conflict,
 }
 
 /// One unknown verdict.

@@ -60,8 +60,18 @@ pub struct PolicyDocument {
     pub cap: Option<Cap>,
     /// The money there is.
     pub budget: Option<Budget>,
+    /// The authority's list that the policy is for (认定类); its criteria say the condition itself.
+    pub listed: Option<(String, Span)>,
+    /// What the subject is told: where to go, what to bring.
+    pub guide: Option<Message>,
+    /// Words to find it by.
+    pub tags: Vec<String>,
     /// Whether `cases.yaml` stands beside it.
     pub has_cases: bool,
+    /// SHA-256 of the file's bytes, in hexadecimal.
+    pub sha256: String,
+    /// Whether it was read without errors; one that was not may be checked further, and must not be run.
+    pub complete: bool,
 }
 
 /// The region and the fact that decides whether a subject belongs to it.
@@ -90,6 +100,8 @@ pub struct Basis {
     pub text: Option<String>,
     /// Whether the text was read, is from memory, or is a sample.
     pub status: BasisStatus,
+    /// A word to the next reader.
+    pub note: Option<String>,
 }
 
 /// How sure the text of a basis or of a local value is.
@@ -153,6 +165,10 @@ pub struct Benefit {
     pub per_member: bool,
     /// Who receives it.
     pub payee: Payee,
+    /// The clause that sets the amount.
+    pub clause: Option<String>,
+    /// The basis that the clause stands in.
+    pub basis: Option<String>,
 }
 
 /// What span of time one grant is for.
@@ -356,6 +372,8 @@ pub enum ParameterType {
 pub struct ParameterValue {
     /// Region, with everything below it that has no value of its own.
     pub region: String,
+    /// Its place.
+    pub region_place: Span,
     /// First day.
     pub from: NaiveDate,
     /// First day no longer.
@@ -370,7 +388,7 @@ pub struct ParameterValue {
     pub status: BasisStatus,
     /// Where it comes from.
     pub source: Option<String>,
-    /// Its place.
+    /// Place of its first day.
     pub place: Span,
 }
 
@@ -420,8 +438,10 @@ pub struct Expect {
 /// Everything that a policies folder holds, beside registers and regions.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet {
-    /// Sorted by code.
+    /// Sorted by code, then version.
     pub policies: Vec<PolicyDocument>,
+    /// Codes of policies whose files are too broken to give a document; others may name them.
+    pub unread: Vec<String>,
     /// By name.
     pub parameters: Vec<Parameter>,
     /// Bundles.

@@ -1,3 +1,33 @@
 //! What the decree says: policies, parameters, bundles and cases, read from YAML with the place of every scalar.
+//!
+//! ```text
+//! policies/**/policy.yaml ── yaml ──▶ Node ── read ──▶ PolicyDocument ─┐
+//! policies/parameters/*.yaml ───────▶ Node ──────────▶ Parameter ──────┼─▶ PolicySet ── select(as_of, known_at) ─▶
+//! policies/bundles/*.yaml ──────────▶ Node ──────────▶ Bundle ─────────┘
+//! cases.yaml ───────────────────────▶ Node ──────────▶ Case
+//! ```
+//!
+//! Reading knows the shape of the files and the syntax of conditions; whether a fact, a region or another policy exists
+//! is for `check` to say.
 
+mod bundles;
+mod cases;
+mod citation;
 pub mod document;
+mod expression;
+mod load;
+mod parameters;
+mod period;
+mod read;
+mod read_basis;
+mod read_benefit;
+mod read_criteria;
+mod read_delivery;
+mod versions;
+
+pub use bundles::read_bundles;
+pub use cases::{load_cases, read_cases};
+pub use load::{content_hash, load};
+pub use parameters::{lookup, read_parameters};
+pub use read::read_policy;
+pub use versions::select;

@@ -121,12 +121,8 @@ impl Parser<'_> {
     fn split_operator(&mut self, range: Range<usize>, op: BinaryOp) {
         let (given, op) = (self.slice(&range), written(op));
         self.report(
-            SyntaxError::syntax(
-                range,
-                format!("没有运算符“{given}”"),
-                format!("there is no operator `{given}`"),
-            )
-            .help(format!("写成 {op}"), format!("write `{op}`")),
+            SyntaxError::syntax(range, format!("没有运算符“{given}”"), format!("there is no operator `{given}`"))
+                .help(format!("写成 {op}"), format!("write `{op}`")),
         );
     }
 
@@ -146,13 +142,8 @@ impl Parser<'_> {
 
     fn compared_with_null(&mut self, range: Range<usize>, zh: &str, en: &str) {
         self.report(
-            SyntaxError::new(
-                &code::COMPARE_WITH_NULL,
-                range,
-                "与空值比较, 结果总是未知",
-                "a comparison with null is always unknown",
-            )
-            .help(format!("写成 {en}, 或“{zh}”"), format!("write `{en}`")),
+            SyntaxError::new(&code::COMPARE_WITH_NULL, range, "与空值比较, 结果总是未知", "a comparison with null is always unknown")
+                .help(format!("写成 {en}, 或“{zh}”"), format!("write `{en}`")),
         );
     }
 
@@ -200,10 +191,7 @@ impl Parser<'_> {
                 self.unexpected("null、known 或 unknown", "`null`, `known` or `unknown`");
                 if let Some(other) = other {
                     let op = if not { "!=" } else { "=" };
-                    self.add_help(
-                        format!("相等写成 {text} {op} {other}"),
-                        format!("equality is written `{text} {op} {other}`"),
-                    );
+                    self.add_help(format!("相等写成 {text} {op} {other}"), format!("equality is written `{text} {op} {other}`"));
                 }
                 if self.kind().begins_value() {
                     self.expression(SUM);
@@ -262,7 +250,7 @@ impl Parser<'_> {
     }
 
     /// 与, 和 or 至 where no range is being written.
-    pub(super) fn to_outside_between(&mut self, place: Range<usize>) {
+    pub(super) fn range_word_elsewhere(&mut self, place: Range<usize>) {
         let word = self.slice(&place);
         self.report(
             SyntaxError::syntax(

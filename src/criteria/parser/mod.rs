@@ -9,6 +9,8 @@ use super::token::{Kind, Sign, Token};
 
 mod comparison;
 mod operand;
+#[cfg(test)]
+mod pages;
 mod recovery;
 #[cfg(test)]
 mod tests;
@@ -31,8 +33,7 @@ const UNARY: u8 = 7;
 /// Reads a text; with `tails`, every call may carry `where` and `by`.
 pub(super) fn parse(text: &str, tails: bool) -> (Option<Expr>, Vec<SyntaxError>) {
     let (tokens, errors) = lex(text);
-    let mut parser =
-        Parser { text, tokens, tails, at: 0, nesting: 0, errors, broken: false, stopped: false };
+    let mut parser = Parser { text, tokens, tails, at: 0, nesting: 0, lists: 0, errors, broken: false, stopped: false };
     let tree = parser.whole();
     let mut errors = parser.errors;
     errors.sort_by_key(|error| error.range.start);
@@ -53,6 +54,8 @@ struct Parser<'t> {
     tails: bool,
     at: usize,
     nesting: u32,
+    /// Inside how many lists of items: there, `by` belongs to the list.
+    lists: u32,
     errors: Vec<SyntaxError>,
     /// A part is missing: the tree does not say what the author meant.
     broken: bool,
@@ -144,7 +147,7 @@ impl<'t> Parser<'t> {
                 Some(op) => {
                     let place = self.advance();
                     if sign == Sign::To {
-                        self.to_outside_between(place);
+                        self.range_word_elsewhere(place);
                     }
                     let right = self.expression(strength + 1);
                     compared = false;

@@ -89,7 +89,7 @@ impl Parser<'_> {
             end = tree.expr.range.end.max(end);
             filter = Some(Box::new(tree.expr));
         }
-        if by.is_none() && self.tails && self.eat(Sign::By).is_some() {
+        if by.is_none() && self.tails && self.lists == 0 && self.eat(Sign::By).is_some() {
             let tree = self.expression(ANY);
             levels = levels.max(tree.levels);
             end = tree.expr.range.end.max(end);
@@ -108,10 +108,7 @@ impl Parser<'_> {
                 format!("“{word}”只能跟在对库或关联对象的汇总后面"),
                 format!("`{word}` belongs to an aggregate over a register or a link"),
             )
-            .help(
-                "如 members.count() where age >= 60",
-                "such as `members.count() where age >= 60`",
-            ),
+            .help("如 members.count() where age >= 60", "such as `members.count() where age >= 60`"),
         );
     }
 
@@ -122,6 +119,7 @@ impl Parser<'_> {
             items.end = close.end;
             return items;
         }
+        self.lists += 1;
         loop {
             let item = self.expression(ANY);
             items.levels = items.levels.max(item.levels);
@@ -138,6 +136,7 @@ impl Parser<'_> {
                 self.at = next;
             }
             if self.eat(Sign::Comma).is_none() {
+                self.lists -= 1;
                 items.end = self.close(opener, "“)”", "`)`");
                 return items;
             }
@@ -155,8 +154,7 @@ impl Parser<'_> {
         let (mut branches, mut levels) = (Vec::new(), 0);
         while self.eat(Sign::When).is_some() {
             let condition = self.expression(ANY);
-            self.expect_then();
-            let value = self.expression(ANY);
+            let value = self.branch_value();
             self.skip_to_next_branch();
             levels = levels.max(condition.levels).max(value.levels);
             branches.push((condition.expr, value.expr));
@@ -171,15 +169,22 @@ impl Parser<'_> {
         self.tree(opener.start..end, levels, ExprKind::Case { branches, otherwise })
     }
 
-    fn expect_then(&mut self) {
+    /// `then` and the value of a branch; without `then`, whatever there is of it.
+    fn branch_value(&mut self) -> Tree {
         if self.eat(Sign::Then).is_some() {
-            return;
+            return self.expression(ANY);
         }
         self.unexpected("“then”或“则”", "`then`");
-        if let Some(then) = self.find_ahead(|sign| matches!(sign, Sign::Then | Sign::When | Sign::Else | Sign::End)) {
-            self.at = then;
-            self.eat(Sign::Then);
+        let next = self.find_ahead(|sign| matches!(sign, Sign::Then | Sign::When | Sign::Else | Sign::End));
+        if let Some(then) = next.filter(|at| self.tokens[*at].kind == Kind::Sign(Sign::Then)) {
+            self.at = then + 1;
+            return self.expression(ANY);
         }
+        if self.kind().begins_value() {
+            return self.expression(ANY);
+        }
+        self.at = next.unwrap_or(self.at);
+        self.nothing()
     }
 
     fn skip_to_next_branch(&mut self) {
@@ -200,15 +205,8 @@ impl Parser<'_> {
         self.broken = true;
         let word = self.slice(opener);
         self.report(
-            SyntaxError::syntax(
-                opener.clone(),
-                format!("“{word}”没有写“end”或“结束”"),
-                format!("`{word}` has no `end`"),
-            )
-            .help(
-                "写全: case when 条件 then 值 else 值 end",
-                "in full: `case when condition then value else value end`",
-            ),
+            SyntaxError::syntax(opener.clone(), format!("“{word}”没有写“end”或“结束”"), format!("`{word}` has no `end`"))
+                .help("写全: case when 条件 then 值 else 值 end", "in full: `case when condition then value else value end`"),
         );
         self.tokens[self.at.saturating_sub(1)].range.end
     }

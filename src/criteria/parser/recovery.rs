@@ -20,18 +20,12 @@ impl Parser<'_> {
         let range = self.range();
         let error = match self.kind() {
             Kind::Bad => return,
-            Kind::Finish => SyntaxError::syntax(
-                range,
-                format!("这里应有{zh}, 文字却到此结束"),
-                format!("expected {en}, found the end of the text"),
-            ),
+            Kind::Finish => {
+                SyntaxError::syntax(range, format!("这里应有{zh}, 文字却到此结束"), format!("expected {en}, found the end of the text"))
+            }
             _ => {
                 let found = self.slice(&range);
-                SyntaxError::syntax(
-                    range,
-                    format!("这里应有{zh}, 却是“{found}”"),
-                    format!("expected {en}, found `{found}`"),
-                )
+                SyntaxError::syntax(range, format!("这里应有{zh}, 却是“{found}”"), format!("expected {en}, found `{found}`"))
             }
         };
         self.report(error);
@@ -111,7 +105,7 @@ impl Parser<'_> {
                 self.at = next + 1;
                 self.expression(ANY);
             }
-            None => self.to_finish(),
+            None => self.skip_all(),
         }
     }
 
@@ -135,10 +129,7 @@ impl Parser<'_> {
             }
             Some(Sign::When | Sign::Then | Sign::Else | Sign::End) => {
                 self.unexpected("运算符", "an operator");
-                self.add_help(
-                    "写全: case when 条件 then 值 else 值 end",
-                    "in full: `case when condition then value else value end`",
-                );
+                self.add_help("写全: case when 条件 then 值 else 值 end", "in full: `case when condition then value else value end`");
             }
             _ => {
                 self.unexpected("运算符", "an operator");
@@ -154,16 +145,11 @@ impl Parser<'_> {
             && self.kind().begins_value()
         {
             let argument = self.slice(&self.range());
-            return self.add_help(
-                format!("函数要带括号: {name}({argument})"),
-                format!("a function takes parentheses: `{function}({argument})`"),
-            );
+            return self
+                .add_help(format!("函数要带括号: {name}({argument})"), format!("a function takes parentheses: `{function}({argument})`"));
         }
         if self.kind().begins_value() {
-            self.add_help(
-                "条件之间用 and (且)、or (或); 比较用 = < >=",
-                "join conditions with `and` or `or`; compare with `=`, `<`, `>=`",
-            );
+            self.add_help("条件之间用 and (且)、or (或); 比较用 = < >=", "join conditions with `and` or `or`; compare with `=`, `<`, `>=`");
         }
     }
 
@@ -177,17 +163,14 @@ impl Parser<'_> {
                 format!("嵌套或连写超过 {MOST_LEVELS} 层"),
                 format!("more than {MOST_LEVELS} levels, nested or in a row"),
             )
-            .help(
-                "拆成几个条件, 或用 in (…) 列出各值",
-                "split it into several criteria, or list the values with `in (…)`",
-            ),
+            .help("拆成几个条件, 或用 in (…) 列出各值", "split it into several criteria, or list the values with `in (…)`"),
         );
         self.stopped = true;
-        self.to_finish();
+        self.skip_all();
         self.nothing()
     }
 
-    fn to_finish(&mut self) {
+    fn skip_all(&mut self) {
         self.at = self.tokens.len() - 1;
     }
 }

@@ -4,8 +4,8 @@ use std::fmt::{self, Display, Formatter};
 
 use chrono::{Datelike, NaiveDate};
 
-use super::ast::{BinaryOp, Call, Expr, ExprKind, Ident, Literal};
-use super::words;
+use crate::criteria::ast::{BinaryOp, Call, Expr, ExprKind, Ident, Literal};
+use crate::criteria::words;
 use crate::diagnostic::Lang;
 
 /// The canonical text, as `mianshen fmt` writes it: reading it again gives the same tree, up to ranges.
@@ -41,11 +41,7 @@ fn strength(kind: &ExprKind) -> u8 {
             _ => 4,
         },
         ExprKind::Not(_) => 3,
-        ExprKind::InList { .. }
-        | ExprKind::InSet { .. }
-        | ExprKind::Between { .. }
-        | ExprKind::IsKnown { .. }
-        | ExprKind::Like { .. } => 4,
+        ExprKind::InList { .. } | ExprKind::InSet { .. } | ExprKind::Between { .. } | ExprKind::IsKnown { .. } | ExprKind::Like { .. } => 4,
         ExprKind::Negate(_) => 7,
         ExprKind::Literal(_) | ExprKind::Name(_) | ExprKind::Call(_) | ExprKind::Case { .. } => 8,
     }
@@ -70,13 +66,7 @@ impl<'e> Printed<'e> {
         }
     }
 
-    fn test(
-        self,
-        f: &mut Formatter<'_>,
-        value: &'e Expr,
-        negated: bool,
-        words: [&'static str; 2],
-    ) -> fmt::Result {
+    fn test(self, f: &mut Formatter<'_>, value: &'e Expr, negated: bool, words: [&'static str; 2]) -> fmt::Result {
         write!(f, "{} {} ", self.part(value, 5), self.word(words[usize::from(negated)]))
     }
 
@@ -118,9 +108,7 @@ impl<'e> Printed<'e> {
             Literal::Bool(truth) => f.write_str(self.word(if *truth { "true" } else { "false" })),
             Literal::Number { digits, scale } => number(f, *digits, usize::from(*scale)),
             Literal::Date(days) => date(*days).map_or(Ok(()), |date| write!(f, "{}", date.format("%Y-%m-%d"))),
-            Literal::Month(days) => {
-                date(*days).map_or(Ok(()), |date| write!(f, "{:04}-{:02}", date.year(), date.month()))
-            }
+            Literal::Month(days) => date(*days).map_or(Ok(()), |date| write!(f, "{:04}-{:02}", date.year(), date.month())),
             Literal::Text(text) => write!(f, "'{}'", text.replace('\'', "''")),
             Literal::Null => f.write_str(self.word("null")),
         }
@@ -211,3 +199,6 @@ impl Display for Printed<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

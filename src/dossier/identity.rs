@@ -1,0 +1,125 @@
+//! Identity links: persons and entities whose identifier changed are known under the one of today.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::NaiveDate;
+
+/// One row of the `identity_links` register.
+#[derive(Debug, Clone)]
+pub struct IdentityLink {
+    /// The identifier before.
+    pub old: String,
+    /// The identifier after.
+    pub new: String,
+    /// Whether one subject became several: the old identifier then stands for nobody.
+    pub split: bool,
+    /// Since when.
+    pub on: NaiveDate,
+}
+
+/// The identifier of today for identifiers of before.
+#[derive(Debug, Default)]
+pub struct Identities {
+    today: HashMap<String, String>,
+    /// Identifiers that were split or that run in a circle: rows under them belong to nobody in particular.
+    pub ambiguous: BTreeSet<String>,
+}
+
+impl Identities {
+    /// Follows all links that hold on the day, to the end of each chain.
+    #[must_use]
+    pub fn new(mut links: Vec<IdentityLink>, as_of: NaiveDate) -> Self {
+        links.retain(|link| link.on <= as_of && link.old != link.new);
+        links.sort_by(|a, b| (&a.old, a.on, &a.new).cmp(&(&b.old, b.on, &b.new)));
+        let mut next: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+        let mut ambiguous: BTreeSet<String> = BTreeSet::new();
+        for link in links {
+            if link.split {
+                ambiguous.insert(link.old.clone());
+            }
+            next.entry(link.old).or_default().insert(link.new);
+        }
+        ambiguous.extend(next.iter().filter(|(_, new)| new.len() > 1).map(|(old, _)| old.clone()));
+        let mut today = HashMap::new();
+        for old in next.keys() {
+            match follow(old, &next, &ambiguous) {
+                Some(end) => {
+                    today.insert(old.clone(), end);
+                }
+                None => {
+                    ambiguous.insert(old.clone());
+                }
+            }
+        }
+        Self { today, ambiguous }
+    }
+
+    /// The identifier of today, where it is another.
+    #[must_use]
+    pub fn today(&self, id: &str) -> Option<&str> {
+        self.today.get(id).map(String::as_str)
+    }
+
+    /// Whether nobody was ever renumbered.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.today.is_empty()
+    }
+}
+
+fn follow(old: &str, next: &BTreeMap<String, BTreeSet<String>>, ambiguous: &BTreeSet<String>) -> Option<String> {
+    let mut at = old;
+    for _ in 0..=next.len() {
+        if ambiguous.contains(at) {
+            return None;
+        }
+        match next.get(at).and_then(BTreeSet::first) {
+            Some(new) => at = new,
+            None => return Some(at.to_owned()),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn link(old: &str, new: &str, split: bool, on: &str) -> IdentityLink {
+        IdentityLink { old: old.into(), new: new.into(), split, on: on.parse().expect("a date") }
+    }
+
+    #[track_caller]
+    fn check(links: Vec<IdentityLink>, id: &str, expect: Option<&str>) {
+        let identities = Identities::new(links, "2026-06-30".parse().expect("a date"));
+        assert_eq!(identities.today(id), expect);
+    }
+
+    #[test]
+    fn chains_are_followed_to_their_end() {
+        let links = vec![link("a", "b", false, "2020-01-01"), link("b", "c", false, "2021-01-01")];
+        check(links.clone(), "a", Some("c"));
+        check(links.clone(), "b", Some("c"));
+        check(links, "c", None);
+    }
+
+    #[test]
+    fn merging_leads_several_to_one() {
+        let links = vec![link("a", "c", false, "2020-01-01"), link("b", "c", false, "2020-01-01")];
+        check(links.clone(), "a", Some("c"));
+        check(links, "b", Some("c"));
+    }
+
+    #[test]
+    fn links_of_the_future_are_not_seen() {
+        check(vec![link("a", "b", false, "2026-07-01")], "a", None);
+        check(vec![link("a", "b", false, "2026-06-30")], "a", Some("b"));
+    }
+
+    #[test]
+    fn splits_and_circles_are_ambiguous() {
+        check(vec![link("a", "b", true, "2020-01-01"), link("a", "c", true, "2020-01-01")], "a", None);
+        check(vec![link("z", "a", false, "2020-01-01"), link("a", "b", true, "2020-01-01")], "z", None);
+        check(vec![link("a", "b", false, "2020-01-01"), link("b", "a", false, "2020-01-01")], "a", None);
+    }
+}

@@ -1,0 +1,119 @@
+//! What resolution needs beside the findings: policies, budgets, what is already paid, what subjects refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::{Datelike, NaiveDate};
+
+use super::finding::Findings;
+use super::grant::ConflictRow;
+use crate::check::CheckedPolicy;
+use crate::policy::document::Period;
+use crate::register::declaration::SubjectKind;
+
+/// One run, judged but not resolved.
+#[derive(Debug, Clone, Copy)]
+pub struct ResolutionInput<'a> {
+    /// Sorted by code, in the order of [`PolicyIdx`](super::finding::PolicyIdx). It must hold every policy that another one
+    /// requires or excludes: one that is not here counts as not in force, so that nobody is entitled to it.
+    pub policies: &'a [CheckedPolicy],
+    /// Per policy, the budget in hundredths; none where the policy has none, or where its value is unknown.
+    pub budgets: &'a [Option<i64>],
+    /// The verdicts.
+    pub findings: &'a Findings,
+    /// The day that the run is about.
+    pub as_of: NaiveDate,
+    /// What is already given.
+    pub paid: &'a Paid,
+    /// What subjects refused.
+    pub refusals: &'a Refusals,
+    /// Facts that registers disagree on.
+    pub conflicts: &'a [ConflictRow],
+    /// Facts that are unknown for every judged subject: told once, not per subject.
+    pub whole_register_unknown: &'a BTreeSet<(SubjectKind, Arc<str>)>,
+    /// The register that has the authority over a fact.
+    pub fact_registers: &'a BTreeMap<(SubjectKind, Arc<str>), Arc<str>>,
+}
+
+/// What registers and the ledger show as paid, each grant once, identifiers as they are now.
+#[derive(Debug, Clone, Default)]
+pub struct Paid {
+    /// In any order; rows of one grant add up.
+    pub rows: Vec<PaidRow>,
+}
+
+/// One payment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaidRow {
+    /// Kind of the subject.
+    pub kind: SubjectKind,
+    /// The subject.
+    pub subject_id: Arc<str>,
+    /// Code of the policy.
+    pub policy: Arc<str>,
+    /// `2026-06-30`, `2026-06`, `2026`, or empty when the grant is given once.
+    pub period: Arc<str>,
+    /// What for.
+    pub occasion: Option<Arc<str>>,
+    /// In hundredths.
+    pub amount: i64,
+    /// The day of payment.
+    pub paid_on: NaiveDate,
+}
+
+impl PaidRow {
+    /// Whether the payment is for the span of a kind that holds `as_of`: by its period, else by the day of payment.
+    /// For a budget of one run (`once`) nothing was paid before.
+    #[must_use]
+    pub fn is_within(&self, span: Period, as_of: NaiveDate) -> bool {
+        let current = period_text(span, as_of);
+        match span {
+            Period::Once => false,
+            Period::Year | Period::Month | Period::Day if self.period.len() >= current.len() => self.period.starts_with(&current),
+            Period::Year => self.paid_on.year() == as_of.year(),
+            Period::Month | Period::Day => period_text(span, self.paid_on) == current,
+        }
+    }
+}
+
+/// The text of the period of a kind that holds a day.
+#[must_use]
+pub fn period_text(period: Period, day: NaiveDate) -> String {
+    match period {
+        Period::Once => String::new(),
+        Period::Month => day.format("%Y-%m").to_string(),
+        Period::Year => day.format("%Y").to_string(),
+        Period::Day => day.format("%Y-%m-%d").to_string(),
+    }
+}
+
+/// What subjects refused or objected to, up to the day of the run.
+#[derive(Debug, Clone, Default)]
+pub struct Refusals {
+    /// In any order.
+    pub rows: Vec<RefusalRow>,
+}
+
+/// The word of one subject.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RefusalRow {
+    /// Kind of the subject.
+    pub kind: SubjectKind,
+    /// The subject.
+    pub subject_id: Arc<str>,
+    /// What it refuses.
+    pub refusal: RefusalKind,
+    /// Code of the policy that it is about; none: all policies.
+    pub policy: Option<Arc<str>>,
+}
+
+/// What a subject refuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalKind {
+    /// No notices; the grant stays.
+    PushOptOut,
+    /// The benefit itself.
+    RefusedBenefit,
+    /// A decision made by a program alone (PIPL art. 24): an official decides.
+    ObjectedAutomation,
+}

@@ -1,0 +1,106 @@
+//! Counts per policy and county, and the funnel step by step.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::super::finding::PolicyIdx;
+use super::super::grant::{CoverageRow, FunnelRow, Resolution, county_of};
+use super::index;
+use super::rows::{Fate, Rows};
+use crate::policy::document::{CriteriaNode, PolicyDocument};
+
+/// Fills coverage and funnel.
+pub(super) fn collect(rows: &Rows<'_>, resolution: &mut Resolution) {
+    for policy in rows.policies() {
+        let mut counties: BTreeMap<Arc<str>, CoverageRow> = BTreeMap::new();
+        if let Some(counts) = rows.input.findings.counts.get(policy as usize) {
+            for (county, counts) in counts {
+                let row = row_of(&mut counties, policy, county);
+                (row.yes, row.no, row.unknown) = (counts.yes, counts.no, counts.unknown);
+            }
+        }
+        count_turns(rows, policy, &mut counties);
+        count_rows(rows, policy, &mut counties);
+        for offer in resolution.offers.iter().filter(|offer| offer.policy == policy) {
+            row_of(&mut counties, policy, county_of(&offer.region)).offers += 1;
+        }
+        funnel(rows, policy, &counties, &mut resolution.funnel);
+        resolution.coverage.extend(counties.into_values());
+    }
+}
+
+fn row_of<'a>(counties: &'a mut BTreeMap<Arc<str>, CoverageRow>, policy: PolicyIdx, county: &str) -> &'a mut CoverageRow {
+    if !counties.contains_key(county) {
+        let county: Arc<str> = Arc::from(county);
+        counties.insert(Arc::clone(&county), CoverageRow { policy, county, ..CoverageRow::default() });
+    }
+    counties.get_mut(county).expect("the county was just entered")
+}
+
+/// Moves the verdicts that `requires` turned.
+fn count_turns(rows: &Rows<'_>, policy: PolicyIdx, counties: &mut BTreeMap<Arc<str>, CoverageRow>) {
+    for turn in rows.turns.iter().filter(|turn| turn.policy == policy) {
+        let row = row_of(counties, policy, county_of(rows.region(policy, turn.subject)));
+        let before = if turn.was_yes { &mut row.yes } else { &mut row.unknown };
+        *before = before.saturating_sub(1);
+        let after = if turn.is_no { &mut row.no } else { &mut row.unknown };
+        *after += 1;
+    }
+}
+
+fn count_rows(rows: &Rows<'_>, policy: PolicyIdx, counties: &mut BTreeMap<Arc<str>, CoverageRow>) {
+    for row in &rows.rows[rows.of_policy[policy as usize].clone()] {
+        let counts = row_of(counties, policy, county_of(rows.region(policy, row.subject)));
+        match row.fate {
+            Fate::NotYes => {}
+            Fate::Excluded => counts.excluded += 1,
+            Fate::Refused => counts.refused += 1,
+            Fate::Capped => counts.capped += 1,
+            Fate::Given => counts.given += 1,
+            Fate::Waitlisted => counts.waitlisted += 1,
+            Fate::Stands => {
+                counts.granted += 1;
+                counts.amount = counts.amount.saturating_add(row.amount.unwrap_or(0));
+            }
+        }
+    }
+}
+
+fn funnel(rows: &Rows<'_>, policy: PolicyIdx, counties: &BTreeMap<Arc<str>, CoverageRow>, funnel: &mut Vec<FunnelRow>) {
+    let document = &rows.policy(policy).document;
+    let names = step_names(document);
+    let Some(counts) = rows.input.findings.counts.get(policy as usize) else { return };
+    for (county, row) in counties {
+        let steps = counts.get(county).map_or(&[][..], |counts| &counts.funnel);
+        let push = |step: usize, criterion: &Arc<str>, yes, possible| {
+            let criterion = Arc::clone(criterion);
+            FunnelRow { policy, county: Arc::clone(county), step: index(step + 1), criterion, yes, possible }
+        };
+        for (step, (yes, possible)) in steps.iter().enumerate() {
+            let name = names.get(step).cloned().unwrap_or_else(|| Arc::from(""));
+            funnel.push(push(step, &name, *yes, *possible));
+        }
+        if !document.requires.is_empty() && !steps.is_empty() {
+            funnel.push(push(steps.len(), &Arc::from("requires"), row.yes, row.yes + row.unknown));
+        }
+    }
+}
+
+/// A short text for each top-level step of the criteria.
+fn step_names(document: &PolicyDocument) -> Vec<Arc<str>> {
+    match &document.criteria {
+        CriteriaNode::All(items) => items.iter().map(|item| Arc::from(name(item))).collect(),
+        other => vec![Arc::from(name(other))],
+    }
+}
+
+fn name(node: &CriteriaNode) -> String {
+    let names = |items: &[CriteriaNode]| items.iter().map(name).collect::<Vec<_>>().join(", ");
+    match node {
+        CriteriaNode::Criterion(criterion) => criterion.id.clone(),
+        CriteriaNode::All(items) => format!("all({})", names(items)),
+        CriteriaNode::Any(items) => format!("any({})", names(items)),
+        CriteriaNode::Not(inner) => format!("not({})", name(inner)),
+        CriteriaNode::AtLeast(n, items) => format!("at_least {n} of ({})", names(items)),
+    }
+}

@@ -1,0 +1,1 @@
+//! Tests of resolution: one for each sentence that settles its meaning.

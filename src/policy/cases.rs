@@ -1,0 +1,217 @@
+//! `cases.yaml`: facts in, verdict out, because. A lawyer can read the test.
+
+use std::path::Path;
+
+use super::document::{Case, Expect, PolicyDocument};
+use super::load::read_file;
+use super::period::date;
+use crate::diagnostic::{Diagnostic, Span, code};
+use crate::yaml::{self, Fields, Node, wrong_shape};
+
+/// The verdicts that a case may expect, in both languages, with the word that results use.
+const VERDICTS: [(&str, &str); 9] = [
+    ("yes", "yes"),
+    ("no", "no"),
+    ("unknown", "unknown"),
+    ("outside", "outside"),
+    ("是", "yes"),
+    ("否", "no"),
+    ("未知", "unknown"),
+    ("true", "yes"),
+    ("false", "no"),
+];
+const MODES: [(&str, &str); 4] = [("automatic", "automatic"), ("confirm", "confirm"), ("commit", "commit"), ("review", "review")];
+
+/// Reads the cases beside a policy; none when it has none.
+#[must_use]
+pub fn load_cases(policy: &PolicyDocument) -> (Vec<Case>, Vec<Diagnostic>) {
+    if policy.has_cases { load_file(&policy.path.with_file_name("cases.yaml")) } else { (Vec::new(), Vec::new()) }
+}
+
+fn load_file(path: &Path) -> (Vec<Case>, Vec<Diagnostic>) {
+    let file = match read_file(path) {
+        Ok((file, _)) => file,
+        Err(diagnostic) => return (Vec::new(), vec![*diagnostic]),
+    };
+    let (node, mut diagnostics) = yaml::parse(&file);
+    let Some(node) = node else { return (Vec::new(), diagnostics) };
+    let (cases, mut told) = read_cases(&node);
+    diagnostics.append(&mut told);
+    (cases, diagnostics)
+}
+
+/// Reads a list of cases, bare or under `cases:`.
+#[must_use]
+pub fn read_cases(root: &Node) -> (Vec<Case>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let cases = match root.sequence() {
+        Some(items) => each_case(items, &mut diagnostics),
+        None => Fields::new(root, &mut diagnostics).map_or_else(Vec::new, |mut fields| {
+            fields.required("cases");
+            let items = fields.list("cases");
+            let cases = each_case(items, fields.diagnostics());
+            fields.finish();
+            cases
+        }),
+    };
+    (cases, diagnostics)
+}
+
+fn each_case(items: &[Node], diagnostics: &mut Vec<Diagnostic>) -> Vec<Case> {
+    let mut cases: Vec<Case> = Vec::with_capacity(items.len());
+    for item in items {
+        let Some(case) = case(item, diagnostics) else { continue };
+        if let Some(first) = cases.iter().find(|other| other.name == case.name) {
+            let name = &case.name;
+            diagnostics.push(
+                Diagnostic::new(&code::DUPLICATE_NAME, format!("案例“{name}”写了两次"), format!("case `{name}` is given twice"))
+                    .at(case.place.clone())
+                    .also(first.place.clone(), "第一次在这里", "first given here"),
+            );
+        }
+        cases.push(case);
+    }
+    cases
+}
+
+fn case(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Case> {
+    let mut fields = Fields::new(item, diagnostics)?;
+    let name = fields.required("name");
+    if let Some(name) = name.filter(|name| name.text().is_none()) {
+        fields.report(wrong_shape(name, "一句话", "a sentence"));
+    }
+    let as_of = fields.required("as_of").and_then(|node| date(node, fields.diagnostics()));
+    let given = fields.optional("given").map_or_else(Vec::new, |node| given(node, fields.diagnostics()));
+    let expect = fields.required("expect").and_then(|node| expect(node, fields.diagnostics()));
+    let because = fields.text("because");
+    fields.finish();
+    let name = name?;
+    Some(Case { name: name.text()?.to_owned(), place: name.span(), as_of: as_of?, given, expect: expect?, because })
+}
+
+/// Facts by name; a fact that is null is unknown, as one not given.
+fn given(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<(String, Node)> {
+    let Some(entries) = node.mapping() else {
+        diagnostics.push(wrong_shape(node, "事实及其值: {birth_date: 1946-03-31}", "facts with values: {birth_date: 1946-03-31}"));
+        return Vec::new();
+    };
+    entries.iter().filter_map(|(key, value)| Some((key.text()?.to_owned(), value.clone()))).collect()
+}
+
+fn expect(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Expect> {
+    if node.text().is_some() {
+        // `expect: yes` says the verdict alone.
+        return verdict(node, diagnostics).map(|found| Expect { verdict: Some(found), ..Expect::default() });
+    }
+    let mut fields = Fields::new(node, diagnostics)?;
+    let expect = Expect {
+        verdict: fields.required("verdict").and_then(|node| verdict(node, fields.diagnostics())),
+        amount: fields.optional("amount").and_then(|node| amount(node, fields.diagnostics())),
+        mode: {
+            let place = fields.optional("mode").map(Node::span);
+            fields.choice("mode", &MODES).map(str::to_owned).zip(place)
+        },
+        missing: facts(&mut fields, "missing"),
+        offer: facts(&mut fields, "offer"),
+    };
+    fields.finish();
+    Some(expect)
+}
+
+fn verdict(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, Span)> {
+    let given = node.text().unwrap_or_default();
+    let found = VERDICTS.iter().find(|(word, _)| *word == given).map(|(_, verdict)| ((*verdict).to_owned(), node.span()));
+    if found.is_none() {
+        let words = VERDICTS.iter().map(|(word, _)| *word);
+        diagnostics.push(wrong_shape(node, "yes、no、unknown 或 outside", "yes, no, unknown or outside").did_you_mean(given, words));
+    }
+    found
+}
+
+fn amount(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, Span)> {
+    let text = node.text().unwrap_or_default().replace('_', "");
+    let number = text.strip_prefix('-').unwrap_or(&text);
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    if digits(whole) && digits(fraction) && fraction.len() <= 2 {
+        return Some((text, node.span()));
+    }
+    diagnostics.push(wrong_shape(node, "金额, 如 100 或 66.67", "an amount such as 100 or 66.67"));
+    None
+}
+
+fn facts(fields: &mut Fields<'_>, key: &'static str) -> Option<(Vec<String>, Span)> {
+    let place = fields.optional(key)?.span();
+    let mut names: Vec<String> = fields.texts(key).into_iter().map(|(name, _)| name).collect();
+    names.sort();
+    Some((names, place))
+}
+
+#[cfg(test)]
+mod tests {
+    //! Cases and the mistakes of their authors.
+
+    use super::read_cases;
+    use crate::diagnostic::SourceFile;
+    use crate::yaml;
+
+    #[track_caller]
+    fn check(text: &str, names: &[&str], expected: &[(&str, &str)]) {
+        let (node, mut told) = yaml::parse(&SourceFile::new("cases.yaml", text));
+        let (cases, mut more) = read_cases(&node.expect("a tree"));
+        told.append(&mut more);
+        let told: Vec<_> = told.iter().map(|told| (told.code.name, told.primary.as_ref().map_or("", |place| place.text()))).collect();
+        assert_eq!(told, expected);
+        assert_eq!(cases.iter().map(|case| case.name.as_str()).collect::<Vec<_>>(), names);
+    }
+
+    const WHOLE: &str = "- name: 月底满八十周岁的, 当月即享
+  as_of: 2026-03-01
+  given: {birth_date: 1946-03-31, hukou_region: \"990102\", deceased: false, \"employees.count(graduate)\": 3}
+  expect: {verdict: yes, amount: 100, mode: automatic, missing: [b, a], offer: []}
+  because: 自年满80周岁当月起发放
+- {name: 无事实, as_of: 2026-03-01, expect: unknown}
+";
+
+    #[test]
+    fn a_case_keeps_its_facts_in_order() {
+        check(WHOLE, &["月底满八十周岁的, 当月即享", "无事实"], &[]);
+        let (node, _) = yaml::parse(&SourceFile::new("cases.yaml", WHOLE));
+        let (cases, _) = read_cases(&node.expect("a tree"));
+        let given: Vec<_> = cases[0].given.iter().map(|(name, value)| (name.as_str(), value.text().unwrap_or(""))).collect();
+        assert_eq!(given[0], ("birth_date", "1946-03-31"));
+        assert_eq!(given[3], ("employees.count(graduate)", "3"));
+        let expect = &cases[0].expect;
+        assert_eq!(expect.missing.as_ref().map(|(facts, _)| facts.join(" ")), Some("a b".to_owned()));
+        assert_eq!(expect.offer.as_ref().map(|(facts, _)| facts.len()), Some(0));
+        assert_eq!(cases[1].expect.verdict.as_ref().map(|(verdict, _)| verdict.as_str()), Some("unknown"));
+    }
+
+    #[test]
+    fn mistakes_of_cases() {
+        check(
+            "- {name: a, as_of: 2026-3-1, given: [x], expect: {verdict: yess, amount: many, mode: automatik}, becuase: x}\n",
+            &[],
+            &[
+                ("wrong-shape", "2026-3-1"),
+                ("wrong-shape", "[x]"),
+                ("wrong-shape", "yess"),
+                ("wrong-shape", "many"),
+                ("wrong-shape", "automatik"),
+                ("unknown-key", "becuase"),
+            ],
+        );
+    }
+
+    #[test]
+    fn two_cases_of_one_name() {
+        check(
+            "cases:\n- &x\n"
+                .replace("- &x\n", "- {name: a, as_of: 2026-03-01, expect: no}\n- {name: a, as_of: 2026-03-01, expect: 是}\n")
+                .as_str(),
+            &["a", "a"],
+            &[("duplicate-name", "a")],
+        );
+        check("- {as_of: 2026-03-01}\n", &[], &[("missing-key", "as_of"), ("missing-key", "as_of")]);
+    }
+}
