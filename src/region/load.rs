@@ -200,7 +200,8 @@ fn check_tree(tree: &RegionTree, diagnostics: &mut Vec<Diagnostic>) {
 }
 
 fn check_parent(region: &Region, parents: &[Region], place: &Span, diagnostics: &mut Vec<Diagnostic>) {
-    let above = |parent: &&Region| parent.level < region.level || (parent.level == RegionLevel::Town && parent.code.len() < region.code.len());
+    let above =
+        |parent: &&Region| parent.level < region.level || (parent.level == RegionLevel::Town && parent.code.len() < region.code.len());
     if let Some(parent) = parents.iter().find(|parent| !above(parent)) {
         diagnostics.push(
             Diagnostic::new(
@@ -267,12 +268,8 @@ fn report_cycle(tree: &RegionTree, start: &str, ring: &[&str], diagnostics: &mut
     if ring.iter().any(|code| *code < start) {
         return;
     }
-    let mut diagnostic = Diagnostic::new(
-        &code::CYCLE,
-        format!("区划 {start} 绕回了自己"),
-        format!("region {start} leads back to itself"),
-    )
-    .help("检查 parent 和 replaced_by", "look at `parent` and `replaced_by`");
+    let mut diagnostic = Diagnostic::new(&code::CYCLE, format!("区划 {start} 绕回了自己"), format!("region {start} leads back to itself"))
+        .help("检查 parent 和 replaced_by", "look at `parent` and `replaced_by`");
     diagnostic.primary.clone_from(&tree.periods[start][0].place);
     diagnostics.push(diagnostic);
 }

@@ -74,7 +74,11 @@ impl ColumnCast {
                 }
             }
         }
-        let labels = owners.into_iter().filter(|(text, codes)| codes.len() == 1 && !text.is_empty()).map(|(text, codes)| (text, codes[0].clone())).collect();
+        let labels = owners
+            .into_iter()
+            .filter(|(text, codes)| codes.len() == 1 && !text.is_empty())
+            .map(|(text, codes)| (text, codes[0].clone()))
+            .collect();
         Self { column: column.clone(), settings: Arc::clone(settings), labels }
     }
 
@@ -124,37 +128,53 @@ impl ColumnCast {
     }
 
     fn cast_person_id(&self, array: &StringArray) -> Cast {
-        self.map_raw(array, |text| check_person_id(text.as_bytes()).is_ok(), |text| {
-            let id = normalise_person_id(text).map_err(|_| Reason::BadIdentifier)?;
-            Ok((id.text, id.upgraded))
-        })
+        self.map_raw(
+            array,
+            |text| check_person_id(text.as_bytes()).is_ok(),
+            |text| {
+                let id = normalise_person_id(text).map_err(|_| Reason::BadIdentifier)?;
+                Ok((id.text, id.upgraded))
+            },
+        )
     }
 
     fn cast_entity_id(&self, array: &StringArray) -> Cast {
-        self.map_raw(array, |text| check_entity_id(text.as_bytes()).is_ok(), |text| {
-            let id = normalise_entity_id(text).map_err(|_| Reason::BadIdentifier)?;
-            Ok((id.text, id.upgraded))
-        })
+        self.map_raw(
+            array,
+            |text| check_entity_id(text.as_bytes()).is_ok(),
+            |text| {
+                let id = normalise_entity_id(text).map_err(|_| Reason::BadIdentifier)?;
+                Ok((id.text, id.upgraded))
+            },
+        )
     }
 
     fn cast_code(&self, array: &StringArray) -> Cast {
         let codes: Vec<&str> = self.column.codes.keys().map(String::as_str).collect();
-        self.map_text(array, |text| codes.contains(&text), |text| match self.labels.get(text) {
-            Some(code) => Ok((Cow::Owned(code.clone()), false)),
-            None => Err(Reason::UnknownCode),
-        })
+        self.map_text(
+            array,
+            |text| codes.contains(&text),
+            |text| match self.labels.get(text) {
+                Some(code) => Ok((Cow::Owned(code.clone()), false)),
+                None => Err(Reason::UnknownCode),
+            },
+        )
     }
 
     fn cast_region(&self, array: &StringArray) -> Cast {
         let regions = &self.settings.regions;
-        self.map_text(array, |text| regions.contains(text), |text| {
-            // Codes of 9 and 12 digits are often padded with zeros.
-            let mut code = text;
-            while !regions.contains(code) {
-                code = code.strip_suffix("000").filter(|code| code.len() >= 6).ok_or(Reason::UnknownRegion)?;
-            }
-            Ok((Cow::Owned(code.to_owned()), false))
-        })
+        self.map_text(
+            array,
+            |text| regions.contains(text),
+            |text| {
+                // Codes of 9 and 12 digits are often padded with zeros.
+                let mut code = text;
+                while !regions.contains(code) {
+                    code = code.strip_suffix("000").filter(|code| code.len() >= 6).ok_or(Reason::UnknownRegion)?;
+                }
+                Ok((Cow::Owned(code.to_owned()), false))
+            },
+        )
     }
 
     /// Maps values after NFKC and trimming; empty text and null words become null.
@@ -251,7 +271,9 @@ impl ColumnCast {
 
     fn cast_int(&self, array: &ArrayRef) -> Option<Cast> {
         let cast = match array.data_type() {
-            kind if kind.is_integer() => self.map_numbers::<Int64Type, _>(&decimals(array)?, |value: i128| i64::try_from(value).map_err(|_| Reason::OutOfRange)),
+            kind if kind.is_integer() => {
+                self.map_numbers::<Int64Type, _>(&decimals(array)?, |value: i128| i64::try_from(value).map_err(|_| Reason::OutOfRange))
+            }
             DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) | DataType::Decimal128(_, scale) => {
                 let scale = usize::try_from(*scale).ok()?;
                 self.map_numbers::<Int64Type, _>(&decimals(array)?, |value: i128| {
@@ -381,7 +403,9 @@ impl ColumnCast {
         let (low, high) = (self.column.minimum.unwrap_or(i64::MIN), self.column.maximum.unwrap_or(i64::MAX));
         let values = cast.array.as_primitive::<Int64Type>();
         if values.iter().flatten().any(|value| value < low || value > high) {
-            let bounded = self.map_primitive::<Int64Type, Int64Type>(values, |value| if value < low || value > high { Err(Reason::OutOfRange) } else { Ok(value) });
+            let bounded = self.map_primitive::<Int64Type, Int64Type>(values, |value| {
+                if value < low || value > high { Err(Reason::OutOfRange) } else { Ok(value) }
+            });
             cast = merged(cast, bounded);
         }
         cast
@@ -392,8 +416,9 @@ impl ColumnCast {
         let high = self.column.maximum.map_or(i128::MAX, |most| i128::from(most) * 100);
         let values = cast.array.as_primitive::<Decimal128Type>();
         if values.iter().flatten().any(|value| value < low || value > high) {
-            let mut bounded =
-                self.map_primitive::<Decimal128Type, Decimal128Type>(values, |value| if value < low || value > high { Err(Reason::OutOfRange) } else { Ok(value) });
+            let mut bounded = self.map_primitive::<Decimal128Type, Decimal128Type>(values, |value| {
+                if value < low || value > high { Err(Reason::OutOfRange) } else { Ok(value) }
+            });
             for fault in &mut bounded.faults {
                 let fen = values.value(fault.row);
                 let sign = if fen < 0 { "-" } else { "" };

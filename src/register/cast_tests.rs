@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use arrow::array::{DictionaryArray, Float32Array, Float64Array, Int32Array, ListArray, StringViewArray, TimestampMillisecondArray, UInt64Array};
+use arrow::array::{
+    DictionaryArray, Float32Array, Float64Array, Int32Array, ListArray, StringViewArray, TimestampMillisecondArray, UInt64Array,
+};
 use arrow::datatypes::Int32Type;
 
 use super::*;
@@ -14,10 +16,7 @@ fn column(column_type: ColumnType) -> RegisterColumn {
         label: Message::default(),
         column_type,
         unit: None,
-        codes: BTreeMap::from([
-            ("male".to_owned(), Message::new("男", "Male")),
-            ("female".to_owned(), Message::new("女", "Female")),
-        ]),
+        codes: BTreeMap::from([("male".to_owned(), Message::new("男", "Male")), ("female".to_owned(), Message::new("女", "Female"))]),
         sensitive: false,
         null_is: None,
         required: false,
@@ -48,13 +47,25 @@ fn check(column: &RegisterColumn, array: impl Array + 'static, values: &[Option<
 
 #[test]
 fn identifiers() {
-    let array = StringArray::from(vec![Some("11010519491231002X"), None, Some(" 11010519491231002x"), Some("110105491231002"), Some("11010519491231002Y"), Some("")]);
+    let array = StringArray::from(vec![
+        Some("11010519491231002X"),
+        None,
+        Some(" 11010519491231002x"),
+        Some("110105491231002"),
+        Some("11010519491231002Y"),
+        Some(""),
+    ]);
     let id = Some("11010519491231002X");
     check(&column(ColumnType::PersonId), array.clone(), &[id, None, id, id, None, None], &[(4, Reason::BadIdentifier)]);
     let found = cast(&column(ColumnType::PersonId), array).expect("castable");
     assert_eq!(found.upgraded, [3]);
     assert_eq!(found.faults[0].value, "1101**********002Y");
-    check(&column(ColumnType::EntityId), StringArray::from(vec!["91350100m000100y43", "9"]), &[Some("91350100M000100Y43"), None], &[(1, Reason::BadIdentifier)]);
+    check(
+        &column(ColumnType::EntityId),
+        StringArray::from(vec!["91350100m000100y43", "9"]),
+        &[Some("91350100M000100Y43"), None],
+        &[(1, Reason::BadIdentifier)],
+    );
 }
 
 #[test]
@@ -66,9 +77,19 @@ fn normal_arrays_are_handed_on() {
 
 #[test]
 fn text_and_codes() {
-    check(&column(ColumnType::Text), StringViewArray::from(vec!["ＡＢ １", " 张三\u{3000}", "", "无"]), &[Some("AB 1"), Some("张三"), None, None], &[]);
+    check(
+        &column(ColumnType::Text),
+        StringViewArray::from(vec!["ＡＢ １", " 张三\u{3000}", "", "无"]),
+        &[Some("AB 1"), Some("张三"), None, None],
+        &[],
+    );
     check(&column(ColumnType::Text), Int64Array::from(vec![12]), &[Some("12")], &[]);
-    check(&column(ColumnType::Code), StringArray::from(vec!["male", "女", "Male", "X", "无"]), &[Some("male"), Some("female"), Some("male"), None, None], &[(3, Reason::UnknownCode)]);
+    check(
+        &column(ColumnType::Code),
+        StringArray::from(vec!["male", "女", "Male", "X", "无"]),
+        &[Some("male"), Some("female"), Some("male"), None, None],
+        &[(3, Reason::UnknownCode)],
+    );
     let dictionary: DictionaryArray<Int32Type> = vec!["male", "女", "male"].into_iter().collect();
     check(&column(ColumnType::Code), dictionary, &[Some("male"), Some("female"), Some("male")], &[]);
 }
@@ -76,7 +97,12 @@ fn text_and_codes() {
 #[test]
 fn regions_may_be_padded() {
     let array = StringArray::from(vec!["990101", "990101000000", "990101001000", "990199", "９９０１０１"]);
-    check(&column(ColumnType::Region), array, &[Some("990101"), Some("990101"), Some("990101001"), None, Some("990101")], &[(3, Reason::UnknownRegion)]);
+    check(
+        &column(ColumnType::Region),
+        array,
+        &[Some("990101"), Some("990101"), Some("990101001"), None, Some("990101")],
+        &[(3, Reason::UnknownRegion)],
+    );
     check(&column(ColumnType::Region), Int32Array::from(vec![990_101]), &[Some("990101")], &[]);
 }
 
@@ -85,15 +111,30 @@ fn numbers() {
     check(&column(ColumnType::Int), Int32Array::from(vec![Some(3), None]), &[Some("3"), None], &[]);
     check(&column(ColumnType::Int), UInt64Array::from(vec![u64::MAX, 7]), &[None, Some("7")], &[(0, Reason::OutOfRange)]);
     check(&column(ColumnType::Int), Float64Array::from(vec![3.0, 3.5]), &[Some("3"), None], &[(1, Reason::Uncastable)]);
-    check(&column(ColumnType::Int), StringArray::from(vec!["１２", "1,000", "x"]), &[Some("12"), Some("1000"), None], &[(2, Reason::Uncastable)]);
+    check(
+        &column(ColumnType::Int),
+        StringArray::from(vec!["１２", "1,000", "x"]),
+        &[Some("12"), Some("1000"), None],
+        &[(2, Reason::Uncastable)],
+    );
     let bounded = RegisterColumn { minimum: Some(1), maximum: Some(4), ..column(ColumnType::Int) };
-    check(&bounded, Int64Array::from(vec![0, 1, 4, 5]), &[None, Some("1"), Some("4"), None], &[(0, Reason::OutOfRange), (3, Reason::OutOfRange)]);
+    check(
+        &bounded,
+        Int64Array::from(vec![0, 1, 4, 5]),
+        &[None, Some("1"), Some("4"), None],
+        &[(0, Reason::OutOfRange), (3, Reason::OutOfRange)],
+    );
 }
 
 #[test]
 fn money_keeps_every_fen() {
     let money = column(ColumnType::Money);
-    check(&money, StringArray::from(vec!["12", "1,234.5", "0.001", "约五万"]), &[Some("12.00"), Some("1234.50"), None, None], &[(2, Reason::Uncastable), (3, Reason::Uncastable)]);
+    check(
+        &money,
+        StringArray::from(vec!["12", "1,234.5", "0.001", "约五万"]),
+        &[Some("12.00"), Some("1234.50"), None, None],
+        &[(2, Reason::Uncastable), (3, Reason::Uncastable)],
+    );
     check(&money, Int64Array::from(vec![12]), &[Some("12.00")], &[]);
     check(&money, Float64Array::from(vec![1234.56, 0.1 + 0.2]), &[Some("1234.56"), None], &[(1, Reason::Uncastable)]);
     check(&money, Float32Array::from(vec![0.1]), &[Some("0.10")], &[]);
@@ -106,14 +147,24 @@ fn money_keeps_every_fen() {
 
 #[test]
 fn booleans() {
-    check(&column(ColumnType::Bool), StringArray::from(vec!["是", "FALSE", "有", "1", "也许", ""]), &[Some("true"), Some("false"), Some("true"), Some("true"), None, None], &[(4, Reason::Uncastable)]);
+    check(
+        &column(ColumnType::Bool),
+        StringArray::from(vec!["是", "FALSE", "有", "1", "也许", ""]),
+        &[Some("true"), Some("false"), Some("true"), Some("true"), None, None],
+        &[(4, Reason::Uncastable)],
+    );
     check(&column(ColumnType::Bool), Int32Array::from(vec![0, 1, 2]), &[Some("false"), Some("true"), None], &[(2, Reason::Uncastable)]);
 }
 
 #[test]
 fn days_and_open_ends() {
     let open = RegisterColumn { null_is: Some("open".to_owned()), ..column(ColumnType::Date) };
-    check(&open, StringArray::from(vec![Some("2024-02-30"), None, Some("2024/3/1")]), &[None, Some("9999-12-31"), Some("2024-03-01")], &[(0, Reason::Uncastable)]);
+    check(
+        &open,
+        StringArray::from(vec![Some("2024-02-30"), None, Some("2024/3/1")]),
+        &[None, Some("9999-12-31"), Some("2024-03-01")],
+        &[(0, Reason::Uncastable)],
+    );
     let open = RegisterColumn { null_is: Some("open".to_owned()), ..column(ColumnType::Month) };
     check(&open, StringArray::from(vec![Some("202403"), None]), &[Some("2024-03-01"), Some("9999-12-01")], &[]);
     check(&column(ColumnType::Month), Date32Array::from(vec![19_800]), &[Some("2024-03-01")], &[]);

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringBuilder};
 use csv::{ByteRecord, Reader, ReaderBuilder};
 
-use super::physical::{Place, PhysicalBatch, PhysicalBatches, Wanted, find_columns, repeated, unreadable};
+use super::physical::{PhysicalBatch, PhysicalBatches, Place, Wanted, find_columns, repeated, unreadable};
 use super::quarantine::Reason;
 use super::sources::{DataFile, RegisterSource, SourceFormat, TextEncoding};
 use super::transcode::{REPLACEMENT, Transcoder, betrayed};
@@ -17,7 +17,12 @@ use crate::diagnostic::{Diagnostic, code};
 const EARLY_ROWS: u64 = 10_000;
 
 /// Opens a file; its header is read and its columns are found.
-pub(super) fn open(source: &RegisterSource, file: &DataFile, wanted: &[Wanted], batch_rows: usize) -> Result<PhysicalBatches, Box<Diagnostic>> {
+pub(super) fn open(
+    source: &RegisterSource,
+    file: &DataFile,
+    wanted: &[Wanted],
+    batch_rows: usize,
+) -> Result<PhysicalBatches, Box<Diagnostic>> {
     let register = &source.register;
     let failed = |error: &dyn std::fmt::Display| unreadable(register, &file.path, error);
     let mut reading = CsvRows {

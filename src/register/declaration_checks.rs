@@ -28,8 +28,12 @@ pub(super) fn check_register(register: &RegisterDeclaration, diagnostics: &mut V
             let types = [from, to].map(|name| register.column(name).map(|column| column.column_type));
             if types.iter().all(|given| given.is_some_and(dated)) && types[0] != types[1] {
                 diagnostics.push(
-                    Diagnostic::new(&code::TYPE_MISMATCH, "起止两列必须同是日期或同是月份", "both ends of a spell must be dates, or both months")
-                        .at(register.place.clone()),
+                    Diagnostic::new(
+                        &code::TYPE_MISMATCH,
+                        "起止两列必须同是日期或同是月份",
+                        "both ends of a spell must be dates, or both months",
+                    )
+                    .at(register.place.clone()),
                 );
             }
         }
@@ -53,10 +57,7 @@ fn require(register: &RegisterDeclaration, key: &str, name: &str, fits: impl Fn(
                 format!("column `{name}` has the wrong type for `{key}`"),
             )
             .at(register.place.clone())
-            .help(
-                "key 要是对象的编号列, 时间列要是 date 或 month",
-                "`key` needs the subject's identifier, times need `date` or `month`",
-            ),
+            .help("key 要是对象的编号列, 时间列要是 date 或 month", "`key` needs the subject's identifier, times need `date` or `month`"),
         ),
         Some(_) => {}
     }
@@ -89,7 +90,13 @@ pub(super) fn check(registers: &Registers, seen: &Seen, diagnostics: &mut Vec<Di
     let declared = registers.registers.values().flat_map(|register| &register.facts);
     for fact in declared.chain(&registers.computed) {
         if let Some(other) = names.get(&(fact.subject, fact.name.as_str())) {
-            diagnostics.push(twice(&format!("{} 的事实", fact.subject), &format!("{} fact", fact.subject), &fact.name, &fact.place, &other.place));
+            diagnostics.push(twice(
+                &format!("{} 的事实", fact.subject),
+                &format!("{} fact", fact.subject),
+                &fact.name,
+                &fact.place,
+                &other.place,
+            ));
         } else {
             names.insert((fact.subject, &fact.name), fact);
         }
@@ -135,7 +142,13 @@ fn check_agreements(fact: &FactDeclaration, registers: &Registers, seen: &Seen, 
 }
 
 /// The register with a name. One whose file could not be read is not reported again.
-fn find<'a>(name: &str, place: &Span, registers: &'a Registers, seen: &Seen, diagnostics: &mut Vec<Diagnostic>) -> Option<&'a RegisterDeclaration> {
+fn find<'a>(
+    name: &str,
+    place: &Span,
+    registers: &'a Registers,
+    seen: &Seen,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<&'a RegisterDeclaration> {
     let found = registers.registers.get(name);
     if found.is_none() && !seen.registers.contains(name) {
         diagnostics.push(

@@ -144,8 +144,11 @@ fn read_register(node: &Node, stem: &str, diagnostics: &mut Vec<Diagnostic>) -> 
     fields.required("columns");
     let columns: Vec<RegisterColumn> = read_columns(fields.list("columns"), fields.diagnostics());
     let name = name.unwrap_or_else(|| stem.to_owned());
-    let facts =
-        fields.list("facts").iter().filter_map(|item| read_fact(item, &name, subject.and_then(Subjects::kind), &columns, fields.diagnostics())).collect();
+    let facts = fields
+        .list("facts")
+        .iter()
+        .filter_map(|item| read_fact(item, &name, subject.and_then(Subjects::kind), &columns, fields.diagnostics()))
+        .collect();
     fields.finish();
     let declaration = RegisterDeclaration {
         name,
@@ -201,12 +204,10 @@ fn read_time(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<RegisterT
     let pair = (valid.len() == 2).then(|| RegisterTime::Valid(valid[0].0.clone(), valid[1].0.clone()));
     let given = [state == Some(true), event.is_some(), pair.is_some()].into_iter().filter(|given| *given).count();
     if given != 1 {
-        fields.report(
-            wrong_shape(node, "库的时间", "the time of the register").help(
-                "写 {state: true}、{event: 日期列} 或 {valid: [起始列, 终止列]} 之一",
-                "write one of {state: true}, {event: column} or {valid: [from, to]}",
-            ),
-        );
+        fields.report(wrong_shape(node, "库的时间", "the time of the register").help(
+            "写 {state: true}、{event: 日期列} 或 {valid: [起始列, 终止列]} 之一",
+            "write one of {state: true}, {event: column} or {valid: [from, to]}",
+        ));
     }
     fields.finish();
     if given != 1 {

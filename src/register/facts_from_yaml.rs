@@ -10,7 +10,10 @@ use crate::yaml::{Fields, Node, wrong_shape};
 /// Reads an expression; with `aggregates`, calls may carry `where` and `by`.
 pub(super) fn read_expression(node: &Node, aggregates: bool, diagnostics: &mut Vec<Diagnostic>) -> Option<Written> {
     let Some(text) = node.text() else {
-        diagnostics.push(wrong_shape(node, "一个表达式", "an expression").help("含 “: ” 或特殊符号时加引号", "quote it when it holds `: ` or special characters"));
+        diagnostics.push(
+            wrong_shape(node, "一个表达式", "an expression")
+                .help("含 “: ” 或特殊符号时加引号", "quote it when it holds `: ` or special characters"),
+        );
         return None;
     };
     let (expr, errors): (Option<Expr>, Vec<SyntaxError>) = if aggregates { criteria::parse_aggregate(text) } else { criteria::parse(text) };
@@ -130,10 +133,14 @@ fn take_filter(mut is: Written, filter: Option<Written>, fields: &mut Fields<'_>
     let inner = Written { expr: *inner, node: is.node.clone() };
     let Some(outer) = filter else { return (is, Some(inner)) };
     fields.report(
-        Diagnostic::new(&code::DUPLICATE_KEY, "条件写了两次: is 里的 where 和 where 键", "the rows are chosen twice: `where` inside `is` and the key `where`")
-            .at(outer.node.span())
-            .also(inner.node.place(inner.expr.range.clone()), "另一处在这里", "the other is here")
-            .help("用 and 把两个条件合成一个", "join the two with `and`"),
+        Diagnostic::new(
+            &code::DUPLICATE_KEY,
+            "条件写了两次: is 里的 where 和 where 键",
+            "the rows are chosen twice: `where` inside `is` and the key `where`",
+        )
+        .at(outer.node.span())
+        .also(inner.node.place(inner.expr.range.clone()), "另一处在这里", "the other is here")
+        .help("用 and 把两个条件合成一个", "join the two with `and`"),
     );
     (is, Some(outer))
 }
@@ -149,9 +156,10 @@ fn read_agreement(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Str
 /// The column whose codes an expression gives: the column itself, or the one that an aggregate takes a value of.
 fn code_column(expr: &Expr, columns: &[RegisterColumn]) -> Option<String> {
     match &expr.kind {
-        ExprKind::Name(path) if path.len() == 1 => {
-            columns.iter().find(|column| column.name == path[0].name && column.column_type == ColumnType::Code).map(|column| column.name.clone())
-        }
+        ExprKind::Name(path) if path.len() == 1 => columns
+            .iter()
+            .find(|column| column.name == path[0].name && column.column_type == ColumnType::Code)
+            .map(|column| column.name.clone()),
         ExprKind::Call(call) => call.args.first().and_then(|argument| code_column(argument, columns)),
         _ => None,
     }
@@ -160,14 +168,22 @@ fn code_column(expr: &Expr, columns: &[RegisterColumn]) -> Option<String> {
 fn check_codes(head: &Head, codes_of: Option<&str>, columns: &[RegisterColumn], diagnostics: &mut Vec<Diagnostic>) {
     match codes_of {
         None if head.fact_type == ColumnType::Code => diagnostics.push(
-            Diagnostic::new(&code::MISSING_KEY, format!("代码事实“{}”缺少 codes_of", head.name), format!("fact `{}` of type code needs `codes_of`", head.name))
-                .at(head.place.clone())
-                .help("写 codes_of: 代码列的名字", "write codes_of: the column that has the codes"),
+            Diagnostic::new(
+                &code::MISSING_KEY,
+                format!("代码事实“{}”缺少 codes_of", head.name),
+                format!("fact `{}` of type code needs `codes_of`", head.name),
+            )
+            .at(head.place.clone())
+            .help("写 codes_of: 代码列的名字", "write codes_of: the column that has the codes"),
         ),
         Some(name) if !columns.iter().any(|column| column.name == name && column.column_type == ColumnType::Code) => diagnostics.push(
-            Diagnostic::new(&code::UNKNOWN_FACT, format!("“{name}”不是本库的代码列"), format!("`{name}` is no code column of this register"))
-                .at(head.place.clone())
-                .did_you_mean(name, columns.iter().map(|column| column.name.as_str())),
+            Diagnostic::new(
+                &code::UNKNOWN_FACT,
+                format!("“{name}”不是本库的代码列"),
+                format!("`{name}` is no code column of this register"),
+            )
+            .at(head.place.clone())
+            .did_you_mean(name, columns.iter().map(|column| column.name.as_str())),
         ),
         _ => {}
     }

@@ -202,7 +202,10 @@ pub fn normalise_entity_id(text: &str) -> Result<Normalised<'_>, IdentifierFault
 }
 
 fn clean(text: &str) -> String {
-    text.nfkc().filter(|character| !character.is_whitespace() && *character != '\u{feff}').map(|character| character.to_ascii_uppercase()).collect()
+    text.nfkc()
+        .filter(|character| !character.is_whitespace() && *character != '\u{feff}')
+        .map(|character| character.to_ascii_uppercase())
+        .collect()
 }
 
 /// The birth date that a normalised identifier of a person tells.

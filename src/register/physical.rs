@@ -77,10 +77,7 @@ fn missing(register: &str, file: &DataFile, wanted: &Wanted, names: &[String]) -
         );
     }
     let has = names.join(", ");
-    diagnostic.help(
-        format!("文件 {path} 的列: {has}"),
-        format!("columns of {path}: {has}"),
-    )
+    diagnostic.help(format!("文件 {path} 的列: {has}"), format!("columns of {path}: {has}"))
 }
 
 fn twice(register: &str, file: &DataFile, wanted: &Wanted) -> Diagnostic {
@@ -102,7 +99,10 @@ pub(super) fn unreadable(register: &str, path: &Path, error: &dyn std::fmt::Disp
             format!("库 {register} 的文件读不了: {path}: {error}"),
             format!("the file of register {register} cannot be read: {path}: {error}"),
         )
-        .help(format!("重新传送 {path}, 并核对 sources.yaml 里的 format"), format!("deliver {path} again, and look at its `format` in sources.yaml")),
+        .help(
+            format!("重新传送 {path}, 并核对 sources.yaml 里的 format"),
+            format!("deliver {path} again, and look at its `format` in sources.yaml"),
+        ),
     )
 }
 
@@ -123,7 +123,8 @@ impl PhysicalBatch {
 
 /// The file's columns among the places, ascending.
 pub(super) fn projection(places: &[Place]) -> Vec<usize> {
-    let mut indices: Vec<usize> = places.iter().filter_map(|place| if let Place::Column(index) = place { Some(*index) } else { None }).collect();
+    let mut indices: Vec<usize> =
+        places.iter().filter_map(|place| if let Place::Column(index) = place { Some(*index) } else { None }).collect();
     indices.sort_unstable();
     indices.dedup();
     indices
@@ -131,5 +132,8 @@ pub(super) fn projection(places: &[Place]) -> Vec<usize> {
 
 /// One value in every row.
 pub(super) fn repeated(value: Option<&str>, rows: usize) -> ArrayRef {
-    value.map_or_else(|| new_null_array(&DataType::Utf8, rows), |value| Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows))))
+    value.map_or_else(
+        || new_null_array(&DataType::Utf8, rows),
+        |value| Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows))),
+    )
 }

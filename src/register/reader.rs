@@ -100,10 +100,16 @@ pub struct RegisterReader {
 /// # Errors
 ///
 /// `register-missing`, `column-missing`, `file-unreadable`, `wrong-encoding`, `sources-invalid`.
-pub fn open(declaration: &RegisterDeclaration, source: &RegisterSource, regions: &RegionTree, options: &ReadOptions) -> Result<RegisterReader, Box<Diagnostic>> {
+pub fn open(
+    declaration: &RegisterDeclaration,
+    source: &RegisterSource,
+    regions: &RegionTree,
+    options: &ReadOptions,
+) -> Result<RegisterReader, Box<Diagnostic>> {
     check_header(declaration, source)?;
     let is_given = |column: &RegisterColumn| options.columns.as_ref().is_none_or(|names| names.contains(&column.name));
-    let columns: Vec<&RegisterColumn> = declaration.columns.iter().filter(|column| is_given(column) || is_decisive(declaration, column)).collect();
+    let columns: Vec<&RegisterColumn> =
+        declaration.columns.iter().filter(|column| is_given(column) || is_decisive(declaration, column)).collect();
     let output: Vec<usize> = (0..columns.len()).filter(|index| is_given(columns[*index])).collect();
     let needs_regions = columns.iter().any(|column| column.column_type == ColumnType::Region);
     let settings = Arc::new(CastSettings {
@@ -114,9 +120,11 @@ pub fn open(declaration: &RegisterDeclaration, source: &RegisterSource, regions:
         regions: Arc::new(if needs_regions { regions.all_codes().map(str::to_owned).collect() } else { HashSet::new() }),
     });
     let wanted = columns.iter().map(|column| wanted(column, source)).collect();
-    let mut files = Files { source: source.clone(), paths: source.files()?, wanted, batch_rows: options.batch_rows.max(1), opened: 0, current: None };
+    let mut files =
+        Files { source: source.clone(), paths: source.files()?, wanted, batch_rows: options.batch_rows.max(1), opened: 0, current: None };
     files.open_next()?;
-    let unique: Vec<ColumnType> = declaration.unique.iter().filter_map(|name| declaration.column(name)).map(|column| column.column_type).collect();
+    let unique: Vec<ColumnType> =
+        declaration.unique.iter().filter_map(|name| declaration.column(name)).map(|column| column.column_type).collect();
     Ok(RegisterReader {
         register: declaration.name.as_str().into(),
         absence: declaration.absence,
@@ -200,7 +208,9 @@ impl RegisterReader {
                     .map(|batch| {
                         let FileBatch { file, bytes, rows } = batch?;
                         let first_row = rows.first_row;
-                        cast.cast(rows, person_key).map(|rows| (file.clone(), bytes, first_row, rows)).map_err(|fault| cast.wrong_type(&file, &fault))
+                        cast.cast(rows, person_key)
+                            .map(|rows| (file.clone(), bytes, first_row, rows))
+                            .map_err(|fault| cast.wrong_type(&file, &fault))
                     })
                     .collect::<Vec<_>>()
             },
@@ -402,7 +412,6 @@ pub fn hash_file(path: &Path) -> io::Result<String> {
     }
     Ok(format!("{:x}", hasher.finalize()))
 }
-
 
 #[cfg(test)]
 #[path = "reader_tests.rs"]

@@ -97,12 +97,16 @@ fn sound_rows_have_the_declared_schema() {
     let (batches, outcome) = fixture.read().expect("read");
     assert_eq!(batches.len(), 1);
     assert_eq!(batches[0].schema(), arrow_schema(&fixture.declaration));
-    let text = |column: usize| batches[0].column(column).as_string::<i32>().iter().map(|value| value.map(str::to_owned)).collect::<Vec<_>>();
+    let text =
+        |column: usize| batches[0].column(column).as_string::<i32>().iter().map(|value| value.map(str::to_owned)).collect::<Vec<_>>();
     assert_eq!(text(0), [Some(ONE.to_owned()), Some(TWO.to_owned())]);
     assert_eq!(text(1), [Some("a".to_owned()), Some("b".to_owned())]);
     assert_eq!(text(3), [Some("990101".to_owned()), None]);
     assert_eq!(batches[0].column(2).as_primitive::<Decimal128Type>().value(0), 123_450);
-    assert_eq!(batches[0].column(5).as_primitive::<Date32Type>().value_as_date(0).map(|day| day.to_string()).as_deref(), Some("9999-12-31"));
+    assert_eq!(
+        batches[0].column(5).as_primitive::<Date32Type>().value_as_date(0).map(|day| day.to_string()).as_deref(),
+        Some("9999-12-31")
+    );
     assert_eq!((outcome.rows_read, outcome.rows_kept, outcome.quarantine.rows(), outcome.quarantine.cells()), (2, 2, 0, 0));
     assert_eq!(outcome.files[0].rows, 2);
 }
@@ -123,19 +127,22 @@ fn faulty_rows_and_values_are_set_aside() {
         "110105491231002,a,1,990101,2026-01-01,",
     ]);
     let (batches, outcome) = fixture.read().expect("read");
-    assert_eq!(faults(&outcome), [
-        (2, "person_id", Reason::BadIdentifier, Scope::Row),
-        (3, "kind", Reason::UnknownCode, Scope::Cell),
-        (3, "base", Reason::OutOfRange, Scope::Cell),
-        (3, "region", Reason::UnknownRegion, Scope::Cell),
-        (4, "person_id", Reason::DuplicateKey, Scope::Row),
-        (5, "from_date", Reason::MissingRequired, Scope::Row),
-        (6, "from_date", Reason::Uncastable, Scope::Row),
-        (7, "to_date", Reason::Uncastable, Scope::Row),
-        (8, "to_date", Reason::OutOfRange, Scope::Row),
-        (9, "", Reason::RaggedRow, Scope::Row),
-        (10, "person_id", Reason::DuplicateKey, Scope::Row),
-    ]);
+    assert_eq!(
+        faults(&outcome),
+        [
+            (2, "person_id", Reason::BadIdentifier, Scope::Row),
+            (3, "kind", Reason::UnknownCode, Scope::Cell),
+            (3, "base", Reason::OutOfRange, Scope::Cell),
+            (3, "region", Reason::UnknownRegion, Scope::Cell),
+            (4, "person_id", Reason::DuplicateKey, Scope::Row),
+            (5, "from_date", Reason::MissingRequired, Scope::Row),
+            (6, "from_date", Reason::Uncastable, Scope::Row),
+            (7, "to_date", Reason::Uncastable, Scope::Row),
+            (8, "to_date", Reason::OutOfRange, Scope::Row),
+            (9, "", Reason::RaggedRow, Scope::Row),
+            (10, "person_id", Reason::DuplicateKey, Scope::Row),
+        ]
+    );
     assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 3);
     assert_eq!((outcome.rows_read, outcome.rows_kept, outcome.quarantine.rows(), outcome.upgraded_ids), (11, 3, 8, 1));
     assert_eq!(outcome.quarantine.entries[0].value, "1101**********0021");
@@ -145,7 +152,8 @@ fn faulty_rows_and_values_are_set_aside() {
 
 #[test]
 fn batches_and_limits_change_nothing_else() {
-    let rows: Vec<String> = (0..50).map(|at| format!("{},a,{at},990101,2024-01-{:02},", if at % 7 == 0 { "x" } else { ONE }, at % 28 + 1)).collect();
+    let rows: Vec<String> =
+        (0..50).map(|at| format!("{},a,{at},990101,2024-01-{:02},", if at % 7 == 0 { "x" } else { ONE }, at % 28 + 1)).collect();
     let fixture = csv(&rows.iter().map(String::as_str).collect::<Vec<_>>());
     let (whole, expected) = fixture.read().expect("read");
     let options = ReadOptions { batch_rows: 3, quarantine_limit: 5, ..ReadOptions::default() };
@@ -175,7 +183,8 @@ fn gbk_with_chinese_headers() {
     let error = fixture.read().expect_err("a missing column");
     assert_eq!(error.code.name, "column-missing");
     assert!(error.help.iter().any(|help| help.en.contains("header: {person_id: 公民身份号码}")), "{:?}", error.help);
-    fixture.source.header = [("person_id", "公民身份号码"), ("kind", "类别")].map(|(declared, physical)| (declared.to_owned(), physical.to_owned())).into();
+    fixture.source.header =
+        [("person_id", "公民身份号码"), ("kind", "类别")].map(|(declared, physical)| (declared.to_owned(), physical.to_owned())).into();
     let (batches, _) = fixture.read().expect("read");
     assert_eq!(batches[0].column(1).as_string::<i32>().value(0), "a");
     fixture.source.encoding = crate::register::sources::TextEncoding::Utf8;
@@ -292,7 +301,8 @@ fn an_empty_complete_register_is_an_error() {
     csv(&["x,a,1,990101,2024-01-01,"]).check_error("register-empty");
     let text = b"person_id,kind,base,region,from_date,to_date\n";
     for (from, to) in [("absence: complete", "absence: partial"), ("unique:", "may_be_empty: true\nunique:")] {
-        let (batches, outcome) = Fixture::new(&DECLARATION.replace(from, to), "benefits.csv", SourceFormat::Csv, text).read().expect("read");
+        let (batches, outcome) =
+            Fixture::new(&DECLARATION.replace(from, to), "benefits.csv", SourceFormat::Csv, text).read().expect("read");
         assert_eq!((batches.len(), outcome.rows_read, outcome.files.len()), (0, 0, 1));
     }
 }
@@ -305,4 +315,30 @@ fn a_missing_file_and_its_hash() {
     assert_eq!(hash_file(&path).expect("hashed"), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     fixture.source.path = fixture.dir.path().join("none.csv");
     fixture.check_error("register-missing");
+}
+
+#[test]
+fn the_dirt_planted_in_the_sample_is_found_and_no_more() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let (registers, mistakes) = crate::register::load(&root.join("policies"));
+    let (regions, more) = crate::region::load(&root.join("policies"));
+    assert!(mistakes.is_empty() && more.is_empty(), "{mistakes:?} {more:?}");
+    let sources = crate::register::Sources::load(&root.join("data-samples/sources.yaml")).expect("sound");
+    let text = std::fs::read_to_string(root.join("data-samples/planted.json")).expect("read");
+    let planted: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+    for (name, declaration) in &registers.registers {
+        let source = sources.get(name).expect("a source");
+        let mut reader = open(declaration, source, &regions, &ReadOptions::default()).expect("opened");
+        assert!(reader.by_ref().all(|batch| batch.is_ok()), "{name}");
+        let outcome = reader.into_outcome();
+        let mut found = std::collections::BTreeMap::new();
+        for ((_, reason, _), count) in &outcome.quarantine.counts {
+            *found.entry(reason.code().to_owned()).or_insert(0) += count;
+        }
+        let reasons = planted["quarantine"][name].as_object().into_iter().flatten();
+        let expected = reasons.map(|(reason, tally)| (reason.clone(), tally["count"].as_u64().unwrap_or_default())).collect();
+        assert_eq!(found, expected, "{name}");
+        assert_eq!(outcome.rows_read, planted["rows"][name].as_u64().unwrap_or_default(), "{name}");
+        assert_eq!(outcome.upgraded_ids, planted["upgraded_ids"][name]["count"].as_u64().unwrap_or_default(), "{name}");
+    }
 }

@@ -168,7 +168,9 @@ impl RowCast {
         let kept = (!useless.is_empty()).then(|| (0..physical.rows).filter(|row| !useless.contains_key(row)).collect());
         let batch = match &kept {
             None => batch,
-            Some(_) => filter_record_batch(&batch, &mask_without(physical.rows, useless.into_keys())).expect("the mask has the batch's length"),
+            Some(_) => {
+                filter_record_batch(&batch, &mask_without(physical.rows, useless.into_keys())).expect("the mask has the batch's length")
+            }
         };
         let keys = self.keys(&batch, person_key);
         Ok(CastRows { batch, kept, keys, faults, upgraded, rows_read: physical.rows })

@@ -141,10 +141,16 @@ impl RegisterSource {
     pub fn files(&self) -> Result<Vec<DataFile>, Box<Diagnostic>> {
         let written = self.path.to_string_lossy();
         if written.contains("://") {
-            return Err(Box::new(self.placed(
-                Diagnostic::new(&code::PATH_MISSING, format!("这里只读本地路径: {written}"), format!("only local paths are read here: {written}"))
+            return Err(Box::new(
+                self.placed(
+                    Diagnostic::new(
+                        &code::PATH_MISSING,
+                        format!("这里只读本地路径: {written}"),
+                        format!("only local paths are read here: {written}"),
+                    )
                     .help("先把文件放到本地", "bring the files to a local folder first"),
-            )));
+                ),
+            ));
         }
         let mut paths = if self.path.is_file() {
             vec![self.path.clone()]
@@ -280,6 +286,11 @@ impl Sources {
     pub fn get(&self, register: &str) -> Option<&RegisterSource> {
         self.sources.get(register)
     }
+
+    /// The registers that the file names, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.sources.keys().map(String::as_str)
+    }
 }
 
 fn read(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Sources {
@@ -307,7 +318,13 @@ fn normal(path: &Path) -> PathBuf {
     path.components().filter(|part| !matches!(part, std::path::Component::CurDir)).collect()
 }
 
-fn read_source(name: &str, node: &Node, root: &Path, data_day: Option<NaiveDate>, diagnostics: &mut Vec<Diagnostic>) -> Option<RegisterSource> {
+fn read_source(
+    name: &str,
+    node: &Node,
+    root: &Path,
+    data_day: Option<NaiveDate>,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Option<RegisterSource> {
     let mut fields = Fields::new(node, diagnostics)?;
     let path_node = fields.required("path");
     let written = path_node.and_then(Node::text).map(str::to_owned);
@@ -411,10 +428,13 @@ mod tests {
         let files = sources.get("tax").expect("there").files().expect("files");
         let found: Vec<_> = files.into_iter().map(|file| file.partitions).collect();
         let text = |text: &str| Some(text.to_owned());
-        assert_eq!(found, [
-            vec![("year".to_owned(), text("2025")), ("kind".to_owned(), text("大"))],
-            vec![("year".to_owned(), text("2026")), ("kind".to_owned(), None)],
-        ]);
+        assert_eq!(
+            found,
+            [
+                vec![("year".to_owned(), text("2025")), ("kind".to_owned(), text("大"))],
+                vec![("year".to_owned(), text("2026")), ("kind".to_owned(), None)],
+            ]
+        );
     }
 
     #[test]
