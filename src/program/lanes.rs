@@ -12,14 +12,38 @@ use super::scratch::{Slot, Uniform};
 macro_rules! on_integers {
     ($values:expr, $span:expr, $slice:ident => $then:expr, otherwise $otherwise:expr) => {
         match $values {
-            Values::Int8(array) => { let $slice = &array.values()[$span]; $then }
-            Values::Int16(array) => { let $slice = &array.values()[$span]; $then }
-            Values::Int32(array) => { let $slice = &array.values()[$span]; $then }
-            Values::Int64(array) => { let $slice = &array.values()[$span]; $then }
-            Values::UInt8(array) => { let $slice = &array.values()[$span]; $then }
-            Values::UInt16(array) => { let $slice = &array.values()[$span]; $then }
-            Values::UInt32(array) => { let $slice = &array.values()[$span]; $then }
-            Values::Date(array) => { let $slice = &array.values()[$span]; $then }
+            Values::Int8(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::Int16(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::Int32(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::Int64(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::UInt8(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::UInt16(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::UInt32(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::Date(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
             _ => $otherwise,
         }
     };
@@ -49,7 +73,13 @@ impl Block<'_> {
             split(known, out);
             return Uniform::Mixed;
         }
-        if known != self.full { Uniform::Mixed } else if out.yes[..] == *known { Uniform::Yes } else { Uniform::No }
+        if known != self.full {
+            Uniform::Mixed
+        } else if out.yes[..] == *known {
+            Uniform::Yes
+        } else {
+            Uniform::No
+        }
     }
 
     fn range_of_lane(&mut self, lane: LaneId, low: i64, high: i64, out: &mut BoolBuffer) -> Uniform {

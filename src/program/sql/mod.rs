@@ -82,9 +82,7 @@ impl Writer<'_> {
             Kind::AtLeast(count, items) => self.at_least(*count, items)?,
             Kind::Compare(op, left, right) => self.comparison(*op, left, right)?,
             Kind::IsKnown(inner) => self.known(inner)?,
-            Kind::Case { branches, otherwise } => {
-                self.case(branches, otherwise.as_deref(), "BOOLEAN", &|expr| self.boolean(expr))?
-            }
+            Kind::Case { branches, otherwise } => self.case(branches, otherwise.as_deref(), "BOOLEAN", &|expr| self.boolean(expr))?,
             Kind::Call(Function::Coalesce, items) => coalesce(items, |item| self.boolean(item))?,
             _ => return Err(refuse(expr)),
         })
@@ -233,7 +231,10 @@ impl Writer<'_> {
             }
             Function::Min | Function::Max => {
                 let sign = if function == Function::Min { "<=" } else { ">=" };
-                return numbers.into_iter().skip(1).try_fold(first, |best, next| choose(&format!("({} {sign} 0)", compared(&best, &next)), best.clone(), next));
+                return numbers
+                    .into_iter()
+                    .skip(1)
+                    .try_fold(first, |best, next| choose(&format!("({} {sign} 0)", compared(&best, &next)), best.clone(), next));
             }
             Function::Abs => {
                 let den = first.den.map(|den| format!("ms_abs({den})"));
@@ -290,7 +291,10 @@ impl SqlNumber {
     }
 
     fn rescaled(self, scale: i32) -> Result<Self, CompileError> {
-        let factor = u32::try_from(scale - self.scale).ok().and_then(|exponent| 10_i64.checked_pow(exponent)).ok_or(CompileError::TooLarge { root: 0 })?;
+        let factor = u32::try_from(scale - self.scale)
+            .ok()
+            .and_then(|exponent| 10_i64.checked_pow(exponent))
+            .ok_or(CompileError::TooLarge { root: 0 })?;
         let num = if factor == 1 { self.num } else { format!("ms_mul({}, {factor})", self.num) };
         Ok(Self { num, den: self.den, scale })
     }
@@ -321,7 +325,15 @@ fn multiplied(value: &str, factor: Option<&str>) -> String {
 }
 
 fn compared(left: &SqlNumber, right: &SqlNumber) -> String {
-    format!("ms_compare({}, {}, {}, {}, {}, {})", left.num, left.den(), integer(i64::from(left.scale)), right.num, right.den(), integer(i64::from(right.scale)))
+    format!(
+        "ms_compare({}, {}, {}, {}, {}, {})",
+        left.num,
+        left.den(),
+        integer(i64::from(left.scale)),
+        right.num,
+        right.den(),
+        integer(i64::from(right.scale))
+    )
 }
 
 fn choose(condition: &str, then: SqlNumber, otherwise: SqlNumber) -> Result<SqlNumber, CompileError> {
