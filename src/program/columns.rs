@@ -112,7 +112,7 @@ impl BatchColumn {
     fn text(&mut self, array: &ArrayRef) -> Option<Distinct> {
         let array = array.as_ref();
         downcast_dictionary_array!(
-            array => return self.dictionary(array),
+            array => self.dictionary(array),
             DataType::Utf8 => {
                 let texts = array.as_string::<i32>();
                 Some(self.encode(texts.iter(), Texts::Small(texts.clone())))

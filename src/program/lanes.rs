@@ -57,10 +57,7 @@ impl Block<'_> {
         let LaneNode::Fact(fact) = graph.lane_node(lane) else { return self.range_of_lane(lane, low, high, out) };
         let column = &columns[*fact];
         let span = self.start..self.start + self.rows;
-        let bounds = match self.bounds(*fact) {
-            Some(bounds) => bounds,
-            None => return self.range_of_lane(lane, low, high, out),
-        };
+        let Some(bounds) = self.bounds(*fact) else { return self.range_of_lane(lane, low, high, out) };
         let known = self.part(&column.known);
         if bounds.1 < low || high < bounds.0 {
             out.yes.fill(0);

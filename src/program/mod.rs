@@ -12,9 +12,9 @@
 //!  Expr ── sql ──────────▶ DataFusion SQL: the other oracle
 //! ```
 //!
-//! Nothing here knows the clock, a policy or DataFusion.
+//! Nothing here knows the clock, a policy or `DataFusion`.
 
-mod bitmap;
+pub mod bitmap;
 mod columns;
 pub mod dates;
 mod error;

@@ -68,7 +68,9 @@ impl Plan {
             BoolNode::BoolKnown(inner) => self.reach_bool(graph, *inner, root),
             BoolNode::And(edges) | BoolNode::AtLeast(_, edges) => edges.iter().for_each(|&edge| self.reach_bool(graph, edge, root)),
             BoolNode::Select(condition, then, otherwise) => {
-                [condition, then, otherwise].into_iter().for_each(|&edge| self.reach_bool(graph, edge, root))
+                for edge in [condition, then, otherwise] {
+                    self.reach_bool(graph, *edge, root);
+                }
             }
             BoolNode::Same(left, right) => [left, right].into_iter().for_each(|&edge| self.reach_bool(graph, edge, root)),
         }
@@ -94,7 +96,7 @@ impl Plan {
                 self.reach_lane(graph, *otherwise, root);
             }
             LaneNode::Whole { num, den, .. } => {
-                [Some(*num), *den].into_iter().flatten().for_each(|lane| self.reach_lane(graph, lane, root))
+                [Some(*num), *den].into_iter().flatten().for_each(|lane| self.reach_lane(graph, lane, root));
             }
             LaneNode::Date(_, arguments) => arguments.iter().for_each(|&lane| self.reach_lane(graph, lane, root)),
             LaneNode::TextMap { text, .. } => self.reach_text(graph, *text, root),
@@ -166,7 +168,9 @@ impl Plan {
         let loaded = facts.iter().try_for_each(|&fact| columns[fact].load(&schema.columns[fact], batch));
         let result = loaded.and_then(|()| self.blocks(graph, &columns, &mut scratch.buffers, batch.num_rows(), visit));
         // the batch is not kept alive
-        facts.iter().for_each(|&fact| columns[fact].values = Values::Nothing);
+        for &fact in &facts {
+            columns[fact].values = Values::Nothing;
+        }
         scratch.columns = columns;
         result
     }

@@ -40,7 +40,7 @@ pub(in super::super) fn same(out: &mut BoolBuffer, left: Words<'_>, right: Words
 /// more than `k` of the bitmaps seen so far are.
 pub(in super::super) fn at_least<'a>(
     needed: usize,
-    bitmaps: impl Iterator<Item = &'a [u64]> + Clone,
+    bitmaps: &(impl Iterator<Item = &'a [u64]> + Clone),
     reached: &mut Vec<u64>,
     out: &mut [u64],
 ) {

@@ -1,6 +1,8 @@
-//! The same bound condition as DataFusion SQL: Kleene logic, comparison and texts native, numbers and dates by functions.
+//! The same bound condition as `DataFusion` SQL: Kleene logic, comparison and texts native, numbers and dates by functions.
 
 mod functions;
+
+use std::fmt::Write;
 
 pub use functions::{Call, FUNCTIONS, Overflow, SqlFunction, SqlType};
 
@@ -212,7 +214,7 @@ impl Writer<'_> {
         for (key, number) in map {
             let digits = 10_i64.checked_pow(u32::from(scale - number.scale)).and_then(|factor| number.digits.checked_mul(factor));
             let digits = digits.ok_or(CompileError::TooLarge { root: 0 })?;
-            branches.push_str(&format!(" WHEN {} THEN {}", literal(key), integer(digits)));
+            let _ = write!(branches, " WHEN {} THEN {}", literal(key), integer(digits));
         }
         if branches.is_empty() {
             return Ok(SqlNumber::plain("CAST(NULL AS BIGINT)".to_owned(), 0));
@@ -360,7 +362,7 @@ fn literal(text: &str) -> String {
 fn integer(value: i64) -> String {
     match value {
         i64::MIN => format!("CAST('{value}' AS BIGINT)"),
-        ..0 => format!("({value})"),
+        value if value < 0 => format!("({value})"),
         _ => value.to_string(),
     }
 }
