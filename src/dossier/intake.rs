@@ -32,6 +32,8 @@ pub struct IntakeReport {
     pub unseen: BTreeMap<String, u64>,
     /// Rows whose identifier was renumbered, by register.
     pub renumbered: BTreeMap<String, u64>,
+    /// The identifiers of today.
+    pub identities: Identities,
 }
 
 /// Registers that are opened, before the first row is read: what is missing is told before any work.
@@ -122,16 +124,15 @@ impl Intake {
     ///
     /// When reading or writing fails, or the work is cancelled.
     pub async fn read(self, feeds: Feeds, directory: &Path, request: &Request<'_>) -> Result<IntakeReport, DossierError> {
-        let Self { readers, identities, mut report, silent } = self;
+        let Self { readers, identities, mut report, .. } = self;
         let mut by_register = feeds.by_register();
-        let identities = &identities;
         for (name, reader) in readers {
             let feeds = by_register.remove(&name).unwrap_or_default();
             let declaration = request.catalogue.registers.registers[&name].clone();
             let label = Message::new(format!("读取 {}", declaration.label.zh), format!("reading {}", declaration.label.en));
             request.progress.stage(label, None);
             let schema = request.catalogue.row_schema(&name);
-            let seen = tokio::task::block_in_place(|| feed(reader, &declaration, feeds, &schema, identities, directory, request))?;
+            let seen = tokio::task::block_in_place(|| feed(reader, &declaration, feeds, &schema, &identities, directory, request))?;
             report.unseen.insert(name.clone(), seen.unseen);
             report.renumbered.insert(name.clone(), seen.renumbered);
             report.registers.insert(name, seen.outcome);
@@ -142,7 +143,7 @@ impl Intake {
                 writer.finish()?;
             }
         }
-        drop(silent);
+        report.identities = identities;
         Ok(report)
     }
 }
@@ -159,7 +160,7 @@ fn missing(declaration: &RegisterDeclaration, request: &Request<'_>) -> Diagnost
         format!("登记库“{name}”({}) 没有来源", declaration.label.zh),
         format!("register `{name}` ({}) has no source", declaration.label.en),
     )
-    .did_you_mean(name, request.sources.names())
+    .did_you_mean(name, request.sources.sources.keys().map(String::as_str))
     .help(
         format!("在 sources.yaml 里加上 {name}; 确实没有的, 用 --allow-missing {name} 使其事实为未知"),
         format!("add {name} to sources.yaml, or say --allow-missing {name} to make its facts unknown"),

@@ -9,7 +9,9 @@
 
 pub mod allocation;
 pub mod compiled;
+pub mod evaluate;
 pub mod finding;
+pub mod run;
 pub mod grant;
 pub mod input;
 pub mod resolution;

@@ -1,8 +1,8 @@
 //! A batch as evaluation sees it: the buffers of the facts that the program reads, and what is unknown in them.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, DictionaryArray, Int8Array, Int16Array, Int32Array, Int64Array, LargeStringArray,
-    PrimitiveArray, StringArray, StringViewArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, DictionaryArray, Int8Array, Int16Array, Int32Array, Int64Array,
+    LargeStringArray, PrimitiveArray, StringArray, StringViewArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
 };
 use arrow::datatypes::{ArrowDictionaryKeyType, ArrowNativeType, DataType, Date32Type};
 use arrow::downcast_dictionary_array;
@@ -77,7 +77,9 @@ impl BatchColumn {
                 Values::Nothing
             }
             (Ty::Bool, DataType::Boolean) => self.bits(array.as_boolean()),
-            (Ty::Number, DataType::Decimal128(_, scale)) if i16::from(*scale) == i16::from(fact.scale) => Values::Decimal(array.as_primitive().clone()),
+            (Ty::Number, DataType::Decimal128(_, scale)) if i16::from(*scale) == i16::from(fact.scale) => {
+                Values::Decimal(array.as_primitive().clone())
+            }
             (Ty::Number, _) if fact.scale == 0 => integers(array).ok_or_else(refuse)?,
             (Ty::Date, DataType::Date32) => Values::Date(array.as_primitive().clone()),
             (Ty::Text, _) => Values::Keys(self.text(array).ok_or_else(refuse)?),
@@ -110,7 +112,7 @@ impl BatchColumn {
     fn text(&mut self, array: &ArrayRef) -> Option<Distinct> {
         let array = array.as_ref();
         downcast_dictionary_array!(
-            array => return self.dictionary(array),
+            array => self.dictionary(array),
             DataType::Utf8 => {
                 let texts = array.as_string::<i32>();
                 Some(self.encode(texts.iter(), Texts::Small(texts.clone())))

@@ -24,11 +24,7 @@ pub fn civil(day: i32) -> Civil {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted_month = (5 * day_of_year + 2) / 153;
     let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    Civil {
-        year: year_of_era + era * 400 + i64::from(month <= 2),
-        month,
-        day: day_of_year - (153 * shifted_month + 2) / 5 + 1,
-    }
+    Civil { year: year_of_era + era * 400 + i64::from(month <= 2), month, day: day_of_year - (153 * shifted_month + 2) / 5 + 1 }
 }
 
 /// The day of a year, month (1 to 12) and day of the month; `None` beyond an `i32`. Algorithm: as [`civil`], `days_from_civil`.
@@ -163,7 +159,9 @@ mod tests {
 
     #[test]
     fn days_are_counted_from_1970() {
-        for (text, day) in [("1970-01-01", 0), ("1969-12-31", -1), ("2000-03-01", 11_017), ("2024-02-29", 19_782), ("9999-12-31", 2_932_896)] {
+        for (text, day) in
+            [("1970-01-01", 0), ("1969-12-31", -1), ("2000-03-01", 11_017), ("2024-02-29", 19_782), ("9999-12-31", 2_932_896)]
+        {
             assert_eq!(at(text), day, "{text}");
         }
     }

@@ -36,7 +36,9 @@ impl fmt::Display for CompileError {
         match self {
             Self::NotBound { root } => write!(f, "expression {root} is not bound to a day"),
             Self::Type { root, message } => write!(f, "expression {root}: {message}"),
-            Self::TooLarge { root } => write!(f, "expression {root}: a constant does not fit 64 bits, or has more than 18 digits behind the point"),
+            Self::TooLarge { root } => {
+                write!(f, "expression {root}: a constant does not fit 64 bits, or has more than 18 digits behind the point")
+            }
             Self::NoSuchFact { root, fact } => write!(f, "expression {root}: there is no fact {fact} in the schema"),
         }
     }

@@ -78,16 +78,15 @@ impl Block<'_> {
                 out.no.fill(0);
                 return Uniform::Mixed;
             }
-            BoolNode::Fact(fact) => match self.columns[*fact].values {
-                Values::Bits => {
+            BoolNode::Fact(fact) => {
+                if let Values::Bits = self.columns[*fact].values {
                     out.yes.copy_from_slice(self.part(&self.columns[*fact].yes));
                     out.no.copy_from_slice(self.part(&self.columns[*fact].no));
-                }
-                _ => {
+                } else {
                     out.yes.fill(0);
                     out.no.fill(0);
                 }
-            },
+            }
             BoolNode::Range { lane, low, high } => return self.range(*lane, *low, *high, out),
             BoolNode::Compare { test, left, right } => self.compare(*test, *left, *right, out),
             BoolNode::LaneKnown(lane) => {
@@ -184,8 +183,8 @@ impl Block<'_> {
             self.bool(edge);
         }
         let mut reached = std::mem::take(&mut self.buffers.reached);
-        kernels::logic::at_least(needed, edges.iter().map(|&edge| self.edge(edge).yes), &mut reached, &mut out.yes);
-        kernels::logic::at_least(edges.len() + 1 - needed, edges.iter().map(|&edge| self.edge(edge).no), &mut reached, &mut out.no);
+        kernels::logic::at_least(needed, &edges.iter().map(|&edge| self.edge(edge).yes), &mut reached, &mut out.yes);
+        kernels::logic::at_least(edges.len() + 1 - needed, &edges.iter().map(|&edge| self.edge(edge).no), &mut reached, &mut out.no);
         self.buffers.reached = reached;
     }
 

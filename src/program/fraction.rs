@@ -182,7 +182,8 @@ impl Lowering<'_> {
 
     /// `num / den / 10^scale op constant`, `den` constant: whether `num` lies in a range of integers.
     fn threshold(&mut self, op: CompareOp, left: Fraction, right: Fraction) -> Option<Edge> {
-        let positive = |lowering: &Self, den: Option<LaneId>| den.map_or(Some(1), |den| lowering.graph.constant(den)).filter(|&den| den > 0);
+        let positive =
+            |lowering: &Self, den: Option<LaneId>| den.map_or(Some(1), |den| lowering.graph.constant(den)).filter(|&den| den > 0);
         let left_den = positive(self, left.den)?;
         let right_den = positive(self, right.den)?;
         let constant = self.graph.constant(right.num)?;
@@ -226,7 +227,8 @@ impl Lowering<'_> {
             otherwise = Fraction { num: otherwise.num, ..then };
         }
         let scale = then.scale.max(otherwise.scale);
-        let (then_num, otherwise_num) = (self.rescaled(then.num, scale - then.scale)?, self.rescaled(otherwise.num, scale - otherwise.scale)?);
+        let (then_num, otherwise_num) =
+            (self.rescaled(then.num, scale - then.scale)?, self.rescaled(otherwise.num, scale - otherwise.scale)?);
         let num = self.graph.lane(LaneNode::Select(condition, then_num, otherwise_num));
         let den = if then.den == otherwise.den {
             then.den
@@ -278,7 +280,8 @@ impl Lowering<'_> {
                 if wanted != arguments.len() {
                     return Err(self.wrong(&format!("{function:?} takes {wanted} arguments, found {}", expr.children().len())));
                 }
-                let lanes: Result<Vec<LaneId>, CompileError> = numbers.into_iter().map(|number| Ok(self.whole(Rounding::Down, number)?.num)).collect();
+                let lanes: Result<Vec<LaneId>, CompileError> =
+                    numbers.into_iter().map(|number| Ok(self.whole(Rounding::Down, number)?.num)).collect();
                 let num = self.graph.lane(LaneNode::Date(function, lanes?));
                 Ok(Fraction { num, den: None, scale: 0 })
             }

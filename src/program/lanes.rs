@@ -12,14 +12,38 @@ use super::scratch::{Slot, Uniform};
 macro_rules! on_integers {
     ($values:expr, $span:expr, $slice:ident => $then:expr, otherwise $otherwise:expr) => {
         match $values {
-            Values::Int8(array) => { let $slice = &array.values()[$span]; $then }
-            Values::Int16(array) => { let $slice = &array.values()[$span]; $then }
-            Values::Int32(array) => { let $slice = &array.values()[$span]; $then }
-            Values::Int64(array) => { let $slice = &array.values()[$span]; $then }
-            Values::UInt8(array) => { let $slice = &array.values()[$span]; $then }
-            Values::UInt16(array) => { let $slice = &array.values()[$span]; $then }
-            Values::UInt32(array) => { let $slice = &array.values()[$span]; $then }
-            Values::Date(array) => { let $slice = &array.values()[$span]; $then }
+            Values::Int8(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::Int16(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::Int32(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::Int64(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::UInt8(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::UInt16(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::UInt32(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
+            Values::Date(array) => {
+                let $slice = &array.values()[$span];
+                $then
+            }
             _ => $otherwise,
         }
     };
@@ -33,10 +57,7 @@ impl Block<'_> {
         let LaneNode::Fact(fact) = graph.lane_node(lane) else { return self.range_of_lane(lane, low, high, out) };
         let column = &columns[*fact];
         let span = self.start..self.start + self.rows;
-        let bounds = match self.bounds(*fact) {
-            Some(bounds) => bounds,
-            None => return self.range_of_lane(lane, low, high, out),
-        };
+        let Some(bounds) = self.bounds(*fact) else { return self.range_of_lane(lane, low, high, out) };
         let known = self.part(&column.known);
         if bounds.1 < low || high < bounds.0 {
             out.yes.fill(0);
@@ -49,7 +70,13 @@ impl Block<'_> {
             split(known, out);
             return Uniform::Mixed;
         }
-        if known != self.full { Uniform::Mixed } else if out.yes[..] == *known { Uniform::Yes } else { Uniform::No }
+        if known != self.full {
+            Uniform::Mixed
+        } else if out.yes[..] == *known {
+            Uniform::Yes
+        } else {
+            Uniform::No
+        }
     }
 
     fn range_of_lane(&mut self, lane: LaneId, low: i64, high: i64, out: &mut BoolBuffer) -> Uniform {

@@ -197,14 +197,15 @@ impl<'a> Lowering<'a> {
         let text = self.text(value)?;
         let scale = map.iter().map(|(_, number)| number.scale).max().unwrap_or(0);
         let too_large = CompileError::TooLarge { root: self.root };
-        let aligned = |number: &Number| 10_i64.checked_pow(u32::from(scale - number.scale)).and_then(|factor| number.digits.checked_mul(factor));
+        let aligned =
+            |number: &Number| 10_i64.checked_pow(u32::from(scale - number.scale)).and_then(|factor| number.digits.checked_mul(factor));
         let digits: Option<Vec<(Arc<str>, i64)>> = map.iter().map(|(key, number)| Some((Arc::clone(key), aligned(number)?))).collect();
         let digits = digits.ok_or(too_large)?;
         let node = match self.graph.text_node(text) {
             TextNode::Unknown => LaneNode::Unknown,
-            TextNode::Constant(key) => {
-                digits.binary_search_by(|entry| entry.0.cmp(key)).map_or(LaneNode::Unknown, |position| LaneNode::Constant(digits[position].1))
-            }
+            TextNode::Constant(key) => digits
+                .binary_search_by(|entry| entry.0.cmp(key))
+                .map_or(LaneNode::Unknown, |position| LaneNode::Constant(digits[position].1)),
             _ => LaneNode::TextMap { text, digits: digits.into() },
         };
         let num = self.graph.lane(node);

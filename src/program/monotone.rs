@@ -24,9 +24,15 @@ impl Graph {
             dates::apply(function, &values).ok().flatten()
         };
         let (first_day, end_day) = if rising {
-            (first(last, |day| value_at(day).is_none_or(|value| value >= low)), first(last, |day| value_at(day).is_none_or(|value| value > high)))
+            (
+                first(last, |day| value_at(day).is_none_or(|value| value >= low)),
+                first(last, |day| value_at(day).is_none_or(|value| value > high)),
+            )
         } else {
-            (first(last, |day| value_at(day).is_none_or(|value| value <= high)), first(last, |day| value_at(day).is_none_or(|value| value < low)))
+            (
+                first(last, |day| value_at(day).is_none_or(|value| value <= high)),
+                first(last, |day| value_at(day).is_none_or(|value| value < low)),
+            )
         };
         let from = if first_day == i64::from(i32::MIN) { i64::MIN } else { first_day };
         let to = if end_day > i64::from(i32::MAX) { i64::MAX } else { end_day - 1 };

@@ -63,9 +63,17 @@ pub(super) enum BoolNode {
     /// A boolean fact.
     Fact(usize),
     /// Whether the lane lies in `low..=high`; `low > high`: no where the lane is known.
-    Range { lane: LaneId, low: i64, high: i64 },
+    Range {
+        lane: LaneId,
+        low: i64,
+        high: i64,
+    },
     /// A comparison of two numbers.
-    Compare { test: Test, left: Side, right: Side },
+    Compare {
+        test: Test,
+        left: Side,
+        right: Side,
+    },
     /// Whether the lane is known.
     LaneKnown(LaneId),
     /// Whether the text is known.
@@ -73,7 +81,10 @@ pub(super) enum BoolNode {
     /// Whether the verdict is yes or no.
     BoolKnown(Edge),
     /// A test on the distinct values of a text.
-    Text { text: TextId, test: TextTest },
+    Text {
+        text: TextId,
+        test: TextTest,
+    },
     /// Whether two texts are the same.
     TextSame(TextId, TextId),
     /// Yes when all are.
@@ -126,7 +137,12 @@ pub(super) enum LaneNode {
     /// A fact: a number's digits, or a date's days.
     Fact(usize),
     /// `left × left_factor + right × right_factor`
-    Sum { left: LaneId, left_factor: i64, right: LaneId, right_factor: i64 },
+    Sum {
+        left: LaneId,
+        left_factor: i64,
+        right: LaneId,
+        right_factor: i64,
+    },
     Product(LaneId, LaneId),
     Absolute(LaneId),
     /// Unknown where it is zero.
@@ -136,11 +152,19 @@ pub(super) enum LaneNode {
     /// `(condition, then, otherwise)`
     Select(Edge, LaneId, LaneId),
     /// `num / den / 10^scale` as a whole number.
-    Whole { rounding: Rounding, num: LaneId, den: Option<LaneId>, scale: i32 },
+    Whole {
+        rounding: Rounding,
+        num: LaneId,
+        den: Option<LaneId>,
+        scale: i32,
+    },
     /// A function of dates.
     Date(Function, Vec<LaneId>),
     /// The digits that a sorted table gives for a text.
-    TextMap { text: TextId, digits: Arc<[(Arc<str>, i64)]> },
+    TextMap {
+        text: TextId,
+        digits: Arc<[(Arc<str>, i64)]>,
+    },
 }
 
 /// What yields a text, or unknown, per row.
@@ -253,7 +277,9 @@ impl Graph {
         let value = match node {
             LaneNode::Sum { left, right, .. } if unknown(&[*left, *right]) => return Some(LaneNode::Unknown),
             LaneNode::Product(left, right) | LaneNode::When(left, right) if unknown(&[*left, *right]) => return Some(LaneNode::Unknown),
-            LaneNode::Absolute(lane) | LaneNode::NonZero(lane) | LaneNode::Whole { num: lane, .. } if unknown(&[*lane]) => return Some(LaneNode::Unknown),
+            LaneNode::Absolute(lane) | LaneNode::NonZero(lane) | LaneNode::Whole { num: lane, .. } if unknown(&[*lane]) => {
+                return Some(LaneNode::Unknown);
+            }
             LaneNode::Date(_, arguments) if unknown(arguments) => return Some(LaneNode::Unknown),
             LaneNode::Sum { left, left_factor, right, right_factor } => {
                 arith::sum(self.constant(*left)?, *left_factor, self.constant(*right)?, *right_factor)?

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use super::Plan;
 use super::node::{BoolNode, Edge, Graph, LaneId, LaneNode, Side, Test, TextId, TextNode, TextTest};
+use super::plan::Plan;
 use crate::check::ir::Schema;
 
 /// Each reached node on a line of its own: lanes `n`, texts `t`, conditions `c`; then the roots.
@@ -47,7 +47,9 @@ impl Printer<'_> {
             LaneNode::Absolute(inner) => format!("abs {}", lane(*inner)),
             LaneNode::NonZero(inner) => format!("{} unless 0", lane(*inner)),
             LaneNode::When(inner, guard) => format!("{} where {} is known", lane(*inner), lane(*guard)),
-            LaneNode::Select(condition, then, otherwise) => format!("if {} then {} else {}", edge(*condition), lane(*then), lane(*otherwise)),
+            LaneNode::Select(condition, then, otherwise) => {
+                format!("if {} then {} else {}", edge(*condition), lane(*then), lane(*otherwise))
+            }
             LaneNode::Whole { rounding, num, den, scale } => {
                 let den = den.map_or(String::new(), |den| format!(" / {}", lane(den)));
                 format!("{} {}{den} / 10^{scale}", format!("{rounding:?}").to_lowercase(), lane(*num))
@@ -98,7 +100,9 @@ impl Printer<'_> {
             BoolNode::TextSame(left, right) => format!("{} = {}", text_id(*left), text_id(*right)),
             BoolNode::And(items) => edges(items, " and "),
             BoolNode::AtLeast(count, items) => format!("at least {count} of {}", edges(items, ", ")),
-            BoolNode::Select(condition, then, otherwise) => format!("if {} then {} else {}", edge(*condition), edge(*then), edge(*otherwise)),
+            BoolNode::Select(condition, then, otherwise) => {
+                format!("if {} then {} else {}", edge(*condition), edge(*then), edge(*otherwise))
+            }
             BoolNode::Same(left, right) => format!("{} = {}", edge(*left), edge(*right)),
         }
     }

@@ -182,7 +182,9 @@ mod tests {
 
     #[test]
     fn halves_go_away_from_zero() {
-        for (num, den, floor, ceil, round) in [(5, 2, 2, 3, 3), (-5, 2, -3, -2, -3), (7, 3, 2, 3, 2), (-7, 3, -3, -2, -2), (8, 3, 2, 3, 3), (4, 1, 4, 4, 4)] {
+        for (num, den, floor, ceil, round) in
+            [(5, 2, 2, 3, 3), (-5, 2, -3, -2, -3), (7, 3, 2, 3, 2), (-7, 3, -3, -2, -2), (8, 3, 2, 3, 3), (4, 1, 4, 4, 4)]
+        {
             let value = quotient(num, den);
             assert_eq!((value.floor(), value.ceil(), value.round()), (floor, ceil, round), "{num}/{den}");
         }

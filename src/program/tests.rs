@@ -204,7 +204,8 @@ fn quotients_are_compared_exactly_whatever_the_signs() {
 #[test]
 fn thresholds_on_scaled_numbers_are_exact() {
     let schema = schema(&[("income", Ty::Number, 2)]);
-    let money = Decimal128Array::from(vec![Some(99_999), Some(100_000), Some(100_001), None]).with_precision_and_scale(18, 2).expect("fits");
+    let money =
+        Decimal128Array::from(vec![Some(99_999), Some(100_000), Some(100_001), None]).with_precision_and_scale(18, 2).expect("fits");
     let batch = batch(vec![("income", Arc::new(money))]);
     let income = || fact(0, Ty::Number);
     check(&schema, compare(CompareOp::Lt, income(), digits(1000, 0)), &batch, &[Some(true), Some(false), Some(false), None]);
@@ -225,10 +226,7 @@ fn a_threshold_and_its_opposite_are_one_condition() {
     let both = Expr::new(Kind::And(vec![poor(), old.clone()]), Ty::Bool);
     let neither = Expr::new(Kind::Or(vec![young, Expr::new(Kind::Not(Box::new(poor())), Ty::Bool)]), Ty::Bool);
     let program = Program::compile(&schema, &[both.clone(), neither, both, old]).expect("it compiles");
-    assert_eq!(
-        program.print(),
-        "n0 = age\nc2 = poor\nc3 = n0 <= 59\nc4 = c2 and !c3\nroot 0: c4\nroot 1: !c4\nroot 2: c4\nroot 3: !c3\n"
-    );
+    assert_eq!(program.print(), "n0 = age\nc2 = poor\nc3 = n0 <= 59\nc4 = c2 and !c3\nroot 0: c4\nroot 1: !c4\nroot 2: c4\nroot 3: !c3\n");
     assert_eq!((program.nodes(), program.facts()), (4, vec![0, 1]));
 }
 
@@ -247,6 +245,33 @@ fn ages_become_ranges_of_birth_dates() {
     check(&schema, nineteen, &batch, &[Some(false), Some(false), Some(false), None, None, None]);
     let nineteen = compare(CompareOp::Eq, age("2023-03-01"), digits(19, 0));
     check(&schema, nineteen, &batch, &[Some(false), Some(false), Some(true), None, None, None]);
+}
+
+#[test]
+fn functions_of_one_date_compare_with_constants_as_if_computed() {
+    let schema = schema(&[("date", Ty::Date, 0)]);
+    let around = day("2024-02-29");
+    let days: Vec<i32> = (around - 800..around + 800).chain([i32::MIN, i32::MAX]).collect();
+    let batch = batch(vec![("date", Arc::new(Date32Array::from(days)))]);
+    let (it, fixed) = (|| fact(0, Ty::Date), || date("2024-02-29"));
+    let counts = [Function::AgeAt, Function::MonthsBetween, Function::WholeMonthsBetween, Function::DaysBetween];
+    let mut values = vec![(call(Function::Year, Ty::Number, vec![it()]), 2024)];
+    for function in counts {
+        values.push((call(function, Ty::Number, vec![it(), fixed()]), 1));
+        values.push((call(function, Ty::Number, vec![fixed(), it()]), 1));
+    }
+    for (value, near) in values {
+        for op in [CompareOp::Eq, CompareOp::NotEq, CompareOp::Lt, CompareOp::LtEq, CompareOp::Gt, CompareOp::GtEq] {
+            for constant in near - 2..=near + 2 {
+                let expr = compare(op, value.clone(), digits(constant, 0));
+                let program = Program::compile(&schema, std::slice::from_ref(&expr)).expect("it compiles");
+                let verdicts = program.evaluate(&batch, &mut Scratch::new()).expect("it evaluates");
+                for (row, answer) in by_rows(&schema, &expr, &batch) {
+                    assert_eq!(verdicts.get(0, row).map(Answer::Bool), answer, "row {row}\n{}", program.print());
+                }
+            }
+        }
+    }
 }
 
 #[test]
@@ -286,10 +311,7 @@ fn overflow_names_the_first_row_and_the_first_root() {
 #[test]
 fn an_overflow_is_found_even_where_another_condition_is_no() {
     let schema = schema(&[("x", Ty::Number, 0), ("flag", Ty::Bool, 0)]);
-    let batch = batch(vec![
-        ("x", Arc::new(Int64Array::from(vec![i64::MAX]))),
-        ("flag", Arc::new(BooleanArray::from(vec![false]))),
-    ]);
+    let batch = batch(vec![("x", Arc::new(Int64Array::from(vec![i64::MAX]))), ("flag", Arc::new(BooleanArray::from(vec![false])))]);
     let large = compare(CompareOp::Gt, arith(ArithOp::Add, fact(0, Ty::Number), fact(0, Ty::Number)), digits(5, 0));
     let both = Expr::new(Kind::And(vec![fact(1, Ty::Bool), large]), Ty::Bool);
     let program = Program::compile(&schema, &[both]).expect("it compiles");
@@ -308,8 +330,14 @@ fn columns_wider_than_64_bits_are_checked_where_they_are_known() {
     let batch_of = |amounts: Vec<Option<i128>>, numbers: Vec<u64>| batch(vec![("money", money(amounts)), ("count", counts(numbers))]);
     let mut scratch = Scratch::new();
     assert!(program.evaluate(&batch_of(vec![Some(499), None], vec![4, 5]), &mut scratch).is_ok());
-    assert_eq!(program.evaluate(&batch_of(vec![Some(1), Some(wide)], vec![1, 1]), &mut scratch), Err(EvalError::Overflow { root: 0, row: 1 }));
-    assert_eq!(program.evaluate(&batch_of(vec![None, None], vec![u64::MAX, 1]), &mut scratch), Err(EvalError::Overflow { root: 1, row: 0 }));
+    assert_eq!(
+        program.evaluate(&batch_of(vec![Some(1), Some(wide)], vec![1, 1]), &mut scratch),
+        Err(EvalError::Overflow { root: 0, row: 1 })
+    );
+    assert_eq!(
+        program.evaluate(&batch_of(vec![None, None], vec![u64::MAX, 1]), &mut scratch),
+        Err(EvalError::Overflow { root: 1, row: 0 })
+    );
 }
 
 #[test]
@@ -343,7 +371,10 @@ fn missing_facts_follow_the_structure() {
     let or = |items: Vec<Expr>| Expr::new(Kind::Or(items), Ty::Bool);
     assert_eq!(interpreter::missing(&and(vec![a(), or(vec![b(), c()])]), &unknown), vec![vec![0, 1], vec![0, 2, 3]]);
     assert_eq!(interpreter::missing(&or(vec![a(), and(vec![a(), b()])]), &unknown), vec![vec![0]]);
-    assert_eq!(interpreter::missing(&Expr::new(Kind::AtLeast(2, vec![a(), b(), c()]), Ty::Bool), &unknown), vec![vec![0, 1], vec![0, 2, 3], vec![1, 2, 3]]);
+    assert_eq!(
+        interpreter::missing(&Expr::new(Kind::AtLeast(2, vec![a(), b(), c()]), Ty::Bool), &unknown),
+        vec![vec![0, 1], vec![0, 2, 3], vec![1, 2, 3]]
+    );
     assert_eq!(interpreter::missing(&Expr::new(Kind::Not(Box::new(and(vec![a(), b()]))), Ty::Bool), &unknown), vec![vec![0], vec![1]]);
     let case = Expr::new(Kind::Case { branches: vec![(a(), b())], otherwise: Some(Box::new(Expr::boolean(false))) }, Ty::Bool);
     assert_eq!(interpreter::missing(&case, &unknown), vec![vec![0, 1]]);
@@ -389,7 +420,8 @@ fn memory_that_is_given_back_is_used_again() {
         scratch.recycle(verdicts);
     }
     // another program with the same buffers
-    let other = Program::compile(&schema, &[compare(CompareOp::Lt, fact(0, Ty::Number), digits(1, 0)), Expr::boolean(true)]).expect("it compiles");
+    let other =
+        Program::compile(&schema, &[compare(CompareOp::Lt, fact(0, Ty::Number), digits(1, 0)), Expr::boolean(true)]).expect("it compiles");
     let batch = batch(vec![("x", Arc::new(Int64Array::from_iter_values(0..70)))]);
     let verdicts = other.evaluate(&batch, &mut scratch).expect("it evaluates");
     assert_eq!((verdicts.count_yes(0), verdicts.count_yes(1)), (1, 70));

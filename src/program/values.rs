@@ -8,8 +8,9 @@ use super::bitmap;
 use super::fraction::Fraction;
 use super::lower::Lowering;
 use super::node::{Edge, Graph, TextId};
+use super::plan::Plan;
 use super::rational::Rational;
-use super::{CompileError, EvalError, Plan, Scratch};
+use super::{CompileError, EvalError, Scratch};
 use crate::check::ir::{Expr, Schema, Ty, Value};
 
 /// Expressions of any type compiled for many batches. Roots keep the order in which they were given.
@@ -147,7 +148,7 @@ impl Root {
         }
     }
 
-    fn append(self, block: &mut super::Block<'_>, values: &mut Values) {
+    fn append(self, block: &mut super::evaluate::Block<'_>, values: &mut Values) {
         match (self, values) {
             (Self::Bool(edge), Values::Bool(values)) => {
                 block.bool(edge);
@@ -166,13 +167,17 @@ impl Root {
                 let (num_factor, den_factor) = if number.scale < 0 { (power, 1) } else { (1, power) };
                 values.extend((0..block.rows).map(|row| {
                     let den = den.map_or(1, |den| den.values[row]);
-                    bitmap::is_set(&num.known, row).then(|| Rational::new(i128::from(num.values[row]) * num_factor, i128::from(den) * den_factor)).flatten()
+                    bitmap::is_set(&num.known, row)
+                        .then(|| Rational::new(i128::from(num.values[row]) * num_factor, i128::from(den) * den_factor))
+                        .flatten()
                 }));
             }
             (Self::Date(date), Values::Date(values)) => {
                 block.lane(date.num);
                 let days = block.lane_buffer(date.num);
-                values.extend((0..block.rows).map(|row| if bitmap::is_set(&days.known, row) { i32::try_from(days.values[row]).ok() } else { None }));
+                values.extend(
+                    (0..block.rows).map(|row| if bitmap::is_set(&days.known, row) { i32::try_from(days.values[row]).ok() } else { None }),
+                );
             }
             (Self::Text(text), Values::Text(values)) => {
                 block.text(text);

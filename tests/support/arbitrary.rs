@@ -68,7 +68,12 @@ pub fn expression(schema: &Schema, ty: Ty, depth: u32) -> BoxedStrategy<Expr> {
     prop_oneof![2 => leaf, 8 => own, 1 => case, 1 => coalesce].boxed()
 }
 
-fn booleans(boolean: BoxedStrategy<Expr>, number: BoxedStrategy<Expr>, date: BoxedStrategy<Expr>, text: BoxedStrategy<Expr>) -> BoxedStrategy<Expr> {
+fn booleans(
+    boolean: BoxedStrategy<Expr>,
+    number: BoxedStrategy<Expr>,
+    date: BoxedStrategy<Expr>,
+    text: BoxedStrategy<Expr>,
+) -> BoxedStrategy<Expr> {
     let order = select(vec![CompareOp::Eq, CompareOp::NotEq, CompareOp::Lt, CompareOp::LtEq, CompareOp::Gt, CompareOp::GtEq]);
     let equality = select(vec![CompareOp::Eq, CompareOp::NotEq]);
     let compare = |op: BoxedStrategy<CompareOp>, of: &BoxedStrategy<Expr>| {
@@ -154,7 +159,9 @@ fn literal(ty: Ty) -> BoxedStrategy<Expr> {
 }
 
 fn small_number() -> BoxedStrategy<Number> {
-    (-30_i64..40, select(vec![0_u8, 0, 0, 1, 2, 3])).prop_map(|(digits, scale)| Number { digits, scale }).boxed()
+    let small = (-30_i64..40, select(vec![0_u8, 0, 0, 1, 2, 3])).prop_map(|(digits, scale)| Number { digits, scale });
+    let calendar = select(vec![-366_i64, 365, 1999, 2000, 2024, 2026, 10_957]).prop_map(Number::whole);
+    prop_oneof![6 => small, 1 => calendar].boxed()
 }
 
 fn sorted_texts() -> Vec<Arc<str>> {
@@ -166,7 +173,9 @@ fn sorted_texts() -> Vec<Arc<str>> {
 /// A batch for a schema: any representation that a fact may have, some, no or only nulls, and a slice of larger arrays.
 pub fn batch(schema: &Schema) -> BoxedStrategy<RecordBatch> {
     let schema = schema.clone();
-    (select(&SIZES[..]), select(vec![0_usize, 0, 1, 13, 64, 70]), any::<u64>()).prop_map(move |(rows, offset, seed)| random_batch(&schema, rows, offset, seed)).boxed()
+    (select(&SIZES[..]), select(vec![0_usize, 0, 1, 13, 64, 70]), any::<u64>())
+        .prop_map(move |(rows, offset, seed)| random_batch(&schema, rows, offset, seed))
+        .boxed()
 }
 
 /// The batch of a seed, cut at `offset` out of arrays that are longer.
@@ -201,7 +210,9 @@ pub fn value_at(schema: &Schema, batch: &RecordBatch, fact: usize, row: usize) -
         DataType::Boolean => Value::Bool(array.as_boolean().value(row)),
         DataType::Int64 => number(array.as_primitive::<Int64Type>().value(row)),
         DataType::UInt64 => number(i64::try_from(array.as_primitive::<UInt64Type>().value(row)).expect("generated within 64 bits")),
-        DataType::Decimal128(..) => number(i64::try_from(array.as_primitive::<Decimal128Type>().value(row)).expect("generated within 64 bits")),
+        DataType::Decimal128(..) => {
+            number(i64::try_from(array.as_primitive::<Decimal128Type>().value(row)).expect("generated within 64 bits"))
+        }
         DataType::Date32 => Value::Date(array.as_primitive::<Date32Type>().value(row)),
         DataType::Utf8 => Value::Text(array.as_string::<i32>().value(row).into()),
         other => panic!("no batch has a column of {other}"),

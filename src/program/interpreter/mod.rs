@@ -54,21 +54,41 @@ pub fn evaluate(expr: &Expr, row: &dyn Fn(usize) -> Option<Value>) -> Result<Opt
         Kind::Not(inner) => Ok(boolean(inner, row)?.map(|verdict| Answer::Bool(!verdict))),
         Kind::And(items) => {
             let verdicts = booleans(items, row)?;
-            Ok(if verdicts.contains(&Some(false)) { answer(false) } else if verdicts.contains(&None) { None } else { answer(true) })
+            Ok(if verdicts.contains(&Some(false)) {
+                answer(false)
+            } else if verdicts.contains(&None) {
+                None
+            } else {
+                answer(true)
+            })
         }
         Kind::Or(items) => {
             let verdicts = booleans(items, row)?;
-            Ok(if verdicts.contains(&Some(true)) { answer(true) } else if verdicts.contains(&None) { None } else { answer(false) })
+            Ok(if verdicts.contains(&Some(true)) {
+                answer(true)
+            } else if verdicts.contains(&None) {
+                None
+            } else {
+                answer(false)
+            })
         }
         Kind::AtLeast(count, items) => {
             let verdicts = booleans(items, row)?;
             let yes = verdicts.iter().filter(|verdict| **verdict == Some(true)).count();
             let possible = verdicts.iter().filter(|verdict| **verdict != Some(false)).count();
-            Ok(if yes >= *count { answer(true) } else if possible < *count { answer(false) } else { None })
+            Ok(if yes >= *count {
+                answer(true)
+            } else if possible < *count {
+                answer(false)
+            } else {
+                None
+            })
         }
         Kind::Compare(op, left, right) => compare(*op, evaluate(left, row)?, evaluate(right, row)?),
         Kind::Arith(op, left, right) => arithmetic(*op, number(left, row)?, number(right, row)?),
-        Kind::Negate(inner) => number(inner, row)?.map(|value| value.checked_neg().ok_or(OVERFLOW)).transpose().map(|value| value.map(Answer::Number)),
+        Kind::Negate(inner) => {
+            number(inner, row)?.map(|value| value.checked_neg().ok_or(OVERFLOW)).transpose().map(|value| value.map(Answer::Number))
+        }
         Kind::IsKnown(inner) => Ok(answer(evaluate(inner, row)?.is_some())),
         Kind::Like { value, pattern } => Ok(text(value, row)?.map(|text| Answer::Bool(matches_like(&text, pattern)))),
         Kind::Case { branches, otherwise } => {
@@ -82,7 +102,9 @@ pub fn evaluate(expr: &Expr, row: &dyn Fn(usize) -> Option<Value>) -> Result<Opt
             otherwise.as_deref().map_or(Ok(None), |otherwise| evaluate(otherwise, row))
         }
         Kind::Call(function, arguments) => call(*function, arguments, row),
-        Kind::AsOf | Kind::Parameter { .. } | Kind::InRegion { .. } | Kind::Entitled(_) => Err(malformed("the expression is not bound to a day")),
+        Kind::AsOf | Kind::Parameter { .. } | Kind::InRegion { .. } | Kind::Entitled(_) => {
+            Err(malformed("the expression is not bound to a day"))
+        }
     }
 }
 
@@ -220,7 +242,11 @@ fn apply(function: Function, values: &[Answer]) -> Result<Option<Answer>, EvalEr
         Function::Min | Function::Max => extreme(function, values),
         Function::Abs => {
             let value = rational(0)?;
-            if value.num() < 0 { value.checked_neg().map(|value| Some(Answer::Number(value))).ok_or(OVERFLOW) } else { Ok(Some(Answer::Number(value))) }
+            if value.num() < 0 {
+                value.checked_neg().map(|value| Some(Answer::Number(value))).ok_or(OVERFLOW)
+            } else {
+                Ok(Some(Answer::Number(value)))
+            }
         }
         Function::Floor => whole(rational(0)?.floor()),
         Function::Ceil => whole(rational(0)?.ceil()),

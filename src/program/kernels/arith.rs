@@ -42,7 +42,12 @@ pub(in super::super) fn whole(rounding: Rounding, num: i64, den: i64, scale: i32
 
 /// Applies a checked operation to two lanes, row by row. A known row whose result does not fit becomes unknown; gives the
 /// first such row.
-pub(in super::super) fn binary(left: &LaneBuffer, right: &LaneBuffer, out: &mut LaneBuffer, operation: impl Fn(i64, i64) -> Option<i64>) -> Option<usize> {
+pub(in super::super) fn binary(
+    left: &LaneBuffer,
+    right: &LaneBuffer,
+    out: &mut LaneBuffer,
+    operation: impl Fn(i64, i64) -> Option<i64>,
+) -> Option<usize> {
     let mut first_lost = None;
     let rows = left.values.len();
     for (index, known) in out.known.iter_mut().enumerate() {

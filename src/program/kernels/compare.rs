@@ -53,9 +53,10 @@ pub(in super::super) fn pack<T: Copy>(values: &[T], out: &mut [u64], test: impl 
 /// 64 bytes of 0 or 1 as 64 bits: the product brings the lowest bit of each of eight bytes into the uppermost byte.
 fn squeeze(bytes: &[u8; 64]) -> u64 {
     let (eights, _) = bytes.as_chunks::<8>();
-    eights.iter().enumerate().fold(0, |word, (index, eight)| {
-        word | (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * index)
-    })
+    eights
+        .iter()
+        .enumerate()
+        .fold(0, |word, (index, eight)| word | (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * index))
 }
 
 /// Sets the bit of each value in `low..=high`.
@@ -136,6 +137,9 @@ mod tests {
         assert_eq!(quotients((1, 1, -2), (1, 1, 3)), Ordering::Less);
         assert_eq!(quotients((-1, 1, -2), (1, 1, 2)), Ordering::Equal);
         assert_eq!(quotients((i64::MIN, 100, 1), (i64::MAX, 100, -1)), Ordering::Less);
-        assert_eq!(quotients((i64::MAX, 1_000_000_000_000_000_000, i64::MAX), (i64::MAX - 1, 1_000_000_000_000_000_000, i64::MAX)), Ordering::Greater);
+        assert_eq!(
+            quotients((i64::MAX, 1_000_000_000_000_000_000, i64::MAX), (i64::MAX - 1, 1_000_000_000_000_000_000, i64::MAX)),
+            Ordering::Greater
+        );
     }
 }

@@ -29,7 +29,9 @@ pub(in super::super) fn apply(function: Function, arguments: &[i64]) -> Result<O
         Function::Year => Ok(Some(dates::civil(day(0)?).year)),
         Function::Month => Ok(Some(dates::civil(day(0)?).month)),
         Function::MonthsOverlap => Ok(Some(dates::months_overlap(day(0)?, day(1)?, day(2)?, day(3)?))),
-        Function::Min | Function::Max | Function::Abs | Function::Floor | Function::Ceil | Function::Round | Function::Coalesce => Err(OutOfRange),
+        Function::Min | Function::Max | Function::Abs | Function::Floor | Function::Ceil | Function::Round | Function::Coalesce => {
+            Err(OutOfRange)
+        }
     }
 }
 

@@ -38,7 +38,12 @@ pub(in super::super) fn same(out: &mut BoolBuffer, left: Words<'_>, right: Words
 
 /// Sets the rows in which at least `needed` of the bitmaps are set. `reached[k]` holds, word by word, the rows in which
 /// more than `k` of the bitmaps seen so far are.
-pub(in super::super) fn at_least<'a>(needed: usize, bitmaps: impl Iterator<Item = &'a [u64]> + Clone, reached: &mut Vec<u64>, out: &mut [u64]) {
+pub(in super::super) fn at_least<'a>(
+    needed: usize,
+    bitmaps: &(impl Iterator<Item = &'a [u64]> + Clone),
+    reached: &mut Vec<u64>,
+    out: &mut [u64],
+) {
     for (index, out) in out.iter_mut().enumerate() {
         reached.clear();
         reached.resize(needed, 0);

@@ -87,7 +87,10 @@ const fn function(name: &'static str, arguments: &'static [SqlType], call: Call)
 }
 
 /// Null where an argument is null.
-fn known<const N: usize>(arguments: &[Option<i64>], call: impl Fn([i64; N]) -> Result<Option<i64>, Overflow>) -> Result<Option<i64>, Overflow> {
+fn known<const N: usize>(
+    arguments: &[Option<i64>],
+    call: impl Fn([i64; N]) -> Result<Option<i64>, Overflow>,
+) -> Result<Option<i64>, Overflow> {
     let mut values = [0; N];
     for (value, argument) in values.iter_mut().zip(arguments) {
         let Some(argument) = argument else { return Ok(None) };

@@ -1,6 +1,8 @@
-//! The same bound condition as DataFusion SQL: Kleene logic, comparison and texts native, numbers and dates by functions.
+//! The same bound condition as `DataFusion` SQL: Kleene logic, comparison and texts native, numbers and dates by functions.
 
 mod functions;
+
+use std::fmt::Write;
 
 pub use functions::{Call, FUNCTIONS, Overflow, SqlFunction, SqlType};
 
@@ -82,9 +84,7 @@ impl Writer<'_> {
             Kind::AtLeast(count, items) => self.at_least(*count, items)?,
             Kind::Compare(op, left, right) => self.comparison(*op, left, right)?,
             Kind::IsKnown(inner) => self.known(inner)?,
-            Kind::Case { branches, otherwise } => {
-                self.case(branches, otherwise.as_deref(), "BOOLEAN", &|expr| self.boolean(expr))?
-            }
+            Kind::Case { branches, otherwise } => self.case(branches, otherwise.as_deref(), "BOOLEAN", &|expr| self.boolean(expr))?,
             Kind::Call(Function::Coalesce, items) => coalesce(items, |item| self.boolean(item))?,
             _ => return Err(refuse(expr)),
         })
@@ -214,7 +214,7 @@ impl Writer<'_> {
         for (key, number) in map {
             let digits = 10_i64.checked_pow(u32::from(scale - number.scale)).and_then(|factor| number.digits.checked_mul(factor));
             let digits = digits.ok_or(CompileError::TooLarge { root: 0 })?;
-            branches.push_str(&format!(" WHEN {} THEN {}", literal(key), integer(digits)));
+            let _ = write!(branches, " WHEN {} THEN {}", literal(key), integer(digits));
         }
         if branches.is_empty() {
             return Ok(SqlNumber::plain("CAST(NULL AS BIGINT)".to_owned(), 0));
@@ -233,7 +233,10 @@ impl Writer<'_> {
             }
             Function::Min | Function::Max => {
                 let sign = if function == Function::Min { "<=" } else { ">=" };
-                return numbers.into_iter().skip(1).try_fold(first, |best, next| choose(&format!("({} {sign} 0)", compared(&best, &next)), best.clone(), next));
+                return numbers
+                    .into_iter()
+                    .skip(1)
+                    .try_fold(first, |best, next| choose(&format!("({} {sign} 0)", compared(&best, &next)), best.clone(), next));
             }
             Function::Abs => {
                 let den = first.den.map(|den| format!("ms_abs({den})"));
@@ -290,7 +293,10 @@ impl SqlNumber {
     }
 
     fn rescaled(self, scale: i32) -> Result<Self, CompileError> {
-        let factor = u32::try_from(scale - self.scale).ok().and_then(|exponent| 10_i64.checked_pow(exponent)).ok_or(CompileError::TooLarge { root: 0 })?;
+        let factor = u32::try_from(scale - self.scale)
+            .ok()
+            .and_then(|exponent| 10_i64.checked_pow(exponent))
+            .ok_or(CompileError::TooLarge { root: 0 })?;
         let num = if factor == 1 { self.num } else { format!("ms_mul({}, {factor})", self.num) };
         Ok(Self { num, den: self.den, scale })
     }
@@ -321,7 +327,15 @@ fn multiplied(value: &str, factor: Option<&str>) -> String {
 }
 
 fn compared(left: &SqlNumber, right: &SqlNumber) -> String {
-    format!("ms_compare({}, {}, {}, {}, {}, {})", left.num, left.den(), integer(i64::from(left.scale)), right.num, right.den(), integer(i64::from(right.scale)))
+    format!(
+        "ms_compare({}, {}, {}, {}, {}, {})",
+        left.num,
+        left.den(),
+        integer(i64::from(left.scale)),
+        right.num,
+        right.den(),
+        integer(i64::from(right.scale))
+    )
 }
 
 fn choose(condition: &str, then: SqlNumber, otherwise: SqlNumber) -> Result<SqlNumber, CompileError> {
@@ -348,7 +362,7 @@ fn literal(text: &str) -> String {
 fn integer(value: i64) -> String {
     match value {
         i64::MIN => format!("CAST('{value}' AS BIGINT)"),
-        ..0 => format!("({value})"),
+        value if value < 0 => format!("({value})"),
         _ => value.to_string(),
     }
 }

@@ -1,0 +1,221 @@
+//! One run: what the policies need is built, evaluated and put together as findings.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::compiled::{CompiledKind, compile};
+use super::evaluate::{Context, Part, evaluate_stream, merge, occasions, spread};
+use super::finding::Findings;
+use crate::check::CheckedPolicy;
+use crate::check::bind::Binder;
+use crate::check::catalogue::{Catalogue, Definition, FactId};
+use crate::diagnostic::Message;
+use crate::diagnostic::progress::{Cancel, Progress};
+use crate::dossier::build::{Request, build};
+use crate::dossier::{Cause, DossierError, Dossiers, Options};
+use crate::register::declaration::SubjectKind;
+use crate::register::sources::Sources;
+
+/// What one run is asked.
+pub struct Run<'a> {
+    /// The policies, checked, sorted by code.
+    pub policies: &'a [CheckedPolicy],
+    /// Facts; grows by what links must carry.
+    pub catalogue: &'a mut Catalogue,
+    /// The day, parameters, regions.
+    pub binder: &'a Binder<'a>,
+    /// Where registers are.
+    pub sources: &'a Sources,
+    /// Registers that are absent on purpose.
+    pub allow_missing: &'a BTreeSet<String>,
+    /// Only subjects counted in this region, if any.
+    pub within: Option<&'a str>,
+    /// Whether only counts are wanted.
+    pub counts_only: bool,
+    /// How dossiers are built.
+    pub options: Options,
+    /// Who hears of progress.
+    pub progress: Arc<dyn Progress>,
+    /// When to stop.
+    pub cancel: Cancel,
+}
+
+/// What one run found.
+pub struct Found {
+    /// Verdicts.
+    pub findings: Findings,
+    /// The dossiers, with what was read; none for a run on a dossier file.
+    pub dossiers: Option<Dossiers>,
+    /// Facts that are unknown for every judged subject.
+    pub whole_register_unknown: BTreeSet<(SubjectKind, Arc<str>)>,
+    /// The register that has the authority over each fact.
+    pub fact_registers: BTreeMap<(SubjectKind, Arc<str>), Arc<str>>,
+    /// Seconds by stage.
+    pub seconds: Vec<(&'static str, f64)>,
+}
+
+/// Runs policies over registers.
+///
+/// # Errors
+///
+/// When a policy does not compile, a register cannot be read, space or memory runs out, or the work is cancelled.
+pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
+    let Run { policies, catalogue, binder, sources, allow_missing, within, counts_only, options, progress, cancel } = run;
+    let started = std::time::Instant::now();
+    let kinds: Vec<SubjectKind> =
+        SubjectKind::ALL.into_iter().filter(|kind| policies.iter().any(|policy| policy.document.subject == *kind)).collect();
+    let compiled = kinds
+        .iter()
+        .map(|&kind| compile(kind, policies, catalogue, binder, false))
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(DossierError::Told)?;
+    let (each, each_places) = each_requests(&compiled);
+    let facts = compiled.iter().flat_map(|compiled| compiled.facts.iter().copied()).collect();
+    let compiled_at = started.elapsed().as_secs_f64();
+    let dossiers = build(Request {
+        catalogue,
+        binder,
+        facts,
+        kinds: kinds.clone(),
+        each,
+        sources,
+        allow_missing,
+        options: options.clone(),
+        progress: Arc::clone(&progress),
+        cancel: cancel.clone(),
+    })
+    .await?;
+    let built_at = started.elapsed().as_secs_f64();
+    let mut findings = Findings { counts: vec![BTreeMap::new(); policies.len()], ..Findings::default() };
+    let mut whole_register_unknown = BTreeSet::new();
+    let mut fact_registers = BTreeMap::new();
+    for compiled in &compiled {
+        let name = Message::new(format!("判定 {}", compiled.kind), format!("judging: {}", compiled.kind));
+        progress.stage(name, None);
+        let causes = causes(catalogue, compiled, &dossiers);
+        let context = Context {
+            compiled,
+            policies: policies.len(),
+            regions: binder.regions,
+            as_of: binder.as_of,
+            causes: &causes,
+            within,
+            counts_only,
+            progress: &*progress,
+            cancel: &cancel,
+        };
+        let mut parts = Vec::new();
+        for shard in 0..dossiers.shards() {
+            let streams = dossiers.stream(compiled.kind, shard).await?;
+            parts.extend(in_parallel(&context, streams).await?);
+        }
+        let known = merge(&mut findings, compiled.kind, parts);
+        for id in &compiled.facts {
+            let name = &compiled.schema.columns[id.index].name;
+            if let Some(register) = authority(catalogue, *id) {
+                fact_registers.insert((compiled.kind, Arc::clone(name)), register.as_str().into());
+            }
+            if !known.contains(&id.index) && findings.judged[compiled.kind as usize] > 0 {
+                whole_register_unknown.insert((compiled.kind, Arc::clone(name)));
+            }
+        }
+        if !counts_only {
+            spread_occasions(compiled, &dossiers, &each_places, &mut findings).await?;
+        }
+    }
+    let seconds = vec![
+        ("compile", compiled_at),
+        ("registers_to_dossiers", built_at - compiled_at),
+        ("evaluate", started.elapsed().as_secs_f64() - built_at),
+    ];
+    Ok(Found { findings, dossiers: Some(dossiers), whole_register_unknown, fact_registers, seconds })
+}
+
+/// Evaluates the streams of one shard, as many at a time as there are.
+async fn in_parallel(
+    context: &Context<'_>,
+    streams: Vec<datafusion::execution::SendableRecordBatchStream>,
+) -> Result<Vec<Part>, DossierError> {
+    let handle = tokio::runtime::Handle::current();
+    // Scoped threads: evaluation is work, not waiting, and borrows the compiled policies.
+    tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = streams
+                .into_iter()
+                .map(|stream| {
+                    let handle = handle.clone();
+                    scope.spawn(move || handle.block_on(evaluate_stream(context, stream)))
+                })
+                .collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or(Err(DossierError::Cancelled))).collect()
+        })
+    })
+}
+
+/// The rows that policies with occasions need, and which of them belongs to which policy.
+fn each_requests(compiled: &[CompiledKind]) -> (Vec<crate::dossier::build::EachRequest>, BTreeMap<u32, usize>) {
+    let mut requests = Vec::new();
+    let mut places = BTreeMap::new();
+    for policy in compiled.iter().flat_map(|compiled| &compiled.policies) {
+        if let Some(each) = &policy.each {
+            places.insert(policy.index, requests.len());
+            requests.push(each.request.clone());
+        }
+    }
+    (requests, places)
+}
+
+async fn spread_occasions(
+    compiled: &CompiledKind,
+    dossiers: &Dossiers,
+    places: &BTreeMap<u32, usize>,
+    findings: &mut Findings,
+) -> Result<(), DossierError> {
+    for policy in &compiled.policies {
+        let (Some(each), Some(&place)) = (&policy.each, places.get(&policy.index)) else { continue };
+        let ids = &findings.subjects[compiled.kind as usize].ids;
+        let wanted: HashMap<Arc<str>, u32> = findings
+            .yes
+            .iter()
+            .filter(|finding| finding.policy == policy.index)
+            .map(|finding| (Arc::clone(&ids[finding.subject as usize]), finding.subject))
+            .collect();
+        let mut found = HashMap::new();
+        if !wanted.is_empty() {
+            for shard in 0..dossiers.shards() {
+                let streams = dossiers.rows(place, shard).await?;
+                occasions(policy, each, &wanted, streams, &mut found).await?;
+            }
+        }
+        spread(&mut findings.yes, policy, found);
+    }
+    Ok(())
+}
+
+/// Why each fact of a kind is unknown where no row says otherwise.
+fn causes(catalogue: &Catalogue, compiled: &CompiledKind, dossiers: &Dossiers) -> Vec<Cause> {
+    (0..compiled.schema.columns.len())
+        .map(|index| {
+            let registers = catalogue.registers_of(FactId { kind: compiled.kind, index });
+            let stale = registers.iter().any(|register| dossiers.silent.get(register) == Some(&Cause::Stale));
+            if stale { Cause::Stale } else { Cause::Missing }
+        })
+        .collect()
+}
+
+/// The register that answers for a fact: its own, that of the fact that a link leads to, or else the link's.
+#[must_use]
+pub fn authority(catalogue: &Catalogue, id: FactId) -> Option<String> {
+    match &catalogue.fact(id).definition {
+        Definition::Rows { register, .. } => Some(register.clone()),
+        Definition::Linked { fact, .. } => authority(catalogue, *fact),
+        Definition::LinkEnd { link } => Some(catalogue.registers.links[*link].register.clone()),
+        Definition::LinkedAggregate { link, .. } => catalogue
+            .inputs(id)
+            .into_iter()
+            .find_map(|input| authority(catalogue, input))
+            .or_else(|| Some(catalogue.registers.links[*link].register.clone())),
+        Definition::Computed(_) => catalogue.inputs(id).into_iter().find_map(|input| authority(catalogue, input)),
+        Definition::Pending | Definition::Given => None,
+    }
+}
