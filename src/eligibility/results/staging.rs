@@ -126,6 +126,12 @@ impl Staging {
         Ok(())
     }
 
+    /// Ends as a killed process does: nothing is cleaned up, locks are let go.
+    #[cfg(test)]
+    pub(crate) fn kill(mut self) {
+        self.lock = None;
+    }
+
     /// One step of the move.
     pub(crate) fn perform(&mut self, step: Step) -> io::Result<()> {
         let Places { out, partial, previous } = &self.places;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{Array, ArrayRef, ListArray, RecordBatch, StringBuilder, cast::AsArray};
 use arrow::csv;
@@ -26,13 +26,17 @@ const CHUNK: usize = 131_072;
 
 /// Writes a table and brings it to the disk.
 pub(super) fn write(path: &Path, format: Format, table: &Table<'_>) -> io::Result<ResultFile> {
-    let file = Hashing { inner: BufWriter::with_capacity(1 << 20, File::create(path)?), hash: Sha256::new(), n_bytes: 0 };
-    let file = match format {
-        Format::Parquet => write_parquet(file, table).map_err(of_parquet)?,
-        Format::Csv => write_csv(file, table).map_err(of_arrow)?,
-        Format::Arrow => write_arrow(file, table).map_err(of_arrow)?,
+    let failure = Arc::new(OnceLock::new());
+    let inner = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    let file = Hashing { inner, hash: Sha256::new(), n_bytes: 0, failure: Arc::clone(&failure) };
+    let written = match format {
+        Format::Parquet => write_parquet(file, table).map_err(io::Error::other),
+        Format::Csv => write_csv(file, table).map_err(io::Error::other),
+        Format::Arrow => write_arrow(file, table).map_err(io::Error::other),
     };
-    let Hashing { inner, hash, n_bytes } = file;
+    // Writers wrap the error of the disk, some as mere text.
+    let of_disk = |error| failure.get().map_or(error, |&kind| io::Error::from(kind));
+    let Hashing { inner, hash, n_bytes, .. } = written.map_err(of_disk)?;
     inner.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
     Ok(ResultFile { rows: table.n_rows as u64, bytes: n_bytes, sha256: hex(&hash.finalize()) })
 }
@@ -112,48 +116,36 @@ fn write_str(builder: &mut StringBuilder, text: &str) {
     std::fmt::Write::write_str(builder, text).expect("writing into memory does not fail");
 }
 
-/// A file that counts and hashes what goes through.
+/// A file that counts and hashes what goes through, and remembers what went wrong.
 struct Hashing {
     inner: BufWriter<File>,
     hash: Sha256,
     n_bytes: u64,
+    failure: Arc<OnceLock<io::ErrorKind>>,
+}
+
+impl Hashing {
+    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            let _ = self.failure.set(error.kind());
+        }
+        result
+    }
 }
 
 impl Write for Hashing {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let n_bytes = self.inner.write(bytes)?;
+        let written = self.inner.write(bytes);
+        let n_bytes = self.note(written)?;
         self.hash.update(&bytes[..n_bytes]);
         self.n_bytes += n_bytes as u64;
         Ok(n_bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.inner.flush()
-    }
-}
-
-/// The error of the disk inside an error of Arrow, where there is one.
-fn of_arrow(error: ArrowError) -> io::Error {
-    match error {
-        ArrowError::IoError(_, error) => error,
-        ArrowError::ExternalError(source) => of_source(source),
-        other => io::Error::other(other),
-    }
-}
-
-fn of_parquet(error: ParquetError) -> io::Error {
-    match error {
-        ParquetError::External(source) => of_source(source),
-        other => io::Error::other(other),
-    }
-}
-
-fn of_source(source: Box<dyn std::error::Error + Send + Sync>) -> io::Error {
-    match source.downcast::<io::Error>() {
-        Ok(error) => *error,
-        Err(source) => match source.downcast::<ArrowError>() {
-            Ok(error) => of_arrow(*error),
-            Err(source) => io::Error::other(source),
-        },
+        let flushed = self.inner.flush();
+        self.note(flushed)
     }
 }
