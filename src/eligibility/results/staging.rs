@@ -112,15 +112,12 @@ impl Staging {
     pub fn finish(mut self) -> Result<(), Diagnostic> {
         for step in Step::ALL {
             if let Err(error) = self.perform(step) {
-                let restored = self.places.recover();
-                let diagnostic = failed(&self.places.out, &error);
-                return Err(match restored {
-                    Ok(()) => diagnostic,
-                    Err(_) => {
-                        let previous = self.places.previous.display();
-                        diagnostic.help(format!("上一批次的结果在 {previous}"), format!("the earlier run is at {previous}"))
-                    }
-                });
+                let mut diagnostic = failed(&self.places.out, &error);
+                if self.places.recover().is_err() {
+                    let previous = self.places.previous.display();
+                    diagnostic = diagnostic.help(format!("上一批次的结果在 {previous}"), format!("the earlier run is at {previous}"));
+                }
+                return Err(diagnostic);
             }
         }
         Ok(())
