@@ -113,7 +113,7 @@ impl<'a, T: Sync> Columns<'a, T> {
         self.column(required(name, DataType::Boolean), move |rows| flags(rows.iter().map(&get)))
     }
 
-    fn as_of(self, day: NaiveDate) -> Self {
+    fn on(self, day: NaiveDate) -> Self {
         self.column(required("as_of", DataType::Date32), move |rows| same_day(day, rows.len()))
     }
 
@@ -163,7 +163,7 @@ fn grants(resolution: &Resolution, as_of: NaiveDate) -> Table<'_> {
         .words("region", |row| &row.region)
         .words("county", |row| county_of(&row.region))
         .lists("reasons", move |row, push| policy(row).reasons(row.reasons).for_each(|id| push(id)))
-        .as_of(as_of)
+        .on(as_of)
         .over(GRANTS, &resolution.grants)
 }
 
@@ -182,7 +182,7 @@ fn given(resolution: &Resolution, as_of: NaiveDate) -> Table<'_> {
         .words("region", |row| &row.region)
         .words("county", |row| county_of(&row.region))
         .lists("reasons", move |row, push| policy(row).reasons(row.reasons).for_each(|id| push(id)))
-        .as_of(as_of)
+        .on(as_of)
         .over(GIVEN, &resolution.given)
 }
 
@@ -200,7 +200,7 @@ fn offers(resolution: &Resolution, as_of: NaiveDate) -> Table<'_> {
         .flag("notify", |row| row.notify)
         .words("region", |row| &row.region)
         .words("county", |row| county_of(&row.region))
-        .as_of(as_of)
+        .on(as_of)
         .over(OFFERS, &resolution.offers)
 }
 
@@ -219,7 +219,7 @@ fn unknowns(resolution: &Resolution, as_of: NaiveDate) -> Table<'_> {
         .flag("offered", |row| row.offered)
         .words("region", |row| &row.region)
         .words("county", |row| county_of(&row.region))
-        .as_of(as_of)
+        .on(as_of)
         .over(UNKNOWNS, &resolution.unknowns)
 }
 
