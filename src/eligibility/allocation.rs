@@ -67,7 +67,8 @@ pub fn pro_rata(budget: i64, claims: &[Claim<'_>]) -> Vec<i64> {
         let product = i128::from(claim.amount) * budget;
         let part = product / owed;
         left -= part;
-        parts.push(i64::try_from(part).expect("a part is at most its claim"));
+        // A part is at most its claim.
+        parts.push(i64::try_from(part).unwrap_or(claim.amount));
         fractions.push((product % owed, index));
     }
     fractions.sort_by(|left, right| right.0.cmp(&left.0).then_with(|| claims[left.1].by_identity(&claims[right.1])));

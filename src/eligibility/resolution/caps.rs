@@ -24,10 +24,10 @@ pub(super) fn apply(rows: &mut Rows<'_>, paid: &PaidIndex<'_>) {
 /// The rows of a policy by household; a person whose household is unknown is counted alone.
 fn by_household(rows: &Rows<'_>, policy: PolicyIdx) -> Vec<Vec<usize>> {
     let mut all: Vec<usize> = rows.of_policy[policy as usize].clone().collect();
-    let household = |at: usize| rows.household(policy, rows.rows[at].subject);
-    let alone = |at: usize| household(at).is_none().then_some(rows.rows[at].subject);
+    let household = |at: usize| rows.household(policy, rows.all[at].subject);
+    let alone = |at: usize| household(at).is_none().then_some(rows.all[at].subject);
     all.sort_by(|&left, &right| {
-        let key = |at: usize| (household(at), rows.id(policy, rows.rows[at].subject), at);
+        let key = |at: usize| (household(at), rows.id(policy, rows.all[at].subject), at);
         key(left).cmp(&key(right))
     });
     let same = |left: &usize, right: &usize| (household(*left), alone(*left)) == (household(*right), alone(*right));
@@ -35,11 +35,11 @@ fn by_household(rows: &Rows<'_>, policy: PolicyIdx) -> Vec<Vec<usize>> {
 }
 
 fn apply_to(rows: &mut Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, scope: CapScope, group: &[usize]) {
-    let standing: Vec<usize> = group.iter().copied().filter(|&at| rows.rows[at].fate == Fate::Stands).collect();
-    let caps: Option<Vec<i64>> = standing.iter().map(|&at| rows.finding(&rows.rows[at]).cap).collect();
+    let standing: Vec<usize> = group.iter().copied().filter(|&at| rows.all[at].fate == Fate::Stands).collect();
+    let caps: Option<Vec<i64>> = standing.iter().map(|&at| rows.finding(&rows.all[at]).cap).collect();
     let Some(cap) = caps.map(|caps| caps.into_iter().max()) else {
         for at in standing {
-            rows.rows[at].review = true;
+            rows.all[at].review = true;
         }
         return;
     };
@@ -49,7 +49,7 @@ fn apply_to(rows: &mut Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, scope:
     let mut of_occasions = 0;
     let mut seen = Vec::new();
     for &at in &given {
-        let row = &rows.rows[at];
+        let row = &rows.all[at];
         let occasion = rows.finding(row).occasion.as_deref();
         if !seen.contains(&(row.subject, occasion)) {
             seen.push((row.subject, occasion));
@@ -61,13 +61,13 @@ fn apply_to(rows: &mut Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, scope:
 }
 
 fn is_given(rows: &Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, at: usize) -> bool {
-    let row = &rows.rows[at];
+    let row = &rows.all[at];
     paid.for_occasion(policy, rows.id(policy, row.subject), rows.finding(row).occasion.as_deref()).is_some()
 }
 
 /// What was paid to the subjects of a group, within the period of the cap.
 fn paid_to(rows: &Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, scope: CapScope, group: &[usize]) -> i128 {
-    let mut subjects: Vec<_> = group.iter().map(|&at| rows.rows[at].subject).collect();
+    let mut subjects: Vec<_> = group.iter().map(|&at| rows.all[at].subject).collect();
     subjects.sort_unstable();
     subjects.dedup();
     let payments = subjects.into_iter().flat_map(|subject| paid.to_subject(policy, rows.id(policy, subject)));
@@ -82,7 +82,7 @@ fn paid_to(rows: &Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, scope: CapS
 fn fill(rows: &mut Rows<'_>, order: &[usize], room: i128) {
     let mut left = room.max(0);
     for &at in order {
-        let row = &mut rows.rows[at];
+        let row = &mut rows.all[at];
         let Some(amount) = row.amount.filter(|amount| *amount > 0) else { continue };
         let part = i128::from(amount).min(left);
         left -= part;

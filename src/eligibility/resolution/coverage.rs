@@ -9,27 +9,36 @@ use super::index;
 use super::rows::{Fate, Rows};
 use crate::policy::document::{CriteriaNode, PolicyDocument};
 
+/// The counts of one policy by county.
+type Counties = BTreeMap<Arc<str>, CoverageRow>;
+
 /// Fills coverage and funnel.
 pub(super) fn collect(rows: &Rows<'_>, resolution: &mut Resolution) {
-    for policy in rows.policies() {
-        let mut counties: BTreeMap<Arc<str>, CoverageRow> = BTreeMap::new();
-        if let Some(counts) = rows.input.findings.counts.get(policy as usize) {
-            for (county, counts) in counts {
-                let row = row_of(&mut counties, policy, county);
-                (row.yes, row.no, row.unknown) = (counts.yes, counts.no, counts.unknown);
-            }
-        }
-        count_turns(rows, policy, &mut counties);
+    let mut of_policy: Vec<Counties> = rows.policies().map(|policy| judged(rows, policy)).collect();
+    count_turns(rows, &mut of_policy);
+    for offer in &resolution.offers {
+        row_of(&mut of_policy[offer.policy as usize], offer.policy, county_of(&offer.region)).offers += 1;
+    }
+    for (policy, mut counties) in rows.policies().zip(of_policy) {
         count_rows(rows, policy, &mut counties);
-        for offer in resolution.offers.iter().filter(|offer| offer.policy == policy) {
-            row_of(&mut counties, policy, county_of(&offer.region)).offers += 1;
-        }
         funnel(rows, policy, &counties, &mut resolution.funnel);
         resolution.coverage.extend(counties.into_values());
     }
 }
 
-fn row_of<'a>(counties: &'a mut BTreeMap<Arc<str>, CoverageRow>, policy: PolicyIdx, county: &str) -> &'a mut CoverageRow {
+/// Verdicts as evaluation counted them.
+fn judged(rows: &Rows<'_>, policy: PolicyIdx) -> Counties {
+    let mut counties = Counties::new();
+    if let Some(counts) = rows.input.findings.counts.get(policy as usize) {
+        for (county, counts) in counts {
+            let row = row_of(&mut counties, policy, county);
+            (row.yes, row.no, row.unknown) = (counts.yes, counts.no, counts.unknown);
+        }
+    }
+    counties
+}
+
+fn row_of<'a>(counties: &'a mut Counties, policy: PolicyIdx, county: &str) -> &'a mut CoverageRow {
     if !counties.contains_key(county) {
         let county: Arc<str> = Arc::from(county);
         counties.insert(Arc::clone(&county), CoverageRow { policy, county, ..CoverageRow::default() });
@@ -38,9 +47,10 @@ fn row_of<'a>(counties: &'a mut BTreeMap<Arc<str>, CoverageRow>, policy: PolicyI
 }
 
 /// Moves the verdicts that `requires` turned.
-fn count_turns(rows: &Rows<'_>, policy: PolicyIdx, counties: &mut BTreeMap<Arc<str>, CoverageRow>) {
-    for turn in rows.turns.iter().filter(|turn| turn.policy == policy) {
-        let row = row_of(counties, policy, county_of(rows.region(policy, turn.subject)));
+fn count_turns(rows: &Rows<'_>, of_policy: &mut [Counties]) {
+    for turn in &rows.turns {
+        let county = county_of(rows.region(turn.policy, turn.subject));
+        let row = row_of(&mut of_policy[turn.policy as usize], turn.policy, county);
         let before = if turn.was_yes { &mut row.yes } else { &mut row.unknown };
         *before = before.saturating_sub(1);
         let after = if turn.is_no { &mut row.no } else { &mut row.unknown };
@@ -48,8 +58,8 @@ fn count_turns(rows: &Rows<'_>, policy: PolicyIdx, counties: &mut BTreeMap<Arc<s
     }
 }
 
-fn count_rows(rows: &Rows<'_>, policy: PolicyIdx, counties: &mut BTreeMap<Arc<str>, CoverageRow>) {
-    for row in &rows.rows[rows.of_policy[policy as usize].clone()] {
+fn count_rows(rows: &Rows<'_>, policy: PolicyIdx, counties: &mut Counties) {
+    for row in &rows.all[rows.of_policy[policy as usize].clone()] {
         let counts = row_of(counties, policy, county_of(rows.region(policy, row.subject)));
         match row.fate {
             Fate::NotYes => {}
@@ -66,7 +76,7 @@ fn count_rows(rows: &Rows<'_>, policy: PolicyIdx, counties: &mut BTreeMap<Arc<st
     }
 }
 
-fn funnel(rows: &Rows<'_>, policy: PolicyIdx, counties: &BTreeMap<Arc<str>, CoverageRow>, funnel: &mut Vec<FunnelRow>) {
+fn funnel(rows: &Rows<'_>, policy: PolicyIdx, counties: &Counties, funnel: &mut Vec<FunnelRow>) {
     let document = &rows.policy(policy).document;
     let names = step_names(document);
     let Some(counts) = rows.input.findings.counts.get(policy as usize) else { return };

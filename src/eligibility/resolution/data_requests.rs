@@ -118,7 +118,7 @@ fn average(rows: &Rows<'_>, policy: PolicyIdx) -> i64 {
     let mut sum = 0_i128;
     let mut subjects = 0_i128;
     for group in rows.groups(policy) {
-        let amounts: Vec<i64> = rows.rows[group].iter().filter_map(|row| rows.finding(row).amount).collect();
+        let amounts: Vec<i64> = rows.all[group].iter().filter_map(|row| rows.finding(row).amount).collect();
         sum += amounts.iter().copied().map(i128::from).sum::<i128>();
         subjects += i128::from(!amounts.is_empty());
     }

@@ -39,7 +39,7 @@ pub(super) fn mark_refused(rows: &mut Rows<'_>, refusals: &RefusalIndex<'_>) {
     }
     for policy in rows.policies() {
         for group in rows.groups(policy) {
-            let subject = rows.id(policy, rows.rows[group.start].subject);
+            let subject = rows.id(policy, rows.all[group.start].subject);
             if refusals.has(rows.kind_of(policy), subject, &rows.policy(policy).document.code, RefusalKind::RefusedBenefit) {
                 rows.turn(group, Fate::Refused);
             }
@@ -50,7 +50,7 @@ pub(super) fn mark_refused(rows: &mut Rows<'_>, refusals: &RefusalIndex<'_>) {
 /// The grants and what is already given, in the order of results.
 pub(super) fn grants(rows: &Rows<'_>, refusals: &RefusalIndex<'_>, ranks: &Ranks, resolution: &mut Resolution) {
     let in_results = |row: &&Row| matches!(row.fate, Fate::Stands | Fate::Waitlisted | Fate::Refused | Fate::Given);
-    let mut order: Vec<&Row> = rows.rows.iter().filter(in_results).collect();
+    let mut order: Vec<&Row> = rows.all.iter().filter(in_results).collect();
     order.par_sort_unstable_by(|left, right| {
         let key = |row: &Row| {
             let finding = rows.finding(row);

@@ -155,7 +155,7 @@ fn winner(pair: &Pair, worth: &HashMap<PolicyIdx, Option<i128>>) -> Option<bool>
 
 /// What a policy gives a subject in all, before caps; none when an amount is unknown.
 fn worth(rows: &Rows<'_>, policy: PolicyIdx, subject: SubjectIdx) -> Option<i128> {
-    let rows_of = &rows.rows[rows.of_subject(policy, subject)];
+    let rows_of = &rows.all[rows.of_subject(policy, subject)];
     let amount = |row| {
         let finding = rows.finding(row);
         if finding.amount_unknown { None } else { Some(i128::from(finding.amount.unwrap_or(0))) }

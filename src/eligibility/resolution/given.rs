@@ -67,7 +67,7 @@ fn occasion_of(row: &PaidRow) -> Option<&str> {
 pub(super) fn leave_out(rows: &mut Rows<'_>, paid: &PaidIndex<'_>, policies: &[PolicySummary], conflicts: &mut Vec<ConflictRow>) {
     for policy in rows.policies() {
         for unit in rows.units(policy) {
-            let first = &rows.rows[unit.start];
+            let first = &rows.all[unit.start];
             let subject = rows.id(policy, first.subject);
             let occasion = rows.finding(first).occasion.as_ref();
             let Some(amount) = paid.for_occasion(policy, subject, occasion.map(|occasion| &**occasion)) else { continue };
@@ -100,10 +100,10 @@ fn text(amount: i128) -> String {
 fn differing(rows: &Rows<'_>, policy: PolicyIdx, unit: &Range<usize>, paid: i128) -> Option<i128> {
     let standing = |row: &&Row| row.fate == Fate::Stands;
     let mut today = 0;
-    for row in rows.rows[unit.clone()].iter().filter(standing) {
+    for row in rows.all[unit.clone()].iter().filter(standing) {
         today += i128::from(row.amount?);
     }
     let is_shared = rows.policy(policy).document.budget.as_ref().is_some_and(|budget| budget.at_exhaustion == Exhaustion::ProRata);
-    let stands = rows.rows[unit.clone()].iter().any(|row| row.fate == Fate::Stands);
+    let stands = rows.all[unit.clone()].iter().any(|row| row.fate == Fate::Stands);
     (stands && today != paid && !(is_shared && paid < today)).then_some(today)
 }

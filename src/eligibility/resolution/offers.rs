@@ -15,6 +15,9 @@ use super::given::PaidIndex;
 use super::missing::MissingTable;
 use super::rows::{Open, Rows};
 
+/// Facts to commit to.
+type Commitment = Vec<(Arc<str>, Cause)>;
+
 /// Fills offers and unknowns.
 pub(super) fn collect(
     rows: &Rows<'_>,
@@ -31,7 +34,7 @@ pub(super) fn collect(
         (kind, ranks[kind as usize][open.subject as usize], policy)
     };
     open.par_sort_unstable_by_key(|(policy, open)| rank(*policy, open));
-    let mut commitments: HashMap<(PolicyIdx, u32), Option<Vec<(Arc<str>, Cause)>>> = HashMap::new();
+    let mut commitments: HashMap<(PolicyIdx, u32), Option<Commitment>> = HashMap::new();
     let mut told_once: HashMap<(PolicyIdx, u32), bool> = HashMap::new();
     for (policy, open) in open {
         let document = &rows.policy(policy).document;
@@ -70,7 +73,7 @@ fn with(policy: PolicyIdx, open: &[Open]) -> impl Iterator<Item = (PolicyIdx, Op
 }
 
 /// The smallest minimal set that holds only facts that the policy lets a subject commit to.
-fn commitment(missing: &MissingSets, commit: &[(String, crate::diagnostic::Span)]) -> Option<Vec<(Arc<str>, Cause)>> {
+fn commitment(missing: &MissingSets, commit: &[(String, crate::diagnostic::Span)]) -> Option<Commitment> {
     let may_commit = |fact: &str| commit.iter().any(|(name, _)| name == fact);
     let sets = missing.sets.iter().filter(|set| !set.is_empty() && set.iter().all(|(fact, _)| may_commit(fact)));
     sets.min_by_key(|set| (set.len(), *set)).cloned()

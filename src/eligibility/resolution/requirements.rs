@@ -43,7 +43,7 @@ fn settle_policy(rows: &mut Rows<'_>, missing: &mut MissingTable, policy: Policy
     let others = required(rows, policy);
     let mut open = Vec::new();
     for group in rows.groups(policy) {
-        let subject = rows.rows[group.start].subject;
+        let subject = rows.all[group.start].subject;
         match all_required(rows, missing, policy, &others, subject) {
             Verdict::Yes => continue,
             Verdict::No => rows.turns.push(Turn { policy, subject, was_yes: true, is_no: true }),

@@ -84,7 +84,7 @@ pub(super) struct Rows<'a> {
     /// What came in.
     pub input: ResolutionInput<'a>,
     /// By policy, subject, occasion, member.
-    pub rows: Vec<Row>,
+    pub all: Vec<Row>,
     /// Per policy, its rows.
     pub of_policy: Vec<Range<usize>>,
     /// Per policy, its unknowns, by subject.
@@ -126,7 +126,7 @@ impl<'a> Rows<'a> {
         }
         open.par_iter_mut().for_each(|open| open.sort_unstable_by_key(|unknown| unknown.subject));
         let by_code = input.policies.iter().enumerate().map(|(at, policy)| (policy.document.code.as_str(), index(at))).collect();
-        let mut rows = Self { input: *input, rows, of_policy, open, turns: Vec::new(), by_code, households: HashMap::new() };
+        let mut rows = Self { input: *input, all: rows, of_policy, open, turns: Vec::new(), by_code, households: HashMap::new() };
         rows.know_households();
         rows
     }
@@ -185,7 +185,7 @@ impl<'a> Rows<'a> {
     /// The rows of one policy and subject.
     pub(super) fn of_subject(&self, policy: PolicyIdx, subject: SubjectIdx) -> Range<usize> {
         let range = self.of_policy[policy as usize].clone();
-        let rows = &self.rows[range.clone()];
+        let rows = &self.all[range.clone()];
         let start = range.start + rows.partition_point(|row| row.subject < subject);
         let end = range.start + rows.partition_point(|row| row.subject <= subject);
         start..end
@@ -205,7 +205,7 @@ impl<'a> Rows<'a> {
 
     fn split(&self, range: Range<usize>, same: impl Fn(&Row, &Row) -> bool) -> Vec<Range<usize>> {
         let mut start = range.start;
-        let chunks = self.rows[range].chunk_by(same);
+        let chunks = self.all[range].chunk_by(same);
         chunks
             .map(|chunk| {
                 let range = start..start + chunk.len();
@@ -217,7 +217,7 @@ impl<'a> Rows<'a> {
 
     /// Subjects of a policy with a yes row that still stands, sorted, each once.
     pub(super) fn standing(&self, policy: PolicyIdx) -> Vec<SubjectIdx> {
-        let rows = &self.rows[self.of_policy[policy as usize].clone()];
+        let rows = &self.all[self.of_policy[policy as usize].clone()];
         let mut subjects: Vec<SubjectIdx> = rows.iter().filter(|row| row.fate == Fate::Stands).map(|row| row.subject).collect();
         subjects.dedup();
         subjects
@@ -225,7 +225,7 @@ impl<'a> Rows<'a> {
 
     /// The verdict of a policy on a subject of its own kind.
     pub(super) fn verdict(&self, policy: PolicyIdx, subject: SubjectIdx) -> Verdict {
-        if self.rows[self.of_subject(policy, subject)].iter().any(|row| row.fate == Fate::Stands) {
+        if self.all[self.of_subject(policy, subject)].iter().any(|row| row.fate == Fate::Stands) {
             return Verdict::Yes;
         }
         let open = &self.open[policy as usize];
@@ -244,14 +244,14 @@ impl<'a> Rows<'a> {
 
     /// Gives a range of rows that still stand another fate.
     pub(super) fn turn(&mut self, range: Range<usize>, fate: Fate) {
-        for row in self.rows[range].iter_mut().filter(|row| row.fate == Fate::Stands) {
+        for row in self.all[range].iter_mut().filter(|row| row.fate == Fate::Stands) {
             row.fate = fate;
         }
     }
 
     /// Sends a range of rows to an official.
     pub(super) fn review(&mut self, range: Range<usize>) {
-        for row in &mut self.rows[range] {
+        for row in &mut self.all[range] {
             row.review = true;
         }
     }

@@ -31,26 +31,26 @@ fn takes_part(row: &Row) -> bool {
 
 fn waitlist(rows: &mut Rows<'_>, policy: PolicyIdx, budget: &Budget, left: i64) {
     let mut units = rows.units(policy);
-    units.retain(|unit| rows.rows[unit.clone()].iter().any(takes_part));
+    units.retain(|unit| rows.all[unit.clone()].iter().any(takes_part));
     let claim = |unit: &std::ops::Range<usize>| {
-        let amounts = rows.rows[unit.clone()].iter().filter(|row| takes_part(row)).filter_map(|row| row.amount);
+        let amounts = rows.all[unit.clone()].iter().filter(|row| takes_part(row)).filter_map(|row| row.amount);
         Claim { amount: amounts.fold(0, i64::saturating_add), ..claim(rows, policy, unit.start) }
     };
     let claims: Vec<Claim<'_>> = units.iter().map(claim).collect();
     let met = by_rank(left, &claims, budget.descending);
     for (unit, met) in units.into_iter().zip(met) {
-        for row in rows.rows[unit].iter_mut().filter(|row| !met && takes_part(row)) {
+        for row in rows.all[unit].iter_mut().filter(|row| !met && takes_part(row)) {
             row.fate = Fate::Waitlisted;
         }
     }
 }
 
 fn share(rows: &mut Rows<'_>, policy: PolicyIdx, left: i64) {
-    let places: Vec<usize> = rows.of_policy[policy as usize].clone().filter(|&at| takes_part(&rows.rows[at])).collect();
+    let places: Vec<usize> = rows.of_policy[policy as usize].clone().filter(|&at| takes_part(&rows.all[at])).collect();
     let claims: Vec<Claim<'_>> = places.iter().map(|&at| claim(rows, policy, at)).collect();
     let parts = pro_rata(left, &claims);
     for (at, part) in places.into_iter().zip(parts) {
-        let row = &mut rows.rows[at];
+        let row = &mut rows.all[at];
         if part == 0 && row.amount != Some(0) {
             row.fate = Fate::Waitlisted;
         } else {
@@ -60,7 +60,7 @@ fn share(rows: &mut Rows<'_>, policy: PolicyIdx, left: i64) {
 }
 
 fn claim<'a>(rows: &Rows<'a>, policy: PolicyIdx, at: usize) -> Claim<'a> {
-    let row = &rows.rows[at];
+    let row = &rows.all[at];
     let finding = rows.finding(row);
     Claim {
         amount: row.amount.unwrap_or(0),

@@ -1,1 +1,11 @@
-//! Tests of resolution: one for each sentence that settles its meaning.
+//! Tests of resolution and results: one for each sentence that settles a meaning.
+
+mod allocation;
+mod delivery;
+mod exclusion;
+mod fixture;
+mod given;
+mod requirements;
+mod results;
+mod staging;
+mod unknowns;

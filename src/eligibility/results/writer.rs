@@ -1,0 +1,151 @@
+//! One table into one file, hashed while it is written.
+
+use std::fs::File;
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{Array, ArrayRef, ListArray, RecordBatch, StringBuilder, cast::AsArray};
+use arrow::csv;
+use arrow::datatypes::{DataType, Field, Schema};
+use arrow::error::ArrowError;
+use arrow::ipc::CompressionType;
+use arrow::ipc::writer::{FileWriter, IpcWriteOptions};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use sha2::{Digest, Sha256};
+
+use super::Format;
+use super::manifest::{ResultFile, hex};
+use super::table::Table;
+
+/// Rows of a batch, and of a row group; fixed, for bytes depend on it.
+const CHUNK: usize = 131_072;
+
+/// Writes a table and brings it to the disk.
+pub(super) fn write(path: &Path, format: Format, table: &Table<'_>) -> io::Result<ResultFile> {
+    let failure = Arc::new(OnceLock::new());
+    let inner = BufWriter::with_capacity(1 << 20, File::create(path)?);
+    let file = Hashing { inner, hash: Sha256::new(), n_bytes: 0, failure: Arc::clone(&failure) };
+    let written = match format {
+        Format::Parquet => write_parquet(file, table).map_err(io::Error::other),
+        Format::Csv => write_csv(file, table).map_err(io::Error::other),
+        Format::Arrow => write_arrow(file, table).map_err(io::Error::other),
+    };
+    // Writers wrap the error of the disk, some as mere text.
+    let of_disk = |error| failure.get().map_or(error, |&kind| io::Error::from(kind));
+    let Hashing { inner, hash, n_bytes, .. } = written.map_err(of_disk)?;
+    inner.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+    Ok(ResultFile { rows: table.n_rows as u64, bytes: n_bytes, sha256: hex(&hash.finalize()) })
+}
+
+fn batches<'a>(table: &'a Table<'_>) -> impl Iterator<Item = Result<RecordBatch, ArrowError>> + 'a {
+    (0..table.n_rows).step_by(CHUNK).map(|start| table.batch(start..(start + CHUNK).min(table.n_rows)))
+}
+
+fn write_parquet<W: Write + Send>(file: W, table: &Table<'_>) -> Result<W, ParquetError> {
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(1)?))
+        .set_max_row_group_row_count(Some(CHUNK))
+        .set_created_by("mianshen".to_owned())
+        .build();
+    let mut writer = ArrowWriter::try_new(file, Arc::clone(&table.schema), Some(properties))?;
+    for batch in batches(table) {
+        writer.write(&batch?)?;
+    }
+    writer.into_inner()
+}
+
+fn write_arrow<W: Write>(file: W, table: &Table<'_>) -> Result<W, ArrowError> {
+    let options = IpcWriteOptions::default().try_with_compression(Some(CompressionType::ZSTD))?;
+    let mut writer = FileWriter::try_new_with_options(file, &table.schema, options)?;
+    for batch in batches(table) {
+        writer.write(&batch?)?;
+    }
+    writer.finish()?;
+    writer.into_inner()
+}
+
+fn write_csv<W: Write>(file: W, table: &Table<'_>) -> Result<W, ArrowError> {
+    let schema = Arc::new(flat(&table.schema));
+    let mut writer = csv::WriterBuilder::new().with_header(true).build(file);
+    if table.n_rows == 0 {
+        writer.write(&RecordBatch::new_empty(Arc::clone(&schema)))?;
+    }
+    for batch in batches(table) {
+        let columns = batch?.columns().iter().map(joined).collect();
+        writer.write(&RecordBatch::try_new(Arc::clone(&schema), columns)?)?;
+    }
+    Ok(writer.into_inner())
+}
+
+/// The schema with lists as text.
+pub(super) fn flat(schema: &Schema) -> Schema {
+    let flat = |field: &Arc<Field>| match field.data_type() {
+        DataType::List(_) => Field::new(field.name(), DataType::Utf8, field.is_nullable()),
+        _ => field.as_ref().clone(),
+    };
+    Schema::new(schema.fields().iter().map(flat).collect::<Vec<_>>())
+}
+
+/// A list of texts joined by `;`; other columns as they are.
+fn joined(array: &ArrayRef) -> ArrayRef {
+    let Some(lists) = array.as_any().downcast_ref::<ListArray>() else { return Arc::clone(array) };
+    let values = lists.values().as_string::<i32>();
+    let mut builder = StringBuilder::with_capacity(lists.len(), lists.len() * 16);
+    for offsets in lists.value_offsets().windows(2) {
+        let (start, end) = (offset(offsets[0]), offset(offsets[1]));
+        for at in start..end {
+            if at > start {
+                write_str(&mut builder, ";");
+            }
+            write_str(&mut builder, values.value(at));
+        }
+        builder.append_value("");
+    }
+    Arc::new(builder.finish())
+}
+
+fn offset(value: i32) -> usize {
+    usize::try_from(value).expect("offsets of a list are not negative")
+}
+
+fn write_str(builder: &mut StringBuilder, text: &str) {
+    std::fmt::Write::write_str(builder, text).expect("writing into memory does not fail");
+}
+
+/// A file that counts and hashes what goes through, and remembers what went wrong.
+struct Hashing {
+    inner: BufWriter<File>,
+    hash: Sha256,
+    n_bytes: u64,
+    failure: Arc<OnceLock<io::ErrorKind>>,
+}
+
+impl Hashing {
+    fn note<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        if let Err(error) = &result
+            && error.kind() != io::ErrorKind::Interrupted
+        {
+            let _ = self.failure.set(error.kind());
+        }
+        result
+    }
+}
+
+impl Write for Hashing {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.inner.write(bytes);
+        let n_bytes = self.note(written)?;
+        self.hash.update(&bytes[..n_bytes]);
+        self.n_bytes += n_bytes as u64;
+        Ok(n_bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.inner.flush();
+        self.note(flushed)
+    }
+}
