@@ -56,7 +56,6 @@ pub fn aggregate(rows: &Aggregate, feed: &mut FeedPlan, scale: u8, ty: Ty, compl
         (None, _) => Some(format!("{value} is null")),
     };
     let filter = passes.as_ref().map_or(String::new(), |passes| format!(" filter (where {passes})"));
-    let some_pass = passes.as_ref().map_or_else(|| "count(*)".to_owned(), |passes| format!("count(*) filter (where {passes})"));
     let (body, of_none) = match rows.how {
         How::Only if renumbered => (format!("first_value({value} order by renumbered)"), "null"),
         How::Only => (value.clone(), "null"),
@@ -70,14 +69,13 @@ pub fn aggregate(rows: &Aggregate, feed: &mut FeedPlan, scale: u8, ty: Ty, compl
         How::All => (format!("not {}", any(&both(passes.as_deref(), &format!("(not {value})")))), "true"),
     };
     let mut text = body;
-    if !complete && matches!(rows.how, How::Count | How::CountDistinct | How::Sum) {
-        text = format!("case when {some_pass} = 0 then null else {text} end");
-    }
-    if !complete && matches!(rows.how, How::Any) {
-        text = format!("nullif({text}, false)");
-    }
-    if !complete && matches!(rows.how, How::All) {
-        text = format!("nullif({text}, true)");
+    if !complete && matches!(rows.how, How::Count | How::CountDistinct | How::Sum | How::Any | How::All) {
+        // Over a partial register the rows that there are speak; that none passes tells nothing.
+        let some = rows.filter.as_ref().map_or_else(
+            || "count(*)".to_owned(),
+            |filter| format!("count(*) filter (where {})", quoted(&feed.column(filter, 0))),
+        );
+        text = format!("case when {some} = 0 then null else {text} end");
     }
     if let Some(doubt) = doubt {
         text = format!("case when coalesce(bool_or({doubt}), false) then null else {text} end");

@@ -120,7 +120,7 @@ pub fn compile(
     let mut drafts = Vec::new();
     let mut payees = BTreeSet::new();
     for (index, policy) in policies.iter().enumerate().filter(|(_, policy)| policy.document.subject == kind) {
-        let mut ready = |expr: &Expr| catalogue.expand(&binder.bind(expr), kind, 0, &taken);
+        let mut ready = |expr: &Expr| binder.bind(&catalogue.expand(&binder.bind(expr), kind, 0, &taken));
         let coverage = ready(&policy.coverage);
         let criteria = ready(&policy.criteria);
         let verdict = Expr::new(Kind::And(vec![coverage.clone(), criteria]), Ty::Bool);
@@ -205,7 +205,7 @@ fn expand_each(policy: &CheckedPolicy, catalogue: &mut Catalogue, binder: &Binde
     let each = policy.each.as_ref()?;
     let written = policy.document.each.as_ref()?;
     let offset = catalogue.rows.get(&each.register).map_or(0, Vec::len);
-    let mut ready = |expr: &Expr| catalogue.expand(&binder.bind(expr), each.kind, offset, &|_| false);
+    let mut ready = |expr: &Expr| binder.bind(&catalogue.expand(&binder.bind(expr), each.kind, offset, &|_| false));
     let filter = each.filter.as_ref().map_or_else(|| Expr::boolean(true), &mut ready);
     let amount = each.amount.as_ref().map(&mut ready);
     let link = match &written.source {
