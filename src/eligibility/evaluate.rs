@@ -11,6 +11,7 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 
 use super::compiled::{CompiledEach, CompiledKind, CompiledPolicy, hundredths, value};
+use super::grant::county_of;
 use super::finding::{Counts, Finding, Findings, MissingSets, Payees, Subjects, UnknownFinding};
 use crate::check::ir::{Number, Schema, Ty, Value};
 use crate::diagnostic::progress::{Cancel, Progress};
@@ -178,7 +179,7 @@ impl Worker {
         if let Some(known) = self.counties.get(region) {
             return Arc::clone(known);
         }
-        let county: Arc<str> = context.regions.county_of(region, context.as_of).map_or_else(|| Arc::from(region), Arc::from);
+        let county: Arc<str> = county_of(served_under(context, region)).into();
         self.counties.insert(region.to_owned(), Arc::clone(&county));
         county
     }
@@ -200,7 +201,7 @@ impl Worker {
         let scratch = self.values.entry(policy.index).or_default();
         let values = policy.values.evaluate(&taken, scratch).map_err(|error| mapper::evaluation(&error))?;
         for (at, &row) in rows.iter().enumerate() {
-            let subject = subject_of(about, row, rows_of, part);
+            let subject = subject_of(context, about, row, rows_of, part);
             let amount = values[value::AMOUNT].number(at).and_then(|amount| hundredths(&amount, policy.rounding));
             let cap = values[value::CAP].number(at).and_then(|cap| hundredths(&cap, policy.rounding));
             let reasons = policy
@@ -225,6 +226,11 @@ impl Worker {
         }
         Ok(())
     }
+}
+
+/// The region that a code stands for on the day: itself, or the one that took its place.
+fn served_under<'a>(context: &Context<'a>, region: &'a str) -> &'a str {
+    context.regions.successor(region, context.as_of).unwrap_or(region)
 }
 
 /// An exact order key of a rank: whole numbers of ten-thousandths.
@@ -316,13 +322,13 @@ fn take_facts(batch: &RecordBatch, schema: &Schema, facts: &[usize], rows: &[usi
     Ok(RecordBatch::try_new_with_options(Arc::new(arrow::datatypes::Schema::new(fields)), columns, &options)?)
 }
 
-fn subject_of(about: &AboutColumns, row: usize, rows_of: &mut HashMap<usize, u32>, part: &mut Part) -> u32 {
+fn subject_of(context: &Context<'_>, about: &AboutColumns, row: usize, rows_of: &mut HashMap<usize, u32>, part: &mut Part) -> u32 {
     *rows_of.entry(row).or_insert_with(|| {
         let subjects = &mut part.subjects;
         let index = u32::try_from(subjects.ids.len()).unwrap_or(u32::MAX);
         let text = |array: &Option<StringArray>| array.as_ref().filter(|array| array.is_valid(row)).map(|array| Arc::from(array.value(row)));
         subjects.ids.push(about.ids.value(row).into());
-        subjects.regions.push(about.region(row).unwrap_or("").into());
+        subjects.regions.push(served_under(context, about.region(row).unwrap_or("")).into());
         subjects.households.push(text(&about.household));
         subjects.payees.push(Payees {
             guardian: about.guardians.iter().find(|array| array.is_valid(row)).map(|array| Arc::from(array.value(row))),
@@ -448,7 +454,7 @@ fn lacking(
                 named
             })
             .collect();
-        let subject = subject_of(about, row, rows_of, part);
+        let subject = subject_of(context, about, row, rows_of, part);
         let missing = part.missing_of(MissingSets { sets });
         part.unknown.push(UnknownFinding { kind: context.compiled.kind, subject, policy: policy.index, missing });
     }

@@ -9,10 +9,12 @@
 
 pub mod allocation;
 pub mod compiled;
+pub mod dossier_file;
 pub mod evaluate;
 pub mod finding;
 pub mod run;
 pub mod grant;
+pub mod given_registers;
 pub mod input;
 pub mod resolution;
 pub mod results;

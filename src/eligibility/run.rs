@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::compiled::{CompiledKind, compile};
+use super::dossier_file::DossierFile;
 use super::evaluate::{Context, Part, evaluate_stream, merge, occasions, spread};
 use super::finding::Findings;
 use crate::check::CheckedPolicy;
@@ -129,6 +130,43 @@ pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
         ("evaluate", started.elapsed().as_secs_f64() - built_at),
     ];
     Ok(Found { findings, dossiers: Some(dossiers), whole_register_unknown, fact_registers, seconds })
+}
+
+/// Runs policies over ready-made dossiers of one kind.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_on_file(run: Run<'_>, file: &DossierFile, kind: SubjectKind) -> Result<Found, DossierError> {
+    let Run { policies, catalogue, binder, within, counts_only, progress, cancel, .. } = run;
+    let started = std::time::Instant::now();
+    let compiled = compile(kind, policies, catalogue, binder, true).map_err(DossierError::Told)?;
+    let compiled_at = started.elapsed().as_secs_f64();
+    progress.stage(Message::new(format!("判定 {kind}"), format!("judging: {kind}")), None);
+    let causes = vec![Cause::Missing; compiled.schema.columns.len()];
+    let context = Context {
+        compiled: &compiled,
+        policies: policies.len(),
+        regions: binder.regions,
+        as_of: binder.as_of,
+        causes: &causes,
+        within,
+        counts_only,
+        progress: &*progress,
+        cancel: &cancel,
+    };
+    let names: Vec<String> = compiled.facts.iter().map(|id| compiled.schema.columns[id.index].name.to_string()).collect();
+    let parts = in_parallel(&context, file.streams(&names).await?).await?;
+    let mut findings = Findings { counts: vec![BTreeMap::new(); policies.len()], ..Findings::default() };
+    let known = merge(&mut findings, kind, parts);
+    let whole_register_unknown = compiled
+        .facts
+        .iter()
+        .filter(|id| !known.contains(&id.index) && findings.judged[kind as usize] > 0)
+        .map(|id| (kind, Arc::clone(&compiled.schema.columns[id.index].name)))
+        .collect();
+    let seconds = vec![("compile", compiled_at), ("evaluate", started.elapsed().as_secs_f64() - compiled_at)];
+    Ok(Found { findings, dossiers: None, whole_register_unknown, fact_registers: BTreeMap::new(), seconds })
 }
 
 /// Evaluates the streams of one shard, as many at a time as there are.
