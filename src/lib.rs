@@ -1,6 +1,7 @@
 //! `mianshen` (免申, "no application needed"): finds everyone who is owed a public benefit, and says why.
 
 pub mod check;
+pub mod commands;
 pub mod criteria;
 pub mod diagnostic;
 pub mod dossier;
