@@ -6,6 +6,7 @@ pub mod criteria;
 pub mod diagnostic;
 pub mod dossier;
 pub mod eligibility;
+pub mod explain;
 pub mod policy;
 pub mod program;
 pub mod region;

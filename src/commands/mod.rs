@@ -6,7 +6,9 @@
 pub mod cases;
 pub mod check;
 pub mod context;
+pub mod explain;
 pub mod folder;
+pub mod test;
 
 use std::process::ExitCode;
 
@@ -32,6 +34,10 @@ pub struct Cli {
 pub enum Verb {
     /// 检查政策文件夹: 格式、事实、类型、单位、标准、相互关系 / Check a policies folder: form, facts, types, units, parameters, ties
     Check(check::Args),
+    /// 运行政策旁边的案例 / Run the cases beside the policies
+    Test(test::Args),
+    /// 说明理由: 谁为什么符合或不符合, 还缺什么 / Explain why somebody is in or out, and what is missing
+    Explain(explain::Args),
 }
 
 /// Runs the verb.
@@ -43,6 +49,8 @@ pub fn run(cli: Cli) -> Exit {
     };
     match cli.verb {
         Verb::Check(args) => check::run(&args, &context),
+        Verb::Test(args) => test::run(&args, &context),
+        Verb::Explain(args) => explain::run(&args, &context),
     }
 }
 
