@@ -1,10 +1,12 @@
 //! `mianshen` (免申, "no application needed"): finds everyone who is owed a public benefit, and says why.
 
 pub mod check;
+pub mod commands;
 pub mod criteria;
 pub mod diagnostic;
 pub mod dossier;
 pub mod eligibility;
+pub mod explain;
 pub mod policy;
 pub mod program;
 pub mod region;

@@ -1,9 +1,13 @@
-//! x
-use datafusion::prelude::*;
-fn main() {
-    let rt = tokio::runtime::Runtime::new().unwrap();
-    rt.block_on(async {
-        let c = SessionContext::new();
-        c.sql("select 1+1 a").await.unwrap().show().await.unwrap();
-    });
+//! The `mianshen` command: parses, runs, maps to an exit code.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use mianshen::commands::{self, Cli};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    commands::run(Cli::parse()).into()
 }

@@ -1,0 +1,113 @@
+//! `mianshen check`: a policies folder, told every mistake.
+
+mod parameters;
+mod references;
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+
+use chrono::NaiveDate;
+use clap::ValueEnum;
+use rayon::prelude::*;
+
+use super::cases;
+use super::context::date_argument;
+use super::folder::{PolicyFolder, in_order};
+use super::{Context, Exit};
+use crate::diagnostic::{self, Diagnostic, Format, Lang, code};
+use crate::policy;
+
+/// What to check.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// 政策文件夹 / The policies folder
+    #[arg(long, value_name = "DIR", default_value = "policies")]
+    pub policies: PathBuf,
+    /// 输出样式 / How findings are shown
+    #[arg(long, value_enum, default_value_t = FormatArg::Full)]
+    pub format: FormatArg,
+    /// 只看这一天有效的标准; 缺省看政策有效期内的每一天 / Parameters on this day only; by default on every day in force
+    #[arg(long, value_name = "DATE", value_parser = date_argument)]
+    pub as_of: Option<NaiveDate>,
+    /// 有警告也算有发现 / Warnings count as findings
+    #[arg(long)]
+    pub strict: bool,
+}
+
+/// How findings are shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// 带原文, 给人看 / with the lines of the files, for people
+    Full,
+    /// 每处一行 / one line each
+    Concise,
+    /// JSON 数组 / a JSON array
+    Json,
+    /// GitHub Actions 注解 / annotations of GitHub Actions
+    Github,
+}
+
+impl From<FormatArg> for Format {
+    fn from(format: FormatArg) -> Self {
+        match format {
+            FormatArg::Full => Self::Full,
+            FormatArg::Concise => Self::Concise,
+            FormatArg::Json => Self::Json,
+            FormatArg::Github => Self::Github,
+        }
+    }
+}
+
+/// Checks a folder and shows what was found.
+#[must_use]
+pub fn run(args: &Args, context: &Context) -> Exit {
+    let mut folder = PolicyFolder::load(&args.policies);
+    let mut diagnostics = std::mem::take(&mut folder.diagnostics);
+    diagnostics.extend(findings(&mut folder, args.as_of));
+    in_order(&mut diagnostics);
+    let mut text = diagnostic::render(&diagnostics, args.format.into(), context.lang, context.color);
+    if args.format == FormatArg::Full {
+        text.push_str(&summary(&folder, context.lang));
+    }
+    context.print(&text, Exit::of(&diagnostics, args.strict))
+}
+
+/// What there is to tell beside what reading and checking told.
+fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnostic> {
+    let mut diagnostics = references::check(folder);
+    diagnostics.extend(parameters::check(folder, as_of));
+    let read: Vec<_> = folder.set.policies.par_iter().map(policy::load_cases).collect();
+    for (at, (cases, told)) in read.into_iter().enumerate() {
+        let document = folder.set.policies[at].clone();
+        let is_silent = cases.is_empty() && told.is_empty();
+        diagnostics.extend(told);
+        if is_silent {
+            diagnostics.push(without_cases(&document.code, &document.place));
+        }
+        for case in cases {
+            let (_, told) = cases::resolve(folder, document.subject, case);
+            diagnostics.extend(told);
+        }
+    }
+    // Versions of one policy may share a file of cases.
+    in_order(&mut diagnostics);
+    diagnostics.dedup_by(|one, other| one.code == other.code && one.primary == other.primary && one.headline == other.headline);
+    diagnostics
+}
+
+fn without_cases(policy: &str, place: &diagnostic::Span) -> Diagnostic {
+    Diagnostic::new(&code::POLICY_WITHOUT_CASES, format!("政策 {policy} 没有案例"), format!("policy {policy} has no cases"))
+        .at(place.clone())
+        .help("在旁边的 cases.yaml 里写上条文的每一个边界", "write each boundary of the text into cases.yaml beside it")
+}
+
+/// What was looked at, one line.
+fn summary(folder: &PolicyFolder, lang: Lang) -> String {
+    let mut text = String::new();
+    let (policies, registers, parameters) = (folder.set.policies.len(), folder.registers.registers.len(), folder.set.parameters.len());
+    let _ = match lang {
+        Lang::Zh => writeln!(text, "检查了 {policies} 项政策, {registers} 个库, {parameters} 个标准"),
+        Lang::En => writeln!(text, "checked {policies} policies, {registers} registers, {parameters} parameters"),
+    };
+    text
+}

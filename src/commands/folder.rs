@@ -1,0 +1,94 @@
+//! A policies folder read and checked as a whole: regions, registers, policies, parameters, bundles.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use crate::check::bind::Binder;
+use crate::check::{self, Checked, CheckedPolicy};
+use crate::diagnostic::{Diagnostic, code};
+use crate::policy::{self, document::PolicySet};
+use crate::region::{self, RegionTree};
+use crate::register;
+use crate::register::declaration::Registers;
+
+/// A policies folder. What could be read is here even where diagnostics tell of errors.
+#[derive(Debug, Default)]
+pub struct PolicyFolder {
+    /// Where it is.
+    pub dir: PathBuf,
+    /// Regions.
+    pub regions: RegionTree,
+    /// Registers and what they declare.
+    pub registers: Arc<Registers>,
+    /// Policies as written (all versions), parameters, bundles.
+    pub set: PolicySet,
+    /// Every fact, and the policies without faults (all versions).
+    pub checked: Checked,
+    /// What was found wrong, in the order of files and places.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl PolicyFolder {
+    /// Reads and checks a folder, and tells every mistake.
+    #[must_use]
+    pub fn load(dir: &Path) -> Self {
+        let (set, mut diagnostics) = policy::load(dir);
+        if !dir.is_dir() {
+            return Self { dir: dir.to_owned(), diagnostics, ..Self::default() };
+        }
+        let (regions, told) = region::load(dir);
+        diagnostics.extend(told);
+        let (registers, told) = register::load(dir);
+        diagnostics.extend(told);
+        diagnostics.extend(register::check_coverage(&registers, &regions));
+        let registers = Arc::new(registers);
+        let (checked, told) = check::check(Arc::clone(&registers), &set.policies, &set.parameters, &regions);
+        diagnostics.extend(told.into_iter().filter(|diagnostic| !names_unread(diagnostic, &set)));
+        in_order(&mut diagnostics);
+        Self { dir: dir.to_owned(), regions, registers, set, checked, diagnostics }
+    }
+
+    /// The policies that may be run on a day, as the law was known at `known_at`, by code.
+    #[must_use]
+    pub fn in_force(&self, as_of: NaiveDate, known_at: Option<NaiveDate>) -> BTreeMap<String, CheckedPolicy> {
+        let chosen = policy::select(&self.set.policies, as_of, known_at);
+        let chosen: BTreeMap<(&str, i64), bool> =
+            chosen.iter().map(|document| ((document.code.as_str(), document.version), document.complete)).collect();
+        self.checked
+            .policies
+            .iter()
+            .filter(|policy| chosen.get(&(policy.document.code.as_str(), policy.document.version)) == Some(&true))
+            .map(|policy| (policy.document.code.clone(), policy.clone()))
+            .collect()
+    }
+
+    /// What binds conditions to a day.
+    #[must_use]
+    pub fn binder<'a>(
+        &'a self,
+        as_of: NaiveDate,
+        known_at: Option<NaiveDate>,
+        policies: &'a BTreeMap<String, CheckedPolicy>,
+    ) -> Binder<'a> {
+        Binder { as_of, known_at, parameters: &self.set.parameters, regions: &self.regions, policies }
+    }
+}
+
+/// Sorts diagnostics by file and place; those without a place come first.
+pub fn in_order(diagnostics: &mut [Diagnostic]) {
+    diagnostics.sort_by(|one, other| {
+        let key = |diagnostic: &'_ Diagnostic| {
+            diagnostic.primary.as_ref().map(|span| (span.path().to_owned(), span.range.start, diagnostic.code.number))
+        };
+        key(one).cmp(&key(other))
+    });
+}
+
+/// Whether a policy is told to be unknown only because its own file could not be read.
+fn names_unread(diagnostic: &Diagnostic, set: &PolicySet) -> bool {
+    let named = diagnostic.primary.as_ref().map_or("", |place| place.text()).trim_matches(['\'', '"', '‘', '’', '“', '”']);
+    diagnostic.code == &code::UNKNOWN_POLICY && set.unread.iter().any(|unread| unread == named)
+}

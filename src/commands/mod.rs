@@ -1,0 +1,65 @@
+//! The command line: one file per verb, and what the verbs share.
+//!
+//! Every verb is a file with its arguments (`Args`) and `run(&Args, &Context) -> Exit`; a new one adds a line to [`Verb`]
+//! and one to [`run`].
+
+pub mod cases;
+pub mod check;
+pub mod context;
+pub mod explain;
+pub mod folder;
+pub mod test;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+pub use context::{Context, Exit, GlobalArgs};
+
+/// 免申即享: 找出每一个应享未享的人, 并说明理由 / Finds everyone who is owed a public benefit, and says why
+#[derive(Debug, Parser)]
+#[command(name = "mianshen", version, about, max_term_width = 120, propagate_version = true)]
+#[command(after_help = "退出码 / Exit codes: 0 没有问题 / clean, 1 有发现 / findings, 2 未能完成 / failed")]
+pub struct Cli {
+    /// What holds for every verb.
+    #[command(flatten)]
+    pub global: GlobalArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// 检查政策文件夹: 格式、事实、类型、单位、标准、相互关系 / Check a policies folder: form, facts, types, units, parameters, ties
+    Check(check::Args),
+    /// 运行政策旁边的案例 / Run the cases beside the policies
+    Test(test::Args),
+    /// 说明理由: 谁为什么符合或不符合, 还缺什么 / Explain why somebody is in or out, and what is missing
+    Explain(explain::Args),
+}
+
+/// Runs the verb.
+#[must_use]
+pub fn run(cli: Cli) -> Exit {
+    let context = match Context::new(&cli.global) {
+        Ok(context) => context,
+        Err(exit) => return exit,
+    };
+    match cli.verb {
+        Verb::Check(args) => check::run(&args, &context),
+        Verb::Test(args) => test::run(&args, &context),
+        Verb::Explain(args) => explain::run(&args, &context),
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Clean => Self::SUCCESS,
+            Exit::Findings => Self::from(1),
+            Exit::Failed => Self::from(2),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! One subject, one policy: the verdict with its reasons, what is missing, the amount with its numbers, the delivery.
+//!
+//! *Useful for*: why is this person in or out, what would settle an unknown, does a case come out as expected.
+//! *Not useful for*: many subjects at once; that is the program's work. Everything here walks the row interpreter.
+//!
+//! ```text
+//! CheckedPolicy, Known ── Judge ──▶ Judgement (verdict, amount, mode, missing, offer)
+//!                           └───── explain ──▶ Reason (the tree) ── text, JSON
+//! ```
+
+mod formula;
+mod judge;
+pub mod reason;
+mod text;
+pub mod value;
+
+pub use judge::{Amount, Judge, Judgement, Known, Verdict};
+pub use reason::{Reason, explain};
+pub use text::render;
