@@ -4,28 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, AsArray, BooleanArray, RecordBatch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
-use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::{RuntimeEnv, RuntimeEnvBuilder};
-use datafusion::physical_plan::ExecutionPlanProperties;
-use datafusion::datasource::file_format::options::ArrowReadOptions;
-use datafusion::prelude::{SessionConfig, SessionContext};
-use futures::StreamExt;
-
-use super::feed::{FeedPlan, Feeds, ShardWriter, data_type, shard_file};
+use super::feed::{FeedPlan, Feeds, ShardWriter};
 use super::intake::Intake;
-use super::levels::{Completeness, Level, Piece, or_none, unknown};
-use super::mapper::Mapper;
+use super::levels::{Completeness, Level, Piece, PieceSource, or_none, unknown};
 use super::plan::{Plan, Source};
 use super::query::{aggregate, per_subject, quoted};
-use super::{Cause, Disagreement, DossierError, Dossiers, Options};
+use super::{Cause, DossierError, Dossiers, Options, run};
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Aggregate, Catalogue, FactId, How};
 use crate::check::ir::{Expr, Kind, Ty};
-use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::register::declaration::{Absence, ColumnType, RegisterDeclaration, SubjectKind};
 use crate::register::sources::Sources;
@@ -72,12 +59,12 @@ pub struct EachRequest {
 /// Rows that occasions come from, planned.
 #[derive(Debug, Clone)]
 pub struct EachPlan {
-    feed: String,
+    pub(super) feed: String,
     /// Output name and column of the feed.
-    columns: Vec<(String, String)>,
-    through_link: bool,
-    kind: SubjectKind,
-    facts: Vec<FactId>,
+    pub(super) columns: Vec<(String, String)>,
+    pub(super) through_link: bool,
+    pub(super) kind: SubjectKind,
+    pub(super) facts: Vec<FactId>,
 }
 
 /// The register that each subject of a kind has one row in; households come from the link to their members.
@@ -104,23 +91,23 @@ struct Builder<'a, 'r> {
     renumbering: bool,
 }
 
-struct JoinedFeed {
-    kind: SubjectKind,
-    height: usize,
-    link: usize,
+pub(super) struct JoinedFeed {
+    pub(super) kind: SubjectKind,
+    pub(super) height: usize,
+    pub(super) link: usize,
     /// The feed of the link that rows come from.
-    from: String,
-    to: SubjectKind,
+    pub(super) from: String,
+    pub(super) to: SubjectKind,
     /// Columns of the link's rows: name in the joined schema, column of the feed.
-    row_columns: Vec<(String, String)>,
-    facts: Vec<FactId>,
-    output: FeedPlan,
+    pub(super) row_columns: Vec<(String, String)>,
+    pub(super) facts: Vec<FactId>,
+    pub(super) output: FeedPlan,
 }
 
-struct ConflictQuery {
-    fact: FactId,
-    register: String,
-    other: String,
+pub(super) struct ConflictQuery {
+    pub(super) fact: FactId,
+    pub(super) register: String,
+    pub(super) other: String,
 }
 
 /// Builds dossiers.
@@ -140,7 +127,7 @@ pub async fn build(mut request: Request<'_>) -> Result<Dossiers, DossierError> {
         .chain(request.kinds.iter().map(|kind| base_register(*kind).to_owned()))
         .chain(request.each.iter().map(|each| each.register.clone()))
         .collect();
-    let mut intake = Intake::open(&request, &registers)?;
+    let intake = Intake::open(&request, &registers)?;
     let silent = intake.silent().clone();
     let renumbering = intake.renumbers();
     let kinds = request.kinds.clone();
@@ -176,12 +163,13 @@ pub async fn build(mut request: Request<'_>) -> Result<Dossiers, DossierError> {
         names,
         conflicting,
         kinds,
+        indices: run::Indices::new(),
         silent,
         intake: report,
         disagreements: Vec::new(),
     };
-    run_levels(&mut dossiers, &levels, joined, &request).await?;
-    dossiers.disagreements = find_conflicts(&dossiers, &conflicts).await?;
+    run::levels(&mut dossiers, &levels, joined, &request).await?;
+    dossiers.disagreements = run::disagreements(&dossiers, &conflicts).await?;
     Ok(dossiers)
 }
 
@@ -260,7 +248,7 @@ impl Builder<'_, '_> {
             let column = quoted(&feed.column(&within, 0));
             let value = if renumbering { format!("first_value({column} order by renumbered)") } else { column };
             select.push(format!("{value} as {}", quoted(&name)));
-            level.base_columns.push((name.clone(), format!("b.{}", quoted(&name))));
+            level.columns.push((name.clone(), format!("b.{}", quoted(&name))));
         }
         let columns = select.iter().map(|text| format!(", {text}")).collect::<String>();
         let group = if renumbering { " group by id" } else { "" };
@@ -301,10 +289,10 @@ impl Builder<'_, '_> {
         if self.silent.contains_key(register) {
             for (id, _, agrees_with) in facts {
                 let (ty, scale) = self.type_of(id);
-                level.base_columns.push((self.name_of(id), unknown(ty, scale)));
+                level.columns.push((self.name_of(id), unknown(ty, scale)));
                 if !agrees_with.is_empty() {
                     self.conflicting.insert(id);
-                    level.base_columns.push((format!("{}!conflict", self.name_of(id)), "false".to_owned()));
+                    level.columns.push((format!("{}!conflict", self.name_of(id)), "false".to_owned()));
                 }
             }
             return;
@@ -329,7 +317,7 @@ impl Builder<'_, '_> {
             columns.extend(self.agreeing(id, register, value, agrees_with, level));
         }
         let feed = self.feeds.of(register, &declaration.key).name.clone();
-        level.pieces.push(Piece { query: per_subject(&feed, &texts, grouped), columns });
+        level.pieces.push(Piece { source: PieceSource::Query(per_subject(&feed, &texts, grouped)), columns });
     }
 
     /// A fact that other registers must agree with: unknown where they do not, with a column that tells so.
@@ -350,12 +338,12 @@ impl Builder<'_, '_> {
             let column = quoted(&feed.column(&Expr::new(Kind::Fact(at), ty), scale));
             let query = per_subject(&feed.name, &[format!("min({column})"), format!("max({column})")], true);
             let index = level.pieces.len();
-            level.pieces.push(Piece { query, columns: Vec::new() });
+            level.pieces.push(Piece { source: PieceSource::Query(query), columns: Vec::new() });
             doubts.push(format!("({value} <> p{index}.a0 or p{index}.a0 <> p{index}.a1)"));
             columns.push((format!("{name}!{other}"), format!("p{index}.a0")));
             self.conflicts.push(ConflictQuery { fact: id, register: register.to_owned(), other });
         }
-        let conflict = if doubts.is_empty() { "false".to_owned() } else { format!("coalesce({}, false)", doubts.join(" or ")) };
+        let conflict = if doubts.is_empty() { "false".to_owned() } else { format!("(({}) is true)", doubts.join(" or ")) };
         columns.push((format!("{name}!own"), value.clone()));
         columns.push((name.clone(), format!("case when {conflict} then null else {value} end")));
         columns.push((format!("{name}!conflict"), conflict));
@@ -382,12 +370,12 @@ impl Builder<'_, '_> {
     fn link_end(&mut self, id: FactId, link: usize) -> Piece {
         let name = self.name_of(id);
         let feed = self.link_feed(link).name.clone();
-        Piece { query: only_target(&feed), columns: vec![(name, "{p}.target".to_owned())] }
+        Piece { source: PieceSource::Query(only_target(&feed)), columns: vec![(name, "{p}.target".to_owned())] }
     }
 
     /// Facts that links give.
     fn level_above(&mut self, kind: SubjectKind, height: usize) {
-        let mut level = Level { base: format!("select * from {}", quoted(&table(kind, 0))), ..Level::default() };
+        let mut level = Level::default();
         let facts: Vec<(FactId, Source)> = self.plan.at(kind, height).into_iter().map(|(id, source)| (id, source.clone())).collect();
         let mut linked: BTreeMap<usize, Vec<(FactId, FactId)>> = BTreeMap::new();
         let mut aggregates: BTreeMap<usize, Vec<(FactId, Aggregate)>> = BTreeMap::new();
@@ -411,30 +399,26 @@ impl Builder<'_, '_> {
         if self.is_silent(link) {
             for (id, _) in facts {
                 let (ty, scale) = self.type_of(*id);
-                level.base_columns.push((self.name_of(*id), unknown(ty, scale)));
+                level.columns.push((self.name_of(*id), unknown(ty, scale)));
             }
             return;
         }
         let to = self.request.catalogue.registers.links[link].to;
-        let feed = self.link_feed(link).name.clone();
-        let mut select = "select l.id as id, true as present".to_owned();
-        let mut heights = BTreeSet::new();
+        let query = only_target(&self.link_feed(link).name);
+        let mut there = Vec::new();
         let mut columns = Vec::new();
-        for (index, (id, target)) in facts.iter().enumerate() {
-            let height = self.plan.facts[target].level;
-            heights.insert(height);
-            let name = quoted(&self.name_of(*target));
-            select.push_str(&format!(", t{height}.{name} as a{index}"));
-            columns.push((self.name_of(*id), format!("{{p}}.a{index}")));
+        for (id, target) in facts {
+            let (name, target_name) = (self.name_of(*id), self.name_of(*target));
+            columns.push((name.clone(), format!("{{p}}.{}", quoted(&target_name))));
+            there.push((*target, target_name.clone()));
             if self.conflicting.contains(target) {
                 self.conflicting.insert(*id);
-                let conflict = quoted(&format!("{}!conflict", self.name_of(*target)));
-                select.push_str(&format!(", t{height}.{conflict} as c{index}"));
-                columns.push((format!("{}!conflict", self.name_of(*id)), format!("coalesce({{p}}.c{index}, false)")));
+                let conflict = format!("{target_name}!conflict");
+                columns.push((format!("{name}!conflict"), format!("({{p}}.{} is true)", quoted(&conflict))));
+                there.push((*target, conflict));
             }
         }
-        let joins = target_joins(to, &heights, "l.target");
-        level.pieces.push(Piece { query: format!("{select} from ({}) l{joins}", only_target(&feed)), columns });
+        level.pieces.push(Piece { source: PieceSource::Targets { query, kind: to, columns: there }, columns });
     }
 
     fn linked_aggregates(&mut self, kind: SubjectKind, height: usize, link: usize, facts: Vec<(FactId, Aggregate)>, level: &mut Level) {
@@ -444,7 +428,7 @@ impl Builder<'_, '_> {
         if self.is_silent(link) {
             for (id, _) in &facts {
                 let (ty, scale) = self.type_of(*id);
-                level.base_columns.push((self.name_of(*id), unknown(ty, scale)));
+                level.columns.push((self.name_of(*id), unknown(ty, scale)));
             }
             return;
         }
@@ -484,7 +468,7 @@ impl Builder<'_, '_> {
             texts.push(text.over_rows);
             outputs.push((self.name_of(id), or_none(&name, text.of_none, &complete, ty, scale)));
         }
-        level.pieces.push(Piece { query: per_subject(&output.name, &texts, true), columns: outputs });
+        level.pieces.push(Piece { source: PieceSource::Query(per_subject(&output.name, &texts, true)), columns: outputs });
         self.joined.push(JoinedFeed {
             kind,
             height,
@@ -528,7 +512,7 @@ fn coverage_name(regions: &[String]) -> String {
 }
 
 /// The table of one level of a kind.
-fn table(kind: SubjectKind, height: usize) -> String {
+pub(super) fn table(kind: SubjectKind, height: usize) -> String {
     format!("facts_{kind}_{height}")
 }
 
@@ -537,273 +521,7 @@ fn only_target(feed: &str) -> String {
     format!("select id, min(x0) as target, true as present from {} group by id having min(x0) = max(x0)", quoted(feed))
 }
 
-fn target_joins(kind: SubjectKind, heights: &BTreeSet<usize>, target: &str) -> String {
-    heights
-        .iter()
-        .map(|height| format!(" left join {} t{height} on t{height}.id = {target}", quoted(&format!("all_{}", table(kind, *height)))))
-        .collect()
-}
-
-fn runtime(options: &Options) -> Result<Arc<RuntimeEnv>, DossierError> {
-    let mut builder = RuntimeEnvBuilder::new().with_temp_file_path(&options.scratch);
-    if let Some(memory) = options.memory {
-        builder = builder.with_memory_pool(Arc::new(FairSpillPool::new(memory)));
-    }
-    Ok(builder.build_arc()?)
-}
-
-/// A session that sees the feeds and levels of one shard, and under `all_…` the levels of all shards.
-async fn session(dossiers: &Dossiers, shard: usize, runtime: &Arc<RuntimeEnv>) -> Result<SessionContext, DossierError> {
-    let config = SessionConfig::new()
-        .with_target_partitions(dossiers.options.threads)
-        .with_collect_statistics(false)
-        .set_bool("datafusion.execution.keep_partition_by_columns", false);
-    let context = SessionContext::new_with_config_rt(config, Arc::clone(runtime));
-    let root = dossiers.directory.path();
-    for entry in std::fs::read_dir(root).map_err(|error| DossierError::scratch(root, &error))? {
-        let entry = entry.map_err(|error| DossierError::scratch(root, &error))?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let file = shard_file(root, &name, shard);
-        if !file.exists() {
-            continue;
-        }
-        context.register_arrow(quoted(&name), &file.to_string_lossy(), ArrowReadOptions::default()).await?;
-        if name.starts_with("facts_") && (0..dossiers.options.shards).all(|shard| shard_file(root, &name, shard).exists()) {
-            let folder = format!("{}/", root.join(&name).to_string_lossy());
-            context.register_arrow(quoted(&format!("all_{name}")), &folder, ArrowReadOptions::default()).await?;
-        }
-    }
-    Ok(context)
-}
-
-async fn run_levels(
-    dossiers: &mut Dossiers,
-    levels: &BTreeMap<(SubjectKind, usize), Level>,
-    mut joined: Vec<JoinedFeed>,
-    request: &Request<'_>,
-) -> Result<(), DossierError> {
-    let runtime = runtime(&dossiers.options)?;
-    let highest = levels.keys().map(|(_, height)| *height).max().unwrap_or(0);
-    for height in 0..=highest {
-        for ((kind, _), level) in levels.iter().filter(|((_, at), _)| *at == height) {
-            let name = Message::new(format!("汇总档案 {kind}·{height}"), format!("dossiers: {kind}, level {height}"));
-            request.progress.stage(name, None);
-            let (now, later) = joined.into_iter().partition(|feed| feed.height == height && feed.kind == *kind);
-            joined = later;
-            let now: Vec<JoinedFeed> = now;
-            for feed in &now {
-                join_feed(dossiers, feed, &runtime, request).await?;
-            }
-            run_level(dossiers, *kind, height, level, &runtime, request).await?;
-        }
-    }
-    Ok(())
-}
-
-/// Runs the query of a level, shard by shard, into files.
-async fn run_level(
-    dossiers: &Dossiers,
-    kind: SubjectKind,
-    height: usize,
-    level: &Level,
-    runtime: &Arc<RuntimeEnv>,
-    request: &Request<'_>,
-) -> Result<(), DossierError> {
-    let query = level.query();
-    tracing::debug!(%kind, height, query, "level");
-    for shard in 0..dossiers.options.shards {
-        let context = session(dossiers, shard, runtime).await?;
-        let frame = context.sql(&query).await?;
-        let schema: SchemaRef = Arc::new(frame.schema().as_arrow().clone());
-        let schema = plain_strings(&schema);
-        let mut writer = one_file(dossiers.directory.path(), &table(kind, height), shard, &schema)?;
-        let mut stream = frame.execute_stream().await?;
-        while let Some(batch) = stream.next().await {
-            if request.cancel.is_cancelled() {
-                return Err(DossierError::Cancelled);
-            }
-            let batch = as_schema(&batch?, &schema)?;
-            request.progress.rows(batch.num_rows() as u64);
-            writer.write(&batch)?;
-        }
-        writer.finish()?;
-    }
-    Ok(())
-}
-
-/// Joins the rows of a link with the facts at its other end and evaluates what aggregates need of them.
-async fn join_feed(dossiers: &Dossiers, feed: &JoinedFeed, runtime: &Arc<RuntimeEnv>, request: &Request<'_>) -> Result<(), DossierError> {
-    let link = &request.catalogue.registers.links[feed.link];
-    let schema = request.catalogue.link_schema(link);
-    let expressions: Vec<(Expr, u8)> = feed.output.columns.iter().map(|column| (column.expr.clone(), column.scale)).collect();
-    let mut mapper = Mapper::new(&schema, &expressions)?;
-    let mut select = "select l.id as id".to_owned();
-    for (name, column) in &feed.row_columns {
-        select.push_str(&format!(", l.{} as {}", quoted(column), quoted(name)));
-    }
-    let mut heights = BTreeSet::new();
-    for &fact in &feed.facts {
-        let height = dossiers.plan.facts[&fact].level;
-        heights.insert(height);
-        let name = quoted(&dossiers.names[&fact]);
-        select.push_str(&format!(", t{height}.{name} as {name}"));
-    }
-    let query = format!("{select} from {} l{}", quoted(&feed.from), target_joins(feed.to, &heights, "l.x0"));
-    let output = feed.output.schema();
-    for shard in 0..dossiers.options.shards {
-        let context = session(dossiers, shard, runtime).await?;
-        let mut stream = context.sql(&query).await?.execute_stream().await?;
-        let mut writer = one_file(dossiers.directory.path(), &feed.output.name, shard, &output)?;
-        while let Some(batch) = stream.next().await {
-            if request.cancel.is_cancelled() {
-                return Err(DossierError::Cancelled);
-            }
-            let batch = batch?;
-            let mut columns: Vec<ArrayRef> = vec![
-                arrow::compute::cast(batch.column(0), &DataType::Utf8)?,
-                Arc::new(BooleanArray::from(vec![false; batch.num_rows()])),
-            ];
-            columns.extend(mapper.map(&batch)?);
-            writer.write(&RecordBatch::try_new(Arc::clone(&output), columns)?)?;
-        }
-        writer.finish()?;
-    }
-    Ok(())
-}
-
-/// The writer of one shard's file alone.
-fn one_file(
-    directory: &Path,
-    name: &str,
-    shard: usize,
-    schema: &SchemaRef,
-) -> Result<arrow::ipc::writer::FileWriter<std::io::BufWriter<std::fs::File>>, DossierError> {
-    let path = shard_file(directory, name, shard);
-    let folder = directory.join(name);
-    std::fs::create_dir_all(&folder).map_err(|error| DossierError::scratch(&folder, &error))?;
-    let file = std::fs::File::create(&path).map_err(|error| DossierError::scratch(&path, &error))?;
-    Ok(arrow::ipc::writer::FileWriter::try_new(std::io::BufWriter::with_capacity(1 << 18, file), schema)?)
-}
-
-/// Plans may give string views; files keep plain strings.
-fn plain_strings(schema: &SchemaRef) -> SchemaRef {
-    let fields: Vec<Field> = schema
-        .fields()
-        .iter()
-        .map(|field| match field.data_type() {
-            DataType::Utf8View | DataType::LargeUtf8 => Field::new(field.name(), DataType::Utf8, true),
-            other => Field::new(field.name(), other.clone(), true),
-        })
-        .collect();
-    Arc::new(Schema::new(fields))
-}
-
-fn as_schema(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, DossierError> {
-    let columns: Vec<ArrayRef> = batch
-        .columns()
-        .iter()
-        .zip(schema.fields())
-        .map(|(column, field)| if column.data_type() == field.data_type() { Ok(Arc::clone(column)) } else { arrow::compute::cast(column, field.data_type()) })
-        .collect::<Result<_, _>>()?;
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
-}
-
-/// The dossiers of a shard.
-pub(super) async fn stream(dossiers: &Dossiers, kind: SubjectKind, shard: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-    let mut select = "select t0.id as id".to_owned();
-    let mut heights = BTreeSet::new();
-    for (id, planned) in dossiers.plan.facts.iter().filter(|(id, _)| id.kind == kind) {
-        heights.insert(planned.level);
-        let name = quoted(&dossiers.names[id]);
-        select.push_str(&format!(", t{}.{name} as {name}", planned.level));
-        if dossiers.conflicting.contains(id) {
-            let conflict = quoted(&format!("{}!conflict", dossiers.names[id]));
-            select.push_str(&format!(", t{}.{conflict} as {conflict}", planned.level));
-        }
-    }
-    heights.remove(&0);
-    let joins: String = heights.iter().map(|height| format!(" left join {} t{height} on t{height}.id = t0.id", quoted(&table(kind, *height)))).collect();
-    run(dossiers, shard, &format!("{select} from {} t0{joins}", quoted(&table(kind, 0)))).await
-}
-
-/// The rows of a shard that occasions come from.
-pub(super) async fn each_stream(dossiers: &Dossiers, each: usize, shard: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-    let each = &dossiers.each[each];
-    let mut select = "select l.id as id".to_owned();
-    for (name, column) in &each.columns {
-        select.push_str(&format!(", l.{} as {}", quoted(column), quoted(name)));
-    }
-    let mut heights = BTreeSet::new();
-    for fact in &each.facts {
-        let height = dossiers.plan.facts[fact].level;
-        heights.insert(height);
-        let name = quoted(&dossiers.names[fact]);
-        select.push_str(&format!(", t{height}.{name} as {name}"));
-    }
-    let target = if each.through_link { "l.x0" } else { "l.id" };
-    let joins = target_joins(each.kind, &heights, target);
-    run(dossiers, shard, &format!("{select} from {} l{joins}", quoted(&each.feed))).await
-}
-
-async fn run(dossiers: &Dossiers, shard: usize, query: &str) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-    tracing::debug!(shard, query, "stream");
-    let context = session(dossiers, shard, &runtime(&dossiers.options)?).await?;
-    let plan = context.sql(query).await?.create_physical_plan().await?;
-    let task = context.task_ctx();
-    (0..plan.output_partitioning().partition_count())
-        .map(|partition| Ok(plan.execute(partition, Arc::clone(&task))?))
-        .collect()
-}
-
-/// Names the subjects about which registers disagree.
-async fn find_conflicts(dossiers: &Dossiers, conflicts: &[ConflictQuery]) -> Result<Vec<Disagreement>, DossierError> {
-    let mut found = Vec::new();
-    for conflict in conflicts {
-        let name = &dossiers.names[&conflict.fact];
-        let (own, other) = (quoted(&format!("{name}!own")), quoted(&format!("{name}!{}", conflict.other)));
-        let query = format!(
-            "select id, {own} as own, {other} as other from {} where {own} <> {other}",
-            quoted(&table(conflict.fact.kind, 0))
-        );
-        for shard in 0..dossiers.options.shards {
-            for mut stream in run(dossiers, shard, &query).await? {
-                while let Some(batch) = stream.next().await {
-                    let batch = batch?;
-                    let options = FormatOptions::default();
-                    let ids = arrow::compute::cast(batch.column(0), &DataType::Utf8)?;
-                    let own = ArrayFormatter::try_new(batch.column(1), &options)?;
-                    let other = ArrayFormatter::try_new(batch.column(2), &options)?;
-                    for row in 0..batch.num_rows() {
-                        found.push(Disagreement {
-                            fact: conflict.fact,
-                            subject: ids.as_string::<i32>().value(row).to_owned(),
-                            register: conflict.register.clone(),
-                            value: own.value(row).to_string(),
-                            other_register: conflict.other.clone(),
-                            other_value: other.value(row).to_string(),
-                        });
-                    }
-                }
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
-/// The feeds that [`intake`] fills, for its own use.
-pub(super) fn writers(
-    directory: &Path,
-    feeds: &[FeedPlan],
-    shards: usize,
-) -> Result<Vec<ShardWriter>, DossierError> {
+/// The feeds that intake fills, for its own use.
+pub(super) fn writers(directory: &Path, feeds: &[FeedPlan], shards: usize) -> Result<Vec<ShardWriter>, DossierError> {
     feeds.iter().map(|feed| ShardWriter::create(directory, &feed.name, &feed.schema(), shards)).collect()
 }
-
-/// The Arrow type of a fact's column.
-#[must_use]
-pub fn fact_type(catalogue: &Catalogue, id: FactId) -> DataType {
-    let ty = &catalogue.fact(id).ty;
-    data_type(ty.ty, if ty.ty == Ty::Number { ty.scale } else { 0 })
-}
-

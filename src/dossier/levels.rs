@@ -1,47 +1,55 @@
-//! The query that makes one level of one kind's facts: pieces joined onto the subjects.
-
-use std::fmt::Write as _;
+//! One level of one kind's facts: pieces, each with one row per subject, laid beside the subjects.
 
 use super::query::{quoted, sql_type};
+use crate::check::catalogue::FactId;
 use crate::check::ir::Ty;
+use crate::register::declaration::SubjectKind;
 
-/// A subquery with one row per subject, and the facts read from it.
-#[derive(Debug, Clone, Default)]
+/// Where the rows of a piece come from.
+#[derive(Debug, Clone)]
+pub enum PieceSource {
+    /// A query with columns `id`, values, and `present`.
+    Query(String),
+    /// A query with columns `id` and `target`; the values are those of the subjects that `target` names.
+    Targets {
+        /// The query.
+        query: String,
+        /// The kind of the targets.
+        kind: SubjectKind,
+        /// Columns of the targets: the fact that tells the level, and the column's name.
+        columns: Vec<(FactId, String)>,
+    },
+}
+
+/// Values with at most one row per subject, and the facts read from them.
+#[derive(Debug, Clone)]
 pub struct Piece {
-    /// The subquery; its rows have `id` and `present`.
-    pub query: String,
-    /// Output columns: name, and its expression over the alias `{p}` of the piece and `b` of the base.
+    /// Where rows come from.
+    pub source: PieceSource,
+    /// Output columns: name, and its expression over the columns of the piece (`{p}.…`), of other pieces (`p3.…`) and of
+    /// the subjects (`b.…`).
     pub columns: Vec<(String, String)>,
 }
 
-/// A level: the subjects, and what is joined onto them.
+/// A level: the subjects, and what is laid beside them.
 #[derive(Debug, Clone, Default)]
 pub struct Level {
-    /// The query that gives the subjects, one row each, with column `id`.
+    /// For level 0: the query that gives the subjects, one row each, with column `id`. Higher levels take those of level 0.
     pub base: String,
-    /// Columns straight from the base.
-    pub base_columns: Vec<(String, String)>,
+    /// Output columns that no piece gives.
+    pub columns: Vec<(String, String)>,
     /// Pieces.
     pub pieces: Vec<Piece>,
 }
 
 impl Level {
-    /// The whole query.
+    /// All output columns with their expressions, `{p}` put in.
     #[must_use]
-    pub fn query(&self) -> String {
-        let mut select = "select b.id as id".to_owned();
-        for (name, text) in &self.base_columns {
-            let _ = write!(select, ", {text} as {}", quoted(name));
-        }
-        let mut joins = String::new();
-        for (index, piece) in self.pieces.iter().enumerate() {
-            let alias = format!("p{index}");
-            for (name, text) in &piece.columns {
-                let _ = write!(select, ", {} as {}", text.replace("{p}", &alias), quoted(name));
-            }
-            let _ = write!(joins, " left join ({}) {alias} on {alias}.id = b.id", piece.query);
-        }
-        format!("{select} from ({}) b{joins}", self.base)
+    pub fn outputs(&self) -> Vec<(String, String)> {
+        let of_pieces = self.pieces.iter().enumerate().flat_map(|(index, piece)| {
+            piece.columns.iter().map(move |(name, text)| (name.clone(), text.replace("{p}", &format!("p{index}"))))
+        });
+        self.columns.iter().cloned().chain(of_pieces).collect()
     }
 }
 

@@ -2,22 +2,24 @@
 //!
 //! ```text
 //! registers ── intake (read once, checked, row expressions evaluated) ──▶ feeds, in shards by subject
-//! feeds ── level 0: aggregate per subject, join onto the base ──▶ facts that registers give
+//! feeds ── level 0: aggregate per subject, laid beside the subjects ──▶ facts that registers give
 //! facts + links ── level 1, 2, …: facts of linked subjects, and what is made of many ──▶ facts that links give
-//! all levels joined ──▶ dossiers, streamed shard by shard
+//! all levels side by side ──▶ dossiers, streamed shard by shard
 //! ```
 //!
 //! Computed facts are not stored: evaluation computes them from these, exactly. Only the facts that are asked for are
-//! built. Shards bound the memory: joins of one shard hold one shard of subjects.
+//! built. Shards bound the memory: one shard of subjects is worked on at a time.
 
 pub mod build;
 pub mod feed;
 pub mod identity;
+mod index;
 pub mod intake;
 mod levels;
 pub mod mapper;
 pub mod plan;
 mod query;
+mod run;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -130,8 +132,10 @@ pub struct Dossiers {
     names: BTreeMap<FactId, Arc<str>>,
     /// Facts with a column `<name>!conflict` beside them.
     conflicting: BTreeSet<FactId>,
-    /// The base registers that each kind's subjects come from.
+    /// The kinds that have dossiers.
     kinds: Vec<SubjectKind>,
+    /// The subjects by identifier.
+    indices: run::Indices,
     /// Registers that gave nothing, and why.
     pub silent: BTreeMap<String, Cause>,
     /// What was read.
@@ -178,8 +182,8 @@ impl Dossiers {
     /// # Errors
     ///
     /// When the plan fails.
-    pub async fn stream(&self, kind: SubjectKind, shard: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-        build::stream(self, kind, shard).await
+    pub fn stream(&self, kind: SubjectKind, shard: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
+        run::stream(self, kind, shard)
     }
 
     /// The rows of one shard that the occasions of a policy come from: column `id` (the subject), then those of the
@@ -188,7 +192,7 @@ impl Dossiers {
     /// # Errors
     ///
     /// When the plan fails.
-    pub async fn rows(&self, each: usize, shard: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-        build::each_stream(self, each, shard).await
+    pub fn rows(&self, each: usize, shard: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
+        run::each_stream(self, each, shard)
     }
 }

@@ -1,7 +1,6 @@
 //! The policies of one subject kind, bound to the day, computed facts written out, compiled into programs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;

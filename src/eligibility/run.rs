@@ -107,7 +107,7 @@ pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
         };
         let mut parts = Vec::new();
         for shard in 0..dossiers.shards() {
-            let streams = dossiers.stream(compiled.kind, shard).await?;
+            let streams = dossiers.stream(compiled.kind, shard)?;
             parts.extend(in_parallel(&context, streams).await?);
         }
         let known = merge(&mut findings, compiled.kind, parts);
@@ -221,7 +221,7 @@ async fn spread_occasions(
         let mut found = HashMap::new();
         if !wanted.is_empty() {
             for shard in 0..dossiers.shards() {
-                let streams = dossiers.rows(place, shard).await?;
+                let streams = dossiers.rows(place, shard)?;
                 occasions(policy, each, &wanted, streams, &mut found).await?;
             }
         }
