@@ -18,6 +18,7 @@ pub mod given_registers;
 pub mod input;
 pub mod resolution;
 pub mod results;
+pub mod sql;
 
 #[cfg(test)]
 mod tests;

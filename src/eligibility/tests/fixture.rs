@@ -78,6 +78,8 @@ fn document(code: &str, subject: SubjectKind) -> PolicyDocument {
             rounding: Rounding::Fen,
             per_member: false,
             payee: Payee::Itself,
+            clause: None,
+            basis: None,
         },
         each: None,
         occasion: None,
@@ -87,7 +89,12 @@ fn document(code: &str, subject: SubjectKind) -> PolicyDocument {
         excludes: Vec::new(),
         cap: None,
         budget: None,
+        listed: None,
+        guide: None,
+        tags: Vec::new(),
         has_cases: true,
+        sha256: String::new(),
+        complete: true,
     }
 }
 
