@@ -11,5 +11,6 @@ pub mod policy;
 pub mod program;
 pub mod region;
 pub mod register;
+pub mod report;
 pub mod sample;
 pub mod yaml;
