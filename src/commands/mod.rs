@@ -8,6 +8,10 @@ pub mod check;
 pub mod context;
 pub mod explain;
 pub mod folder;
+pub mod generate;
+pub mod match_registers;
+pub mod match_results;
+pub mod progress;
 pub mod test;
 
 use std::process::ExitCode;
@@ -32,6 +36,10 @@ pub struct Cli {
 /// What the program can do.
 #[derive(Debug, Subcommand)]
 pub enum Verb {
+    /// 从登记库和政策找出应享未享: 谁、多少、为什么、还缺什么 / From registers and policies to grants: who is owed what, and why
+    Match(match_registers::Args),
+    /// 生成样例城市的登记库 / Make the registers of a synthetic city
+    Generate(generate::Args),
     /// 检查政策文件夹: 格式、事实、类型、单位、标准、相互关系 / Check a policies folder: form, facts, types, units, parameters, ties
     Check(check::Args),
     /// 运行政策旁边的案例 / Run the cases beside the policies
@@ -48,6 +56,8 @@ pub fn run(cli: Cli) -> Exit {
         Err(exit) => return exit,
     };
     match cli.verb {
+        Verb::Match(args) => match_registers::run(&args, &context),
+        Verb::Generate(args) => generate::run(&args, &context),
         Verb::Check(args) => check::run(&args, &context),
         Verb::Test(args) => test::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),
