@@ -7,8 +7,8 @@ use chrono::NaiveDate;
 
 use super::CheckedPolicy;
 use super::ir::{Expr, Kind, Number, Ty, Value};
-use crate::policy::document::Parameter;
 use crate::policy;
+use crate::policy::document::Parameter;
 use crate::region::{COUNTRY, RegionTree};
 
 /// What a condition is bound to.
@@ -76,11 +76,8 @@ impl Binder<'_> {
                 None => Kind::Unknown,
             };
         };
-        let mut map: Vec<(Arc<str>, Number)> = self
-            .regions
-            .all_codes()
-            .filter_map(|code| self.value(name, code).map(|number| (Arc::from(code), number)))
-            .collect();
+        let mut map: Vec<(Arc<str>, Number)> =
+            self.regions.all_codes().filter_map(|code| self.value(name, code).map(|number| (Arc::from(code), number))).collect();
         map.sort();
         // One value everywhere still needs the region to be known: who lives nowhere known has no standard.
         Kind::TextMap { value: Box::new(self.bind(region)), map: map.into() }

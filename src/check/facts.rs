@@ -17,9 +17,12 @@ pub fn declare(registers: &Arc<Registers>, diagnostics: &mut Vec<Diagnostic>) ->
     let of_registers = registers.registers.values().flat_map(|register| &register.facts);
     for fact in of_registers.chain(&registers.computed) {
         if let Some(earlier) = catalogue.find(fact.subject, &fact.name) {
-            let mut diagnostic =
-                Diagnostic::new(&code::DUPLICATE_NAME, format!("事实“{}”声明了两次", fact.name), format!("fact `{}` is declared twice", fact.name))
-                    .at(fact.place.clone());
+            let mut diagnostic = Diagnostic::new(
+                &code::DUPLICATE_NAME,
+                format!("事实“{}”声明了两次", fact.name),
+                format!("fact `{}` is declared twice", fact.name),
+            )
+            .at(fact.place.clone());
             if let Some(place) = &catalogue.fact(earlier).place {
                 diagnostic = diagnostic.also(place.clone(), "第一次在这里", "first declared here");
             }
@@ -104,9 +107,13 @@ fn of_rows(world: &mut World<'_>, id: FactId, fact: &FactDeclaration, register: 
             if declaration.unique != [declaration.key.clone()] {
                 world.report(
                     &scope,
-                    Diagnostic::new(&code::TYPE_MISMATCH, "一个服务对象可有多行, 要写汇总", "a subject can have several rows: an aggregate is needed")
-                        .at(fact.is.node.span())
-                        .help("如 latest(x by 日期)、any(条件)、sum(x)", "such as latest(x by date), any(condition), sum(x)"),
+                    Diagnostic::new(
+                        &code::TYPE_MISMATCH,
+                        "一个服务对象可有多行, 要写汇总",
+                        "a subject can have several rows: an aggregate is needed",
+                    )
+                    .at(fact.is.node.span())
+                    .help("如 latest(x by 日期)、any(条件)、sum(x)", "such as latest(x by date), any(condition), sum(x)"),
                 );
                 return None;
             }
@@ -124,8 +131,12 @@ fn of_rows(world: &mut World<'_>, id: FactId, fact: &FactDeclaration, register: 
         if !known {
             world.report(
                 &scope,
-                Diagnostic::new(&code::UNKNOWN_REGISTER, format!("没有 {other}.{column} 这一列"), format!("there is no column {other}.{column}"))
-                    .at(fact.place.clone()),
+                Diagnostic::new(
+                    &code::UNKNOWN_REGISTER,
+                    format!("没有 {other}.{column} 这一列"),
+                    format!("there is no column {other}.{column}"),
+                )
+                .at(fact.place.clone()),
             );
         }
     }
@@ -178,15 +189,14 @@ fn agree(world: &mut World<'_>, id: FactId, ty: &Type, fact: &FactDeclaration, s
 
 fn cycles(world: &mut World<'_>) {
     let mut state = std::collections::BTreeMap::new();
-    let ids: Vec<FactId> = SubjectKind::ALL
-        .iter()
-        .flat_map(|&kind| (0..world.catalogue.facts(kind).len()).map(move |index| FactId { kind, index }))
-        .collect();
+    let ids: Vec<FactId> =
+        SubjectKind::ALL.iter().flat_map(|&kind| (0..world.catalogue.facts(kind).len()).map(move |index| FactId { kind, index })).collect();
     for id in ids {
         let mut path = Vec::new();
         if let Some(cycle) = find_cycle(world.catalogue, id, &mut state, &mut path) {
             let names = cycle.iter().map(|&id| world.catalogue.fact(id).name.to_string()).collect::<Vec<_>>().join(" → ");
-            let mut diagnostic = Diagnostic::new(&code::CYCLE, format!("事实互相依赖: {names}"), format!("facts depend on each other: {names}"));
+            let mut diagnostic =
+                Diagnostic::new(&code::CYCLE, format!("事实互相依赖: {names}"), format!("facts depend on each other: {names}"));
             if let Some(place) = cycle.iter().find_map(|&id| world.catalogue.fact(id).place.clone()) {
                 diagnostic = diagnostic.at(place);
             }

@@ -14,10 +14,38 @@ use crate::register::declaration::SubjectKind;
 
 /// Names of the functions that an expression may call, for "did you mean".
 pub const NAMES: [&str; 32] = [
-    "age", "age_at", "months_between", "whole_months_between", "days_between", "add_years", "add_months", "add_days",
-    "months_before", "month_start", "month_end", "year_start", "year_end", "year", "month", "month_of", "last_months",
-    "months_overlap", "in_interval", "min", "max", "abs", "floor", "ceil", "round", "coalesce", "param", "region",
-    "entitled", "at_least", "count", "sum",
+    "age",
+    "age_at",
+    "months_between",
+    "whole_months_between",
+    "days_between",
+    "add_years",
+    "add_months",
+    "add_days",
+    "months_before",
+    "month_start",
+    "month_end",
+    "year_start",
+    "year_end",
+    "year",
+    "month",
+    "month_of",
+    "last_months",
+    "months_overlap",
+    "in_interval",
+    "min",
+    "max",
+    "abs",
+    "floor",
+    "ceil",
+    "round",
+    "coalesce",
+    "param",
+    "region",
+    "entitled",
+    "at_least",
+    "count",
+    "sum",
 ];
 
 fn call1(function: Function, arguments: Vec<Expr>, ty: Ty) -> Expr {
@@ -288,10 +316,11 @@ impl World<'_> {
         self.arity(call, 1, 2, tree, scope)?;
         let name = self.text_argument(call, tree, scope)?;
         let Some(parameter) = self.parameters.iter().find(|parameter| parameter.name == name) else {
-            let diagnostic = Diagnostic::new(&code::UNKNOWN_PARAMETER, format!("没有“{name}”这个标准"), format!("unknown parameter `{name}`"))
-                .at(scope.node.place(call.args[0].range.clone()))
-                .did_you_mean(&name, self.parameters.iter().map(|parameter| parameter.name.as_str()))
-                .help("标准在 policies/parameters/ 里声明", "parameters are declared in policies/parameters/");
+            let diagnostic =
+                Diagnostic::new(&code::UNKNOWN_PARAMETER, format!("没有“{name}”这个标准"), format!("unknown parameter `{name}`"))
+                    .at(scope.node.place(call.args[0].range.clone()))
+                    .did_you_mean(&name, self.parameters.iter().map(|parameter| parameter.name.as_str()))
+                    .help("标准在 policies/parameters/ 里声明", "parameters are declared in policies/parameters/");
             self.report(scope, diagnostic);
             return None;
         };
@@ -316,9 +345,10 @@ impl World<'_> {
                 return None;
             }
             None => {
-                let diagnostic = Diagnostic::new(&code::UNKNOWN_POLICY, format!("没有政策“{policy}”"), format!("unknown policy `{policy}`"))
-                    .at(scope.node.place(call.args[0].range.clone()))
-                    .did_you_mean(&policy, self.policies.keys().map(String::as_str));
+                let diagnostic =
+                    Diagnostic::new(&code::UNKNOWN_POLICY, format!("没有政策“{policy}”"), format!("unknown policy `{policy}`"))
+                        .at(scope.node.place(call.args[0].range.clone()))
+                        .did_you_mean(&policy, self.policies.keys().map(String::as_str));
                 self.report(scope, diagnostic);
                 return None;
             }
@@ -339,12 +369,15 @@ impl World<'_> {
         if rest.is_empty() {
             return self.path_end(kind, first, scope);
         }
-        let Some(index) = registers.links.iter().position(|link| link.from == kind && (link.name == first.name || link.label.zh == first.name)) else {
+        let Some(index) =
+            registers.links.iter().position(|link| link.from == kind && (link.name == first.name || link.label.zh == first.name))
+        else {
             let names: Vec<&str> = registers.links.iter().filter(|link| link.from == kind).map(|link| link.name.as_str()).collect();
-            let diagnostic = Diagnostic::new(&code::UNKNOWN_FACT, format!("没有“{}”这个关联", first.name), format!("unknown link `{}`", first.name))
-                .at(scope.node.place(first.range.clone()))
-                .did_you_mean(&first.name, names.iter().copied())
-                .help(format!("可用的关联: {}", names.join(", ")), format!("links: {}", names.join(", ")));
+            let diagnostic =
+                Diagnostic::new(&code::UNKNOWN_FACT, format!("没有“{}”这个关联", first.name), format!("unknown link `{}`", first.name))
+                    .at(scope.node.place(first.range.clone()))
+                    .did_you_mean(&first.name, names.iter().copied())
+                    .help(format!("可用的关联: {}", names.join(", ")), format!("links: {}", names.join(", ")));
             self.report(scope, diagnostic);
             return None;
         };
@@ -374,10 +407,13 @@ impl World<'_> {
         let found = self.catalogue.find(kind, &name.name);
         if found.is_none() {
             let known: Vec<Arc<str>> = self.catalogue.facts(kind).iter().map(|fact| Arc::clone(&fact.name)).collect();
-            let diagnostic =
-                Diagnostic::new(&code::UNKNOWN_FACT, format!("{kind} 没有“{}”这个事实", name.name), format!("{kind} has no fact `{}`", name.name))
-                    .at(scope.node.place(name.range.clone()))
-                    .did_you_mean(&name.name, known.iter().map(|name| &**name));
+            let diagnostic = Diagnostic::new(
+                &code::UNKNOWN_FACT,
+                format!("{kind} 没有“{}”这个事实", name.name),
+                format!("{kind} has no fact `{}`", name.name),
+            )
+            .at(scope.node.place(name.range.clone()))
+            .did_you_mean(&name.name, known.iter().map(|name| &**name));
             self.report(scope, diagnostic);
         }
         found
@@ -415,11 +451,14 @@ impl World<'_> {
     /// An aggregate over the rows of a scope.
     pub(super) fn aggregate(&mut self, name: &Ident, call: &Call, tree: &ast::Expr, scope: &Scope<'_>) -> Option<(Aggregate, Type)> {
         let Some(how) = How::by_name(&name.name) else {
-            let diagnostic =
-                Diagnostic::new(&code::UNKNOWN_FUNCTION, format!("没有“{}”这种汇总", name.name), format!("unknown aggregate `{}`", name.name))
-                    .at(scope.node.place(name.range.clone()))
-                    .did_you_mean(&name.name, How::NAMES)
-                    .help(format!("可用的汇总: {}", How::NAMES.join(", ")), format!("aggregates: {}", How::NAMES.join(", ")));
+            let diagnostic = Diagnostic::new(
+                &code::UNKNOWN_FUNCTION,
+                format!("没有“{}”这种汇总", name.name),
+                format!("unknown aggregate `{}`", name.name),
+            )
+            .at(scope.node.place(name.range.clone()))
+            .did_you_mean(&name.name, How::NAMES)
+            .help(format!("可用的汇总: {}", How::NAMES.join(", ")), format!("aggregates: {}", How::NAMES.join(", ")));
             self.report(scope, diagnostic);
             return None;
         };

@@ -94,8 +94,7 @@ fn check_policies(
     regions: &RegionTree,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<CheckedPolicy> {
-    let subjects: BTreeMap<String, SubjectKind> =
-        documents.iter().map(|document| (document.code.clone(), document.subject)).collect();
+    let subjects: BTreeMap<String, SubjectKind> = documents.iter().map(|document| (document.code.clone(), document.subject)).collect();
     let documents: Vec<Arc<PolicyDocument>> = documents.iter().cloned().map(Arc::new).collect();
     let mut world = resolve::World { catalogue, parameters, regions, policies: &subjects, diagnostics };
     let mut policies: Vec<CheckedPolicy> = documents.iter().filter_map(|document| policies::check(&mut world, document)).collect();

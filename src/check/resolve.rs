@@ -50,9 +50,13 @@ impl World<'_> {
         let (expr, ty) = self.expr(&written.expr, scope)?;
         if ty.ty != want {
             let wanted = Type::plain(want).words();
-            self.tell(scope, &written.expr, &code::TYPE_MISMATCH, |given| {
-                (format!("这里要{}, 得到的是{}", wanted.0, given.0), format!("expected a {} here, found a {}", wanted.1, given.1))
-            }, &ty);
+            self.tell(
+                scope,
+                &written.expr,
+                &code::TYPE_MISMATCH,
+                |given| (format!("这里要{}, 得到的是{}", wanted.0, given.0), format!("expected a {} here, found a {}", wanted.1, given.1)),
+                &ty,
+            );
             return None;
         }
         Some((expr, ty))
@@ -164,9 +168,13 @@ impl World<'_> {
             return Some((expr, ty));
         }
         let wanted = Type::plain(want).words();
-        self.tell(scope, tree, &code::TYPE_MISMATCH, |given| {
-            (format!("这里要{}, 得到的是{}", wanted.0, given.0), format!("expected a {} here, found a {}", wanted.1, given.1))
-        }, &ty);
+        self.tell(
+            scope,
+            tree,
+            &code::TYPE_MISMATCH,
+            |given| (format!("这里要{}, 得到的是{}", wanted.0, given.0), format!("expected a {} here, found a {}", wanted.1, given.1)),
+            &ty,
+        );
         None
     }
 
@@ -247,10 +255,14 @@ impl World<'_> {
                 let list = codes.iter().map(|(code, label)| format!("{code} ({})", label.zh)).collect::<Vec<_>>().join(", ");
                 self.report(
                     scope,
-                    Diagnostic::new(&code::UNKNOWN_CODE_VALUE, format!("代码表里没有“{text}”"), format!("`{text}` is not in the code list"))
-                        .at(scope.node.place(tree.range.clone()))
-                        .did_you_mean(text, codes.keys().map(String::as_str))
-                        .help(format!("可用的代码: {list}"), format!("codes: {list}")),
+                    Diagnostic::new(
+                        &code::UNKNOWN_CODE_VALUE,
+                        format!("代码表里没有“{text}”"),
+                        format!("`{text}` is not in the code list"),
+                    )
+                    .at(scope.node.place(tree.range.clone()))
+                    .did_you_mean(text, codes.keys().map(String::as_str))
+                    .help(format!("可用的代码: {list}"), format!("codes: {list}")),
                 );
                 return None;
             };
@@ -365,7 +377,13 @@ impl World<'_> {
     fn like(&mut self, value: &ast::Expr, pattern: &ast::Expr, negated: bool, scope: &Scope<'_>) -> Option<Typed> {
         let value = self.wanted(value, scope, Ty::Text);
         let ExprKind::Literal(Literal::Text(text)) = &pattern.kind else {
-            self.fault(scope, &pattern.range, &code::TYPE_MISMATCH, "样式要写成文字".into(), "the pattern must be a text written out".into());
+            self.fault(
+                scope,
+                &pattern.range,
+                &code::TYPE_MISMATCH,
+                "样式要写成文字".into(),
+                "the pattern must be a text written out".into(),
+            );
             return None;
         };
         let kind = Kind::Like { value: Box::new(value?.0), pattern: text.as_str().into() };
@@ -469,10 +487,11 @@ impl World<'_> {
         if let Some(kind) = scope.facts {
             known.extend(self.catalogue.facts(kind).iter().map(|fact| fact.name.to_string()));
         }
-        let diagnostic = Diagnostic::new(&code::UNKNOWN_FACT, format!("没有“{}”这个事实", name.name), format!("unknown fact `{}`", name.name))
-            .at(scope.node.place(name.range.clone()))
-            .did_you_mean(&name.name, known.iter().map(String::as_str))
-            .help("事实在 policies/registers/ 里声明", "facts are declared in policies/registers/");
+        let diagnostic =
+            Diagnostic::new(&code::UNKNOWN_FACT, format!("没有“{}”这个事实", name.name), format!("unknown fact `{}`", name.name))
+                .at(scope.node.place(name.range.clone()))
+                .did_you_mean(&name.name, known.iter().map(String::as_str))
+                .help("事实在 policies/registers/ 里声明", "facts are declared in policies/registers/");
         self.report(scope, diagnostic);
     }
 }

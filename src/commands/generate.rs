@@ -35,8 +35,7 @@ pub struct Args {
 /// Runs the verb.
 #[must_use]
 pub fn run(args: &Args, context: &Context) -> Exit {
-    let options =
-        SampleOptions { persons: args.persons, seed: args.seed, data_day: args.data_day, small_sample: args.small_sample };
+    let options = SampleOptions { persons: args.persons, seed: args.seed, data_day: args.data_day, small_sample: args.small_sample };
     let bar = Bar::new(context);
     bar.stage(Message::new("生成登记库", "making registers"), Some(args.persons as u64));
     let done = AtomicUsize::new(0);

@@ -195,7 +195,8 @@ async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, c
         }
     };
     let as_of = as_of.ok_or_else(|| {
-        one(Diagnostic::new(&code::BAD_ARGUMENT, "缺少 --as-of", "--as-of is missing").help("如 --as-of 2026-06-30", "such as --as-of 2026-06-30"))
+        one(Diagnostic::new(&code::BAD_ARGUMENT, "缺少 --as-of", "--as-of is missing")
+            .help("如 --as-of 2026-06-30", "such as --as-of 2026-06-30"))
     })?;
     let dossier_file = match &args.dossiers {
         Some(path) => Some(DossierFile::open(path, args.subject.into(), args.id.as_deref(), threads).await.map_err(|told| one(*told))?),
@@ -233,20 +234,24 @@ async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, c
     if cancel.is_cancelled() {
         return Err(one(DossierError::Cancelled.into_diagnostic()));
     }
-    match_results::finish(&match_results::Request {
-        args,
-        context,
-        as_of,
-        folder: &folder,
-        catalogue: &catalogue,
-        binder: &binder,
-        policies: &chosen,
-        sources: sources.as_ref(),
-        bar: bar.as_ref(),
-        started,
-        loaded,
-        cancel: &cancel,
-    }, found, staging)
+    match_results::finish(
+        &match_results::Request {
+            args,
+            context,
+            as_of,
+            folder: &folder,
+            catalogue: &catalogue,
+            binder: &binder,
+            policies: &chosen,
+            sources: sources.as_ref(),
+            bar: bar.as_ref(),
+            started,
+            loaded,
+            cancel: &cancel,
+        },
+        found,
+        staging,
+    )
     .map_err(one)
 }
 
@@ -290,8 +295,10 @@ fn prepare(
         None => (folder.checked.catalogue.clone(), folder.in_force(as_of, args.known_at)),
         Some(file) => {
             let kind: SubjectKind = args.subject.into();
-            let documents: Vec<_> =
-                policy::select(&folder.set.policies, as_of, args.known_at).into_iter().filter(|document| document.subject == kind).collect();
+            let documents: Vec<_> = policy::select(&folder.set.policies, as_of, args.known_at)
+                .into_iter()
+                .filter(|document| document.subject == kind)
+                .collect();
             let (checked, mut diagnostics) = check_given(kind, &file.columns, &documents, &folder.set.parameters, &folder.regions);
             if !file.left_out.is_empty() {
                 let names = file.left_out.join(", ");
@@ -372,4 +379,3 @@ fn shards(sources: Option<&Sources>) -> usize {
         .sum();
     usize::try_from(bytes.div_ceil(256 << 20)).unwrap_or(1).max(1)
 }
-

@@ -9,10 +9,10 @@ use chrono::NaiveDate;
 use rayon::prelude::*;
 use serde_json::json;
 
+use super::Context;
 use super::folder::PolicyFolder;
 use super::match_registers::Args;
 use super::progress::Bar;
-use super::Context;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::Catalogue;
@@ -341,7 +341,8 @@ fn summary(
         }
         totals.iter_mut().zip(sums).for_each(|(total, value)| *total += value);
         money = money.saturating_add(sum);
-        let mut cells = vec![policy.code.to_string(), context.say(&policy.name).to_owned(), subject_word(policy.kind, context.lang).to_owned()];
+        let mut cells =
+            vec![policy.code.to_string(), context.say(&policy.name).to_owned(), subject_word(policy.kind, context.lang).to_owned()];
         cells.extend(sums.iter().map(|value| count(*value)));
         cells.push(amount(sum));
         table.push(cells);
@@ -377,8 +378,16 @@ fn summary(
     for (register, cause) in silent {
         let label = request.folder.registers.registers.get(register).map_or(register.as_str(), |declared| context.say(&declared.label));
         text.push_str(&match cause {
-            Cause::Stale => format!("{} {label} ({register}): {}\n", pick("注意:", "note:"), pick("数据过期, 其事实为未知", "out of date, its facts are unknown")),
-            _ => format!("{} {label} ({register}): {}\n", pick("注意:", "note:"), pick("有意缺席, 其事实为未知", "absent on purpose, its facts are unknown")),
+            Cause::Stale => format!(
+                "{} {label} ({register}): {}\n",
+                pick("注意:", "note:"),
+                pick("数据过期, 其事实为未知", "out of date, its facts are unknown")
+            ),
+            _ => format!(
+                "{} {label} ({register}): {}\n",
+                pick("注意:", "note:"),
+                pick("有意缺席, 其事实为未知", "absent on purpose, its facts are unknown")
+            ),
         });
     }
     text

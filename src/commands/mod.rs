@@ -22,7 +22,7 @@ pub use context::{Context, Exit, GlobalArgs};
 
 /// 免申即享: 找出每一个应享未享的人, 并说明理由 / Finds everyone who is owed a public benefit, and says why
 #[derive(Debug, Parser)]
-#[command(name = "mianshen", version, about, max_term_width = 120, propagate_version = true)]
+#[command(name = "mianshen", version, max_term_width = 120, propagate_version = true)]
 #[command(after_help = "退出码 / Exit codes: 0 没有问题 / clean, 1 有发现 / findings, 2 未能完成 / failed")]
 pub struct Cli {
     /// What holds for every verb.

@@ -232,7 +232,8 @@ impl Builder<'_, '_> {
         }
         let register = base_register(kind);
         let declaration = self.declaration(register);
-        let regions: Vec<usize> = (0..declaration.columns.len()).filter(|&at| declaration.columns[at].column_type == ColumnType::Region).collect();
+        let regions: Vec<usize> =
+            (0..declaration.columns.len()).filter(|&at| declaration.columns[at].column_type == ColumnType::Region).collect();
         let coverages = self.coverages(kind);
         let (binder, renumbering) = (self.request.binder, self.renumbering);
         let feed = self.feeds.of(register, &declaration.key);
@@ -284,7 +285,13 @@ impl Builder<'_, '_> {
         Completeness::Where(coverage_name(&declaration.coverage_regions))
     }
 
-    fn register_piece(&mut self, kind: SubjectKind, register: &str, facts: Vec<(FactId, Aggregate, Vec<(String, String)>)>, level: &mut Level) {
+    fn register_piece(
+        &mut self,
+        kind: SubjectKind,
+        register: &str,
+        facts: Vec<(FactId, Aggregate, Vec<(String, String)>)>,
+        level: &mut Level,
+    ) {
         let declaration = self.declaration(register);
         if self.silent.contains_key(register) {
             for (id, _, agrees_with) in facts {
@@ -321,7 +328,14 @@ impl Builder<'_, '_> {
     }
 
     /// A fact that other registers must agree with: unknown where they do not, with a column that tells so.
-    fn agreeing(&mut self, id: FactId, register: &str, value: String, agrees_with: Vec<(String, String)>, level: &mut Level) -> Vec<(String, String)> {
+    fn agreeing(
+        &mut self,
+        id: FactId,
+        register: &str,
+        value: String,
+        agrees_with: Vec<(String, String)>,
+        level: &mut Level,
+    ) -> Vec<(String, String)> {
         let name = self.name_of(id);
         if agrees_with.is_empty() {
             return vec![(name, value)];

@@ -92,8 +92,7 @@ impl Targets {
         (0..count)
             .map(|column| {
                 let nobody = new_null_array(self.columns[0][column].data_type(), 1);
-                let arrays: Vec<&dyn Array> =
-                    self.columns.iter().map(|shard| shard[column].as_ref()).chain([nobody.as_ref()]).collect();
+                let arrays: Vec<&dyn Array> = self.columns.iter().map(|shard| shard[column].as_ref()).chain([nobody.as_ref()]).collect();
                 Ok(interleave(&arrays, &places)?)
             })
             .collect()

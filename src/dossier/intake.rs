@@ -253,10 +253,9 @@ impl Filling {
             }
             None => known,
         };
-        let renumbered = batch.column_by_name(RENUMBERED).map_or_else(
-            || Arc::new(BooleanArray::from(vec![false; batch.num_rows()])) as ArrayRef,
-            Arc::clone,
-        );
+        let renumbered = batch
+            .column_by_name(RENUMBERED)
+            .map_or_else(|| Arc::new(BooleanArray::from(vec![false; batch.num_rows()])) as ArrayRef, Arc::clone);
         let mut all: Vec<ArrayRef> = vec![Arc::new(ids.clone()), renumbered];
         all.extend(columns);
         let schema = self.plan.schema();
@@ -293,7 +292,12 @@ fn visible(batch: &RecordBatch, declaration: &RegisterDeclaration, as_of: i32, d
 }
 
 /// Puts the identifiers of today in the place of those of before, in every identifier column.
-fn renumber(batch: &RecordBatch, declaration: &RegisterDeclaration, identities: &Identities, count: &mut u64) -> Result<RecordBatch, DossierError> {
+fn renumber(
+    batch: &RecordBatch,
+    declaration: &RegisterDeclaration,
+    identities: &Identities,
+    count: &mut u64,
+) -> Result<RecordBatch, DossierError> {
     if identities.is_empty() {
         return Ok(batch.clone());
     }

@@ -113,11 +113,7 @@ pub fn to_array(values: &Values, scale: u8, data_type: &DataType) -> Result<Arra
 fn rounded(value: Option<&Rational>, scale: u8) -> Result<Option<i64>, DossierError> {
     let Some(value) = value else { return Ok(None) };
     round_half_up(value, scale).map(Some).ok_or_else(|| {
-        DossierError::Told(Box::new(Diagnostic::new(
-            &code::ARITHMETIC_OVERFLOW,
-            "数值超出 64 位",
-            "a number is beyond 64 bits",
-        )))
+        DossierError::Told(Box::new(Diagnostic::new(&code::ARITHMETIC_OVERFLOW, "数值超出 64 位", "a number is beyond 64 bits")))
     })
 }
 

@@ -64,11 +64,7 @@ impl Plan {
     /// # Errors
     ///
     /// When a fact was declared with faults, so that nobody knows how to build it.
-    pub fn new(
-        catalogue: &mut Catalogue,
-        binder: &Binder<'_>,
-        asked: impl IntoIterator<Item = FactId>,
-    ) -> Result<Self, DossierError> {
+    pub fn new(catalogue: &mut Catalogue, binder: &Binder<'_>, asked: impl IntoIterator<Item = FactId>) -> Result<Self, DossierError> {
         let mut sources: BTreeMap<FactId, (Source, Vec<FactId>)> = BTreeMap::new();
         let mut open: Vec<FactId> = asked.into_iter().collect();
         while let Some(id) = open.pop() {
@@ -90,7 +86,11 @@ impl Plan {
     /// The facts of a kind at a level.
     #[must_use]
     pub fn at(&self, kind: SubjectKind, level: usize) -> Vec<(FactId, &Source)> {
-        self.facts.iter().filter(|(id, planned)| id.kind == kind && planned.level == level).map(|(id, planned)| (*id, &planned.source)).collect()
+        self.facts
+            .iter()
+            .filter(|(id, planned)| id.kind == kind && planned.level == level)
+            .map(|(id, planned)| (*id, &planned.source))
+            .collect()
     }
 
     /// The highest level of a kind.

@@ -71,10 +71,10 @@ pub fn aggregate(rows: &Aggregate, feed: &mut FeedPlan, scale: u8, ty: Ty, compl
     let mut text = body;
     if !complete && matches!(rows.how, How::Count | How::CountDistinct | How::Sum | How::Any | How::All) {
         // Over a partial register the rows that there are speak; that none passes tells nothing.
-        let some = rows.filter.as_ref().map_or_else(
-            || "count(*)".to_owned(),
-            |filter| format!("count(*) filter (where {})", quoted(&feed.column(filter, 0))),
-        );
+        let some = rows
+            .filter
+            .as_ref()
+            .map_or_else(|| "count(*)".to_owned(), |filter| format!("count(*) filter (where {})", quoted(&feed.column(filter, 0))));
         text = format!("case when {some} = 0 then null else {text} end");
     }
     if let Some(doubt) = doubt {
@@ -92,7 +92,9 @@ fn both(passes: Option<&str>, value: &str) -> String {
 
 /// Kleene "some row": yes beats unknown beats no.
 fn any(condition: &str) -> String {
-    format!("case when coalesce(bool_or({condition}), false) then true when coalesce(bool_or({condition} is null), false) then null else false end")
+    format!(
+        "case when coalesce(bool_or({condition}), false) then true when coalesce(bool_or({condition} is null), false) then null else false end"
+    )
 }
 
 /// `select … from feed [group by id]`: one row per subject with the aggregates named `a0`, `a1`, …

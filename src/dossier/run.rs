@@ -116,7 +116,8 @@ async fn run_level(
         indices.insert((kind, shard), Arc::new(SubjectIndex::new(strings(base.column(0))?)));
         base
     } else {
-        let within: Vec<String> = names_in(&shard_file(root, &table(kind, 0), shard))?.into_iter().filter(|name| name.starts_with("!within")).collect();
+        let within: Vec<String> =
+            names_in(&shard_file(root, &table(kind, 0), shard))?.into_iter().filter(|name| name.starts_with("!within")).collect();
         let within = read_columns(&shard_file(root, &table(kind, 0), shard), &within)?;
         let ids: ArrayRef = Arc::new(indices[&(kind, shard)].ids().clone());
         let mut fields = vec![Field::new("id", DataType::Utf8, true)];
@@ -190,7 +191,8 @@ fn write_level(
                 for expression in &expressions {
                     columns.push(expression.evaluate(&batch)?.into_array(rows)?);
                 }
-                let columns = columns.iter().zip(output.fields()).map(|(column, field)| cast(column, field.data_type())).collect::<Result<_, _>>()?;
+                let columns =
+                    columns.iter().zip(output.fields()).map(|(column, field)| cast(column, field.data_type())).collect::<Result<_, _>>()?;
                 Ok(RecordBatch::try_new(Arc::clone(&output), columns)?)
             })
             .collect::<Result<_, DossierError>>()?;
@@ -207,7 +209,8 @@ fn write_level(
 fn joined_schema(base: &RecordBatch, laid: &[Laid]) -> Result<DFSchema, DossierError> {
     let of_base = base.schema().fields().iter().map(|field| (Some(TableReference::bare("b")), Arc::clone(field))).collect::<Vec<_>>();
     let of_pieces = laid.iter().enumerate().flat_map(|(index, laid)| {
-        let fields = laid.batch.schema().fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect::<Vec<_>>();
+        let fields =
+            laid.batch.schema().fields().iter().map(|field| Arc::new(field.as_ref().clone().with_nullable(true))).collect::<Vec<_>>();
         fields.into_iter().map(move |field| (Some(TableReference::bare(format!("p{index}"))), field))
     });
     Ok(DFSchema::new_with_metadata(of_base.into_iter().chain(of_pieces).collect(), std::collections::HashMap::default())?)

@@ -321,4 +321,3 @@ pub fn hundredths(amount: &Rational, rounding: Rounding) -> Option<i64> {
 fn internal(error: &CompileError) -> Box<Diagnostic> {
     Box::new(Diagnostic::new(&code::INTERNAL, format!("政策编译失败: {error}"), format!("a policy does not compile: {error}")))
 }
-

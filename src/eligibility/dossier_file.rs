@@ -100,9 +100,14 @@ fn fact_type(data_type: &DataType) -> Option<Type> {
     let number = |scale: u8| Type { scale, unit: None, ..Type::plain(Ty::Number) };
     Some(match data_type {
         DataType::Boolean => Type::plain(Ty::Bool),
-        DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::Int64 | DataType::UInt8 | DataType::UInt16 | DataType::UInt32 | DataType::UInt64 => {
-            number(0)
-        }
+        DataType::Int8
+        | DataType::Int16
+        | DataType::Int32
+        | DataType::Int64
+        | DataType::UInt8
+        | DataType::UInt16
+        | DataType::UInt32
+        | DataType::UInt64 => number(0),
         DataType::Decimal128(_, scale) => number(u8::try_from(*scale).ok()?),
         DataType::Date32 => Type::plain(Ty::Date),
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => Type::plain(Ty::Text),

@@ -11,8 +11,8 @@ use datafusion::execution::SendableRecordBatchStream;
 use futures::StreamExt;
 
 use super::compiled::{CompiledEach, CompiledKind, CompiledPolicy, hundredths, value};
-use super::grant::county_of;
 use super::finding::{Counts, Finding, Findings, MissingSets, Payees, Subjects, UnknownFinding};
+use super::grant::county_of;
 use crate::check::ir::{Number, Schema, Ty, Value};
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::dossier::{Cause, DossierError, mapper};
@@ -326,7 +326,8 @@ fn subject_of(context: &Context<'_>, about: &AboutColumns, row: usize, rows_of: 
     *rows_of.entry(row).or_insert_with(|| {
         let subjects = &mut part.subjects;
         let index = u32::try_from(subjects.ids.len()).unwrap_or(u32::MAX);
-        let text = |array: &Option<StringArray>| array.as_ref().filter(|array| array.is_valid(row)).map(|array| Arc::from(array.value(row)));
+        let text =
+            |array: &Option<StringArray>| array.as_ref().filter(|array| array.is_valid(row)).map(|array| Arc::from(array.value(row)));
         subjects.ids.push(about.ids.value(row).into());
         subjects.regions.push(served_under(context, about.region(row).unwrap_or("")).into());
         subjects.households.push(text(&about.household));
@@ -576,7 +577,8 @@ pub fn spread(findings: &mut Vec<Finding>, policy: &CompiledPolicy, mut found: H
             occasions.dedup_by(|a, b| a.id == b.id);
             for occasion in occasions.iter().take(limit) {
                 let amount = if own_amount { occasion.amount } else { finding.amount };
-                let (member, named) = if policy.per_member { (Some(Arc::clone(&occasion.id)), None) } else { (None, Some(Arc::clone(&occasion.id))) };
+                let (member, named) =
+                    if policy.per_member { (Some(Arc::clone(&occasion.id)), None) } else { (None, Some(Arc::clone(&occasion.id))) };
                 spread.push(Finding {
                     occasion: named,
                     member,

@@ -12,12 +12,12 @@ pub mod compiled;
 pub mod dossier_file;
 pub mod evaluate;
 pub mod finding;
-pub mod run;
-pub mod grant;
 pub mod given_registers;
+pub mod grant;
 pub mod input;
 pub mod resolution;
 pub mod results;
+pub mod run;
 pub mod sql;
 
 #[cfg(test)]

@@ -55,8 +55,10 @@ impl Table {
         if let Some(total) = &self.total {
             table.add_row(total);
         }
-        for (column, align) in table.column_iter_mut().zip(&self.align) {
-            column.set_padding((0, 2));
+        // A delimiter and this padding: two columns between cells.
+        let last = self.headings.len().saturating_sub(1);
+        for (at, (column, align)) in table.column_iter_mut().zip(&self.align).enumerate() {
+            column.set_padding((0, u16::from(at < last)));
             column.set_cell_alignment(match align {
                 Align::Left => CellAlignment::Left,
                 Align::Right => CellAlignment::Right,
@@ -78,7 +80,7 @@ impl Table {
                 text.push('\n');
             }
             if color && (at < rule || at >= total) {
-                text.push_str(&format!("\x1b[1m{line}\x1b[0m"));
+                text.extend(["\x1b[1m", line.as_str(), "\x1b[0m"]);
             } else {
                 text.push_str(line);
             }
@@ -117,7 +119,7 @@ mod tests {
     fn chinese_takes_two_columns_and_numbers_stand_right() {
         let expected = "\
 事项         yes    amount
-───────────────────────────
+──────────────────────────
 高龄津贴  12,345  1,234.50
 Rent           7     -0.05
 ";

@@ -57,6 +57,11 @@ fn document(code: &str, subject: SubjectKind) -> PolicyDocument {
     PolicyDocument {
         path: PathBuf::from("policy.yaml"),
         code: code.to_owned(),
+        listed: None,
+        guide: None,
+        tags: Vec::new(),
+        sha256: String::new(),
+        complete: true,
         place: span(),
         version: 1,
         name: Message::new(code, code),

@@ -1,0 +1,209 @@
+//! `mianshen check` on the shipped policies, and on policies with one fault each.
+
+use super::support::{Policies, Run, command, run};
+
+const OLD_AGE: &str = "990100/old-age-allowance/policy.yaml";
+const RENT: &str = "990100/rental-waiver/policy.yaml";
+const SUBSISTENCE: &str = "990100/subsistence-allowance/policy.yaml";
+const OLD_AGE_PARAMETERS: &str = "parameters/old-age.yaml";
+
+fn check(policies: &Policies) -> Run {
+    run(&["check", "--policies", policies.dir(), "--format", "concise", "--lang", "zh"])
+}
+
+/// The one fault is told at its place, with its message, as a finding.
+#[track_caller]
+fn one_fault(policies: &Policies, place: &str, told: &str) {
+    let found = check(policies);
+    assert_eq!(found.stdout, format!("{place}: {told}\n发现 1 处错误\n"), "{}", found.stderr);
+    assert_eq!(found.code, Some(1));
+    assert_eq!(found.stderr, "");
+}
+
+#[test]
+fn shipped_policies_are_clean() {
+    let found = run(&["check", "--policies", concat!(env!("CARGO_MANIFEST_DIR"), "/policies"), "--strict", "--lang", "en"]);
+    assert!(found.stdout.starts_with("nothing found\nchecked "), "{}", found.stdout);
+    assert_eq!((found.code, found.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn unknown_fact() {
+    let policies = Policies::new();
+    policies.replace(OLD_AGE, "when: not deceased or", "when: not deceasd or");
+    let place = policies.place(OLD_AGE, "id: alive", "deceasd");
+    one_fault(&policies, &place, "MS1011 unknown-fact 没有“deceasd”这个事实");
+    let full = run(&["check", "--policies", policies.dir(), "--lang", "zh"]);
+    assert!(full.stdout.contains("是不是想写“deceased”?"), "{}", full.stdout);
+    assert!(full.stdout.contains("发至去世次月止"), "the clause stands beside it: {}", full.stdout);
+}
+
+#[test]
+fn type_mismatch() {
+    let policies = Policies::new();
+    policies.replace(OLD_AGE, "when: not deceased or", "when: death_date = 3 or");
+    let place = policies.place(OLD_AGE, "id: alive", "death_date = 3");
+    one_fault(&policies, &place, "MS1020 type-mismatch 日期不能与数相比");
+}
+
+#[test]
+fn unit_mismatch() {
+    let policies = Policies::new();
+    policies.replace(OLD_AGE, "when: not deceased or", "when: age >= months_between(birth_date, as_of) or");
+    let place = policies.place(OLD_AGE, "id: alive", "age >=");
+    one_fault(&policies, &place, "MS1021 unit-mismatch 单位不同: year 与 month");
+}
+
+#[test]
+fn two_policies_with_one_code() {
+    let policies = Policies::new();
+    let text = policies.read(RENT);
+    policies.write("990100/zz-second/policy.yaml", &text);
+    policies.write("990100/zz-second/cases.yaml", &policies.read("990100/rental-waiver/cases.yaml"));
+    let place = policies.place("990100/zz-second/policy.yaml", "code:", "990100-ZJ-0002");
+    one_fault(&policies, &place, "MS1030 duplicate-policy-code 两项政策用了同一编码 990100-ZJ-0002");
+}
+
+#[test]
+fn a_policy_without_a_code() {
+    let policies = Policies::new();
+    policies.replace(RENT, "code: 990100-ZJ-0002\n", "");
+    let found = check(&policies);
+    assert!(found.stdout.contains("rental-waiver/policy.yaml:1:1: MS1031 policy-without-code "), "{}", found.stdout);
+    assert_eq!(found.code, Some(1));
+}
+
+#[test]
+fn overlapping_periods_of_a_parameter() {
+    let policies = Policies::new();
+    let text = policies.read(OLD_AGE_PARAMETERS);
+    let first = text.lines().find(|line| line.contains("region:")).expect("a value").to_owned();
+    policies.replace(OLD_AGE_PARAMETERS, &first, &format!("{first}\n{first}"));
+    let found = check(&policies);
+    assert!(found.stdout.contains(": MS1032 overlapping-parameter "), "{}", found.stdout);
+    assert_eq!(found.code, Some(1));
+}
+
+#[test]
+fn a_circle_of_requirements() {
+    let policies = Policies::new();
+    policies.write(SUBSISTENCE, &format!("{}\nrequires:\n  - {{policy: 990100-ZJ-0002}}\n", policies.read(SUBSISTENCE).trim_end()));
+    let found = check(&policies);
+    let path = "990100-MZ-0001 → 990100-ZJ-0002 → 990100-MZ-0001";
+    assert!(found.stdout.contains(&format!("MS1034 cycle 政策互相依赖: {path}")), "{}", found.stdout);
+    assert_eq!(found.code, Some(1));
+}
+
+#[test]
+fn malformed_yaml() {
+    let policies = Policies::new();
+    policies.replace(RENT, "subject: household", "subject: [household");
+    let found = check(&policies);
+    assert!(found.stdout.contains("rental-waiver/policy.yaml:"), "{}", found.stdout);
+    assert!(found.stdout.contains(" MS1001 yaml-syntax "), "{}", found.stdout);
+    assert!(!found.stdout.contains("unknown-policy"), "no cascade: {}", found.stdout);
+    assert_eq!(found.code, Some(1));
+}
+
+#[test]
+fn a_parameter_that_ends_too_early() {
+    let policies = Policies::new();
+    let values: String = policies
+        .read("parameters/assistance.yaml")
+        .lines()
+        .find(|line| line.contains("name: rental_waiver"))
+        .expect("it is there")
+        .to_owned();
+    assert!(values.contains("rental_waiver"));
+    let text = policies.read("parameters/assistance.yaml");
+    let at = text.find("name: rental_waiver").expect("it is there");
+    let from = at + text[at..].find("from: ").expect("a value");
+    let day = &text[from..from + "from: 2024-01-01".len()];
+    let ended = format!("{}{day}, to: 2026-07-01{}", &text[..from], &text[from + day.len()..]);
+    policies.write("parameters/assistance.yaml", &ended);
+    let found = check(&policies);
+    let place = policies.place(RENT, "amount:", "param(");
+    let told = format!("{place}: MS1033 parameter-without-value 标准“rental_waiver”在 2026-07-01 没有值: 东城区 990101, ");
+    assert!(found.stdout.contains(&told), "{}", found.stdout);
+    assert_eq!(found.code, Some(1));
+    let day_before = run(&["check", "--policies", policies.dir(), "--as-of", "2026-06-30"]);
+    assert_eq!(day_before.code, Some(0), "{}", day_before.stdout);
+}
+
+#[test]
+fn a_policy_without_cases_is_a_warning() {
+    let policies = Policies::new();
+    policies.write("990100/rental-waiver/cases.yaml", "[]\n");
+    let found = check(&policies);
+    let place = policies.place(RENT, "code:", "990100-ZJ-0002");
+    assert_eq!(found.stdout, format!("{place}: MS1040 policy-without-cases 政策 990100-ZJ-0002 没有案例\n发现 1 处警告\n"));
+    assert_eq!(found.code, Some(0));
+    assert_eq!(run(&["check", "--policies", policies.dir(), "--strict"]).code, Some(1));
+}
+
+#[test]
+fn a_bundle_that_names_no_policy() {
+    let policies = Policies::new();
+    policies.replace("bundles/birth.yaml", "000000-WJ-0001", "000000-WJ-0009");
+    let place = policies.place("bundles/birth.yaml", "policies:", "000000-WJ-0009");
+    one_fault(&policies, &place, "MS1014 unknown-policy 没有政策“000000-WJ-0009”");
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let policies = Policies::new();
+    policies.replace(OLD_AGE, "when: not deceased or", "when: not deceasd or");
+    policies.replace(RENT, "members.count(public_rental_tenant)", "members.count(public_rental_tenat)");
+    policies.replace(SUBSISTENCE, "param('subsistence_line')", "param('subsistance_line')");
+    let found = check(&policies);
+    for told in ["“deceasd”", "public_rental_tenat", "“subsistance_line”"] {
+        assert!(found.stdout.contains(told), "{}", found.stdout);
+    }
+}
+
+#[test]
+fn a_folder_that_is_not_there() {
+    let found = run(&["check", "--policies", "/no/such/folder", "--lang", "en", "--format", "concise"]);
+    assert!(found.stdout.contains("MS3003 path-missing /no/such/folder is no folder"), "{}", found.stdout);
+    assert_eq!(found.code, Some(2));
+}
+
+#[test]
+fn arguments_that_cannot_be_read() {
+    for arguments in [&["check", "--as-of", "2026-6-1"][..], &["chek"], &["check", "--log", "=="]] {
+        let found = run(arguments);
+        assert_eq!(found.code, Some(2), "{arguments:?}");
+        assert_eq!(found.stdout, "");
+    }
+}
+
+#[test]
+fn machine_formats() {
+    let policies = Policies::new();
+    policies.replace(OLD_AGE, "when: not deceased or", "when: not deceasd or");
+    let json = run(&["check", "--policies", policies.dir(), "--format", "json"]);
+    let entries: serde_json::Value = serde_json::from_str(&json.stdout).expect("stdout is JSON");
+    assert_eq!(entries[0]["code"], "unknown-fact");
+    assert_eq!(entries[0]["headline"]["zh"], "没有“deceasd”这个事实");
+    let github = run(&["check", "--policies", policies.dir(), "--format", "github"]);
+    assert!(github.stdout.starts_with("::error file="), "{}", github.stdout);
+}
+
+#[test]
+fn the_language_follows_the_environment() {
+    let in_locale = |name: &str, value: &str| {
+        let output = command(&["check", "--policies", "/no/such/folder"]).env(name, value).output().expect("the program starts");
+        String::from_utf8(output.stdout).expect("output is UTF-8")
+    };
+    assert!(in_locale("LANG", "zh_CN.UTF-8").contains("不是文件夹"));
+    assert!(in_locale("LC_ALL", "zh_CN").contains("不是文件夹"));
+    assert!(in_locale("LANG", "C.UTF-8").contains("is no folder"));
+}
+
+#[test]
+fn colour_only_when_asked_for() {
+    let shown = |color: &str| run(&["check", "--policies", "/no/such/folder", "--color", color]).stdout.contains('\u{1b}');
+    assert!(shown("always"));
+    assert!(!shown("auto"));
+    assert!(!shown("never"));
+}
