@@ -94,12 +94,7 @@ fn document(code: &str, subject: SubjectKind) -> PolicyDocument {
         excludes: Vec::new(),
         cap: None,
         budget: None,
-        listed: None,
-        guide: None,
-        tags: Vec::new(),
         has_cases: true,
-        sha256: String::new(),
-        complete: true,
     }
 }
 
