@@ -183,7 +183,10 @@ pub fn run(args: &Args, context: &Context) -> Exit {
 
 async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, cancel: Cancel) -> Result<Finished, Vec<Diagnostic>> {
     let started = Instant::now();
-    let folder = PolicyFolder::load(&args.policies);
+    let folder = match args.dossiers {
+        Some(_) => PolicyFolder::load_for_file(&args.policies),
+        None => PolicyFolder::load(&args.policies),
+    };
     check_arguments(args, &folder)?;
     let staging = Staging::begin(&args.out).map_err(|diagnostic| vec![diagnostic])?;
     let one = |diagnostic: Diagnostic| vec![diagnostic];
