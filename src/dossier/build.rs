@@ -309,18 +309,20 @@ impl Builder<'_, '_> {
         let grouped = !only || self.renumbering;
         let mut texts = Vec::new();
         let mut columns = Vec::new();
-        for (id, mut rows, agrees_with) in facts {
+        let doubt = level.pieces.len();
+        level.pieces.push(Piece {
+            source: PieceSource::Query(format!("select distinct id, true as present from {}", quoted(&doubt_table(register)))),
+            columns: Vec::new(),
+        });
+        for (id, rows, agrees_with) in facts {
             let (ty, scale) = self.type_of(id);
-            if rows.how == How::Only && grouped && !self.renumbering {
-                // One row per subject beside aggregates over the same rows: any way to pick it is the same.
-                rows.how = How::Max;
-            }
-            let renumbering = self.renumbering;
             let feed = self.feeds.of(register, &declaration.key);
-            let text = aggregate(&rows, feed, scale, ty, complete != Completeness::Partial, renumbering);
+            let text = aggregate(&rows, feed, scale, ty, complete != Completeness::Partial, grouped);
             let name = format!("a{}", texts.len());
             texts.push(text.over_rows);
             let value = or_none(&name, text.of_none, &complete, ty, scale);
+            // A row of the subject lies in quarantine: what the other rows say is not the whole.
+            let value = if rows.how == How::Only { value } else { format!("case when p{doubt}.present then null else {value} end") };
             columns.extend(self.agreeing(id, register, value, agrees_with, level));
         }
         let feed = self.feeds.of(register, &declaration.key).name.clone();
@@ -523,6 +525,11 @@ impl Builder<'_, '_> {
 
 fn coverage_name(regions: &[String]) -> String {
     format!("!within {}", regions.join(" "))
+}
+
+/// The table of the subjects of whom a register has rows in quarantine.
+pub(super) fn doubt_table(register: &str) -> String {
+    format!("doubt_{register}")
 }
 
 /// The table of one level of a kind.

@@ -9,7 +9,7 @@ use arrow::compute::{and, filter_record_batch};
 use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
-use super::build::{Request, writers};
+use super::build::{Request, doubt_table, writers};
 use super::feed::{FeedPlan, Feeds, ShardWriter};
 use super::identity::{Identities, IdentityLink};
 use super::mapper::Mapper;
@@ -18,10 +18,14 @@ use crate::check::bind::days;
 use crate::check::ir::{Expr, Schema, Ty};
 use crate::diagnostic::{Diagnostic, Message, code};
 use crate::register::declaration::{ColumnType, RegisterDeclaration, RegisterTime};
+use crate::register::quarantine::{Reason, Scope};
 use crate::register::{ReadOptions, ReadOutcome, RegisterReader};
 
 /// The register of changed identifiers.
 pub const IDENTITY_LINKS: &str = "identity_links";
+
+/// Rows in quarantine that are kept, a register; all are counted.
+const QUARANTINE_KEPT: usize = 1_000_000;
 
 /// What was read.
 #[derive(Debug, Default)]
@@ -133,6 +137,7 @@ impl Intake {
             request.progress.stage(label, None);
             let schema = request.catalogue.row_schema(&name);
             let seen = tokio::task::block_in_place(|| feed(reader, &declaration, feeds, &schema, &identities, directory, request))?;
+            write_doubts(&name, &seen.outcome, &identities, directory, request.options.shards)?;
             report.unseen.insert(name.clone(), seen.unseen);
             report.renumbered.insert(name.clone(), seen.renumbered);
             report.registers.insert(name, seen.outcome);
@@ -146,6 +151,26 @@ impl Intake {
         report.identities = identities;
         Ok(report)
     }
+}
+
+/// Keeps the subjects of whom a row was set aside, but for rows that only repeat another.
+fn write_doubts(register: &str, outcome: &ReadOutcome, identities: &Identities, directory: &Path, shards: usize) -> Result<(), DossierError> {
+    let subjects: BTreeSet<&str> = outcome
+        .quarantine
+        .entries
+        .iter()
+        .filter(|entry| entry.scope == Scope::Row && entry.reason != Reason::DuplicateKey)
+        .filter_map(|entry| entry.subject.as_deref())
+        .map(|id| identities.today(id).unwrap_or(id))
+        .collect();
+    if outcome.quarantine.is_truncated() {
+        tracing::warn!(register, "more rows in quarantine than are kept: some subjects with such rows are not known");
+    }
+    let schema = Arc::new(arrow::datatypes::Schema::new(vec![arrow::datatypes::Field::new("id", arrow::datatypes::DataType::Utf8, false)]));
+    let mut writer = ShardWriter::create(directory, &doubt_table(register), &schema, shards)?;
+    writer.write(&RecordBatch::try_new(schema, vec![Arc::new(StringArray::from_iter_values(subjects))])?)?;
+    writer.finish()?;
+    Ok(())
 }
 
 /// Identifiers in links are compared as registers give them: upper case, no blanks.
@@ -171,7 +196,8 @@ fn open(request: &Request<'_>, declaration: &RegisterDeclaration) -> Result<Regi
     let Some(source) = request.sources.get(&declaration.name) else {
         return Err(DossierError::Told(Box::new(missing(declaration, request))));
     };
-    crate::register::open(declaration, source, request.binder.regions, &ReadOptions::default()).map_err(DossierError::Told)
+    let options = ReadOptions { quarantine_limit: QUARANTINE_KEPT, ..ReadOptions::default() };
+    crate::register::open(declaration, source, request.binder.regions, &options).map_err(DossierError::Told)
 }
 
 struct Seen {

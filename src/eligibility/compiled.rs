@@ -4,11 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
-use crate::check::catalogue::{Catalogue, FactId};
+use crate::check::catalogue::{Catalogue, Definition, FactId};
 use crate::check::ir::{Expr, Kind, Schema, Ty};
 use crate::diagnostic::{Diagnostic, code};
 use crate::dossier::build::EachRequest;
-use crate::policy::document::{EachSource, Payee, Rounding};
+use crate::policy::document::{EachSource, Rounding};
 use crate::program::{CompileError, Program, Rational, ValueProgram, round_half_up, round_up};
 use crate::register::declaration::SubjectKind;
 
@@ -37,6 +37,10 @@ pub struct CompiledPolicy {
     pub rounding: Rounding,
     /// Whether amounts are for members.
     pub per_member: bool,
+    /// The verdict as what is missing is told of it: computed facts that the subject may commit to stay whole.
+    pub open_verdict: Expr,
+    /// Those computed facts, written out.
+    pub committed: BTreeMap<usize, Expr>,
     /// Facts that the verdict reads, for what is missing.
     pub facts: Vec<usize>,
 }
@@ -117,12 +121,13 @@ pub fn compile(
     let taken = move |_: FactId| given;
     let mut roots: Vec<Expr> = Vec::new();
     let mut drafts = Vec::new();
-    let mut payees = BTreeSet::new();
     for (index, policy) in policies.iter().enumerate().filter(|(_, policy)| policy.document.subject == kind) {
         let mut ready = |expr: &Expr| binder.bind(&catalogue.expand(&binder.bind(expr), kind, 0, &taken));
         let coverage = ready(&policy.coverage);
         let criteria = ready(&policy.criteria);
         let verdict = Expr::new(Kind::And(vec![coverage.clone(), criteria]), Ty::Bool);
+        let (open_verdict, committed) = committed(policy, &coverage, catalogue, binder);
+        let mut ready = |expr: &Expr| binder.bind(&catalogue.expand(&binder.bind(expr), kind, 0, &taken));
         let steps: Vec<Expr> = policy.steps.iter().map(&mut ready).collect();
         let first = roots.len();
         roots.push(coverage.clone());
@@ -141,8 +146,7 @@ pub fn compile(
             optional(policy.rank.as_ref(), Ty::Number),
             optional(policy.occasion.as_ref(), Ty::Text),
         ];
-        payees.insert(payee_rank(policy.document.benefit.payee));
-        drafts.push((index, first, steps.len(), leaves, verdict, values));
+        drafts.push((index, first, steps.len(), leaves, verdict, open_verdict, committed, values));
     }
     let about = about(kind, catalogue, given);
     let mut each = BTreeMap::new();
@@ -155,7 +159,7 @@ pub fn compile(
     let program = Program::compile(&schema, &roots).map_err(|error| internal(&error))?;
     let mut facts: BTreeSet<usize> = program.facts().into_iter().collect();
     let mut compiled = Vec::new();
-    for (index, first, step_count, leaves, verdict, values) in drafts {
+    for (index, first, step_count, leaves, verdict, open_verdict, committed, values) in drafts {
         let policy = &policies[index];
         let values = ValueProgram::compile(&schema, &values).map_err(|error| internal(&error))?;
         facts.extend(values.facts());
@@ -174,6 +178,8 @@ pub fn compile(
             steps: first + 2..first + 2 + step_count,
             leaves,
             verdict,
+            open_verdict,
+            committed,
             values,
             has_amount: policy.document.benefit.amount.is_some(),
             each,
@@ -187,8 +193,26 @@ pub fn compile(
     Ok(CompiledKind { kind, schema, program, policies: compiled, facts: ids, about })
 }
 
-fn payee_rank(payee: Payee) -> u8 {
-    payee as u8
+/// The verdict with the computed facts that the subject may commit to left whole, and these facts written out.
+fn committed(policy: &CheckedPolicy, coverage: &Expr, catalogue: &mut Catalogue, binder: &Binder<'_>) -> (Expr, BTreeMap<usize, Expr>) {
+    let kind = policy.document.subject;
+    let computed: Vec<usize> = policy
+        .commit
+        .iter()
+        .copied()
+        .filter(|&index| matches!(catalogue.fact(FactId { kind, index }).definition, Definition::Computed(_)))
+        .collect();
+    let stays = computed.clone();
+    let criteria = binder.bind(&catalogue.expand(&binder.bind(&policy.criteria), kind, 0, &move |id| id.kind == kind && stays.contains(&id.index)));
+    let verdict = Expr::new(Kind::And(vec![coverage.clone(), criteria]), Ty::Bool);
+    let written_out = computed
+        .into_iter()
+        .map(|index| {
+            let fact = Expr::new(Kind::Fact(index), catalogue.fact(FactId { kind, index }).ty.ty);
+            (index, binder.bind(&catalogue.expand(&fact, kind, 0, &|_| false)))
+        })
+        .collect();
+    (verdict, written_out)
 }
 
 /// Filter, amount, register and link of a policy's occasions, computed facts written out.

@@ -440,14 +440,18 @@ fn lacking(
 ) -> Result<(), DossierError> {
     let reader = RowReader::new(context.compiled, &policy.facts, batch)?;
     for &row in rows {
-        let sets = interpreter::missing(&policy.verdict, &|fact| reader.value(fact, row));
+        let value = |fact: usize| match policy.committed.get(&fact) {
+            Some(written_out) => interpreter::evaluate(written_out, &|fact| reader.value(fact, row)).ok().flatten().and_then(as_value),
+            None => reader.value(fact, row),
+        };
+        let sets = interpreter::missing(&policy.open_verdict, &value);
         let sets = sets
             .into_iter()
             .map(|set| {
                 let mut named: Vec<(Arc<str>, Cause)> = set
                     .into_iter()
                     .map(|fact| {
-                        let cause = if reader.conflicts(fact, row) { Cause::Conflict } else { context.causes[fact] };
+                        let cause = if reader.conflicts(fact, row) { Cause::Conflict } else { cause_of(context, fact) };
                         (Arc::clone(&context.compiled.schema.columns[fact].name), cause)
                     })
                     .collect();
@@ -460,6 +464,24 @@ fn lacking(
         part.unknown.push(UnknownFinding { kind: context.compiled.kind, subject, policy: policy.index, missing });
     }
     Ok(())
+}
+
+/// A known answer as the value of a fact; quotients stay unknown to a fact, whose conditions then read its parts.
+fn as_value(answer: interpreter::Answer) -> Option<Value> {
+    Some(match answer {
+        interpreter::Answer::Bool(value) => Value::Bool(value),
+        interpreter::Answer::Date(days) => Value::Date(days),
+        interpreter::Answer::Text(text) => Value::Text(text),
+        interpreter::Answer::Number(number) => {
+            let scale = (0..=4_u8).find(|scale| 10_i128.pow(u32::from(*scale)) % number.den() == 0)?;
+            let digits = number.num() * (10_i128.pow(u32::from(scale)) / number.den());
+            Value::Number(Number { digits: i64::try_from(digits).ok()?, scale })
+        }
+    })
+}
+
+fn cause_of(context: &Context<'_>, fact: usize) -> Cause {
+    context.causes.get(fact).copied().unwrap_or(Cause::Missing)
 }
 
 /// Puts parts of one kind together with what other kinds gave.

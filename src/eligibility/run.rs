@@ -111,6 +111,12 @@ pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
             parts.extend(in_parallel(&context, streams).await?);
         }
         let known = merge(&mut findings, compiled.kind, parts);
+        for index in compiled.policies.iter().flat_map(|policy| policy.committed.keys().copied()) {
+            let id = FactId { kind: compiled.kind, index };
+            if let Some(register) = authority(catalogue, id) {
+                fact_registers.insert((compiled.kind, Arc::clone(&catalogue.fact(id).name)), register.as_str().into());
+            }
+        }
         for id in &compiled.facts {
             let name = &compiled.schema.columns[id.index].name;
             if let Some(register) = authority(catalogue, *id) {
