@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ir::{self, Expr, Ty};
-use super::types::{CodeList, Type};
+use super::typing::{CodeList, Type};
 use crate::diagnostic::{Message, Span};
 use crate::register::declaration::{Link, RegisterColumn, Registers, SubjectKind};
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::catalogue::{Aggregate, Catalogue, Definition, Fact, FactId, How};
 use super::ir::Ty;
 use super::resolve::{Scope, World};
-use super::types::Type;
+use super::typing::Type;
 use crate::criteria::ast::ExprKind;
 use crate::diagnostic::{Diagnostic, code};
 use crate::register::declaration::{ColumnType, FactDeclaration, Registers, SubjectKind};

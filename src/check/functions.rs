@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::catalogue::{Aggregate, Definition, Fact, FactId, How};
 use super::ir::{CompareOp, Expr, Function, Kind, Number, Ty, Value};
 use super::resolve::{Scope, Typed, World};
-use super::types::Type;
+use super::typing::Type;
 use crate::criteria::ast::{self, Call, ExprKind, Ident, Literal};
 use crate::criteria::print;
 use crate::diagnostic::{Diagnostic, Message, code};

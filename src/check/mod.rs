@@ -15,14 +15,14 @@ mod functions;
 pub mod ir;
 pub mod policies;
 pub mod resolve;
-pub mod types;
+pub mod typing;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use catalogue::{Catalogue, Definition, Fact};
 use ir::Expr;
-use types::Type;
+use typing::Type;
 
 use crate::diagnostic::{Diagnostic, Message};
 use crate::policy::document::{Parameter, PolicyDocument};

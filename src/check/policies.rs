@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::ir::{Expr, Kind, Ty};
 use super::resolve::{Scope, Typed, World};
-use super::types::Unit;
+use super::typing::Unit;
 use super::{CheckedEach, CheckedPolicy};
 use crate::diagnostic::{Diagnostic, Span, code};
 use crate::policy::document::{CriteriaNode, Criterion, EachSource, Keep, Period, PolicyDocument};

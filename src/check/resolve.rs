@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::catalogue::{Catalogue, FactId};
 use super::ir::{ArithOp, CompareOp, Expr, Kind, Number, Ty, Value};
-use super::types::{Type, Unit};
+use super::typing::{Type, Unit};
 use crate::criteria::ast::{self, BinaryOp, ExprKind, Ident, Literal};
 use crate::diagnostic::{Code, Diagnostic, code};
 use crate::policy::document::Parameter;

@@ -10,7 +10,7 @@ use crate::check::bind::days;
 use crate::check::catalogue::{Definition, Fact, FactId};
 use crate::check::ir::{Kind, Number, Ty, Value};
 use crate::check::resolve::{Scope, World};
-use crate::check::types::Type;
+use crate::check::typing::Type;
 use crate::criteria;
 use crate::diagnostic::{Diagnostic, Span, code};
 use crate::policy::document::Case;

@@ -154,7 +154,13 @@ impl Intake {
 }
 
 /// Keeps the subjects of whom a row was set aside, but for rows that only repeat another.
-fn write_doubts(register: &str, outcome: &ReadOutcome, identities: &Identities, directory: &Path, shards: usize) -> Result<(), DossierError> {
+fn write_doubts(
+    register: &str,
+    outcome: &ReadOutcome,
+    identities: &Identities,
+    directory: &Path,
+    shards: usize,
+) -> Result<(), DossierError> {
     let subjects: BTreeSet<&str> = outcome
         .quarantine
         .entries

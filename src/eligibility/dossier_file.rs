@@ -10,7 +10,7 @@ use datafusion::physical_plan::ExecutionPlanProperties;
 use datafusion::prelude::{DataFrame, SessionConfig, SessionContext};
 
 use crate::check::ir::Ty;
-use crate::check::types::Type;
+use crate::check::typing::Type;
 use crate::diagnostic::{Diagnostic, code};
 use crate::dossier::DossierError;
 use crate::register::declaration::SubjectKind;

@@ -18,6 +18,7 @@ pub mod input;
 pub mod resolution;
 pub mod results;
 pub mod run;
+pub mod sql;
 
 #[cfg(test)]
 mod tests;

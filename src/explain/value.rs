@@ -2,7 +2,7 @@
 
 use chrono::{Days, NaiveDate};
 
-use crate::check::types::Type;
+use crate::check::typing::Type;
 use crate::diagnostic::Message;
 use crate::program::Rational;
 use crate::program::interpreter::Answer;
@@ -139,7 +139,7 @@ mod tests {
     //! Numbers, dates and units as they are shown.
 
     use super::*;
-    use crate::check::types::Type;
+    use crate::check::typing::Type;
 
     #[track_caller]
     fn check(num: i128, den: i128, places: usize, expected: &str) {

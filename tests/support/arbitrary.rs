@@ -180,7 +180,7 @@ pub fn batch(schema: &Schema) -> BoxedStrategy<RecordBatch> {
 
 /// The batch of a seed, cut at `offset` out of arrays that are longer.
 pub fn random_batch(schema: &Schema, rows: usize, offset: usize, seed: u64) -> RecordBatch {
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let (mut fields, mut arrays) = (Vec::new(), Vec::new());
     for column in &schema.columns {
         let array = random.column(column, rows + offset + 3);
@@ -220,9 +220,14 @@ pub fn value_at(schema: &Schema, batch: &RecordBatch, fact: usize, row: usize) -
 }
 
 /// SplitMix64: enough for test data, and the same everywhere.
-struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
+    /// The numbers of a seed.
+    pub fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut mixed = self.0;
@@ -231,7 +236,8 @@ impl Random {
         mixed ^ (mixed >> 31)
     }
 
-    fn below(&mut self, bound: u64) -> usize {
+    /// A number from zero up to, without, the bound.
+    pub fn below(&mut self, bound: u64) -> usize {
         usize::try_from(self.next() % bound).expect("small")
     }
 
