@@ -127,7 +127,7 @@ impl Intake {
     /// # Errors
     ///
     /// When reading or writing fails, or the work is cancelled.
-    pub async fn read(self, feeds: Feeds, directory: &Path, request: &Request<'_>) -> Result<IntakeReport, DossierError> {
+    pub fn read(self, feeds: Feeds, directory: &Path, request: &Request<'_>) -> Result<IntakeReport, DossierError> {
         let Self { readers, identities, mut report, .. } = self;
         let mut by_register = feeds.by_register();
         for (name, reader) in readers {
@@ -154,7 +154,13 @@ impl Intake {
 }
 
 /// Keeps the subjects of whom a row was set aside, but for rows that only repeat another.
-fn write_doubts(register: &str, outcome: &ReadOutcome, identities: &Identities, directory: &Path, shards: usize) -> Result<(), DossierError> {
+fn write_doubts(
+    register: &str,
+    outcome: &ReadOutcome,
+    identities: &Identities,
+    directory: &Path,
+    shards: usize,
+) -> Result<(), DossierError> {
     let subjects: BTreeSet<&str> = outcome
         .quarantine
         .entries

@@ -203,7 +203,8 @@ fn committed(policy: &CheckedPolicy, coverage: &Expr, catalogue: &mut Catalogue,
         .filter(|&index| matches!(catalogue.fact(FactId { kind, index }).definition, Definition::Computed(_)))
         .collect();
     let stays = computed.clone();
-    let criteria = binder.bind(&catalogue.expand(&binder.bind(&policy.criteria), kind, 0, &move |id| id.kind == kind && stays.contains(&id.index)));
+    let criteria =
+        binder.bind(&catalogue.expand(&binder.bind(&policy.criteria), kind, 0, &move |id| id.kind == kind && stays.contains(&id.index)));
     let verdict = Expr::new(Kind::And(vec![coverage.clone(), criteria]), Ty::Bool);
     let written_out = computed
         .into_iter()
