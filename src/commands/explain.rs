@@ -1,4 +1,4 @@
-//! `mianshen explain`: why a policy means what it means for one subject, here for the subject of a case.
+//! `mianshen explain`: why a policy means what it means for one subject: of a case, or of the registers.
 
 use std::path::PathBuf;
 
@@ -23,8 +23,17 @@ pub struct Args {
     #[arg(long, value_name = "CODE")]
     pub policy: String,
     /// cases.yaml 里案例的名称, 或其中一段 / The case in cases.yaml, by its name or a part of it
-    #[arg(long, value_name = "NAME")]
-    pub case: String,
+    #[arg(long, value_name = "NAME", required_unless_present = "subject", conflicts_with = "subject")]
+    pub case: Option<String>,
+    /// 登记库里的服务对象, 按标识 / A subject of the registers, by identifier
+    #[arg(long, value_name = "ID")]
+    pub subject: Option<String>,
+    /// 登记库在哪里 / Where the registers are
+    #[arg(long, value_name = "FILE", default_value = "data-samples/sources.yaml")]
+    pub sources: PathBuf,
+    /// 判定日; 缺省为最新的数据日 / The day that verdicts are about; by default the newest data day
+    #[arg(long, value_name = "DATE", value_parser = super::context::date_argument)]
+    pub as_of: Option<chrono::NaiveDate>,
     /// 输出样式 / How the reason is shown
     #[arg(long, value_enum, default_value_t = FormatArg::Text)]
     pub format: FormatArg,
@@ -47,7 +56,10 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     if Exit::of(&diagnostics, false) == Exit::Failed {
         return context.fail(&diagnostics);
     }
-    let reason = case(&mut folder, args).and_then(|(document, case)| of_case(&folder, &document, &case));
+    let reason = match &args.subject {
+        Some(subject) => super::explain_subject::of_subject(&folder, args, subject, context),
+        None => case(&mut folder, args).and_then(|(document, case)| of_case(&folder, &document, &case)),
+    };
     match reason {
         Ok(reason) => context.print(&shown(&reason, args.format, context), Exit::Clean),
         Err(told) => {
@@ -69,6 +81,7 @@ pub fn shown(reason: &Reason, format: FormatArg, context: &Context) -> String {
 }
 
 fn case(folder: &mut PolicyFolder, args: &Args) -> Result<(PolicyDocument, ResolvedCase), Vec<Diagnostic>> {
+    let wanted = args.case.as_deref().unwrap_or_default();
     let of_policy: Vec<PolicyDocument> = folder.set.policies.iter().filter(|document| document.code == args.policy).cloned().collect();
     let Some(document) = of_policy.first() else {
         let codes = folder.set.policies.iter().map(|document| document.code.as_str());
@@ -78,9 +91,9 @@ fn case(folder: &mut PolicyFolder, args: &Args) -> Result<(PolicyDocument, Resol
     };
     let (cases, told): (Vec<_>, Vec<_>) = of_policy.iter().map(policy::load_cases).unzip();
     let cases: Vec<_> = cases.into_iter().flatten().collect();
-    let exact = cases.iter().find(|case| case.name == args.case);
-    let Some(case) = exact.or_else(|| cases.iter().find(|case| case.name.contains(&args.case))).cloned() else {
-        let (policy, name) = (&args.policy, &args.case);
+    let exact = cases.iter().find(|case| case.name == wanted);
+    let Some(case) = exact.or_else(|| cases.iter().find(|case| case.name.contains(wanted))).cloned() else {
+        let (policy, name) = (&args.policy, wanted);
         let diagnostic = Diagnostic::new(
             &code::BAD_ARGUMENT,
             format!("政策 {policy} 没有案例“{name}”"),

@@ -149,24 +149,11 @@ pub fn size_argument(text: &str) -> Result<usize, String> {
 /// Runs the verb.
 #[must_use]
 pub fn run(args: &Args, context: &Context) -> Exit {
-    let threads = args.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from)).max(1);
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build();
-    let runtime = match runtime {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let (zh, en) = (format!("开不了线程: {error}"), format!("threads cannot be started: {error}"));
-            return context.fail(&[Diagnostic::new(&code::INTERNAL, zh, en)]);
-        }
+    let threads = args.threads.unwrap_or_else(all_cores).max(1);
+    let (runtime, cancel) = match start(threads, context) {
+        Ok(started) => started,
+        Err(exit) => return exit,
     };
-    let cancel = Cancel::default();
-    let watched = cancel.clone();
-    runtime.spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            watched.cancel();
-        }
-    });
-    // A pool that is already there (in tests) stays.
-    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
     let bar = Arc::new(Bar::new(context));
     let done = runtime.block_on(whole(args, context, threads, &bar, cancel));
     bar.clear();
@@ -178,6 +165,29 @@ pub fn run(args: &Args, context: &Context) -> Exit {
         }
         Err(diagnostics) => context.fail(&diagnostics),
     }
+}
+
+/// One thread per core.
+pub(super) fn all_cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// Starts the threads, and listens for Ctrl-C.
+pub(super) fn start(threads: usize, context: &Context) -> Result<(tokio::runtime::Runtime, Cancel), Exit> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build().map_err(|error| {
+        let (zh, en) = (format!("开不了线程: {error}"), format!("threads cannot be started: {error}"));
+        context.fail(&[Diagnostic::new(&code::INTERNAL, zh, en)])
+    })?;
+    let cancel = Cancel::default();
+    let watched = cancel.clone();
+    runtime.spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            watched.cancel();
+        }
+    });
+    // A pool that is already there (in tests) stays.
+    let _ = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    Ok((runtime, cancel))
 }
 
 async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, cancel: Cancel) -> Result<Finished, Vec<Diagnostic>> {
@@ -355,12 +365,12 @@ fn entitled(expr: &Expr, found: &mut Vec<String>) {
     expr.children().into_iter().for_each(|child| entitled(child, found));
 }
 
-fn newest(sources: &Sources) -> Option<NaiveDate> {
+pub(super) fn newest(sources: &Sources) -> Option<NaiveDate> {
     sources.sources.values().map(|source| source.data_day).max()
 }
 
 /// Intermediate files lie beside the results: the same disk, so that room for one is room for the other.
-fn scratch(out: &Path) -> PathBuf {
+pub(super) fn scratch(out: &Path) -> PathBuf {
     match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
@@ -368,7 +378,7 @@ fn scratch(out: &Path) -> PathBuf {
 }
 
 /// One shard per 256 MiB of registers: what its joins hold then stays within about a gigabyte.
-fn shards(sources: Option<&Sources>) -> usize {
+pub(super) fn shards(sources: Option<&Sources>) -> usize {
     let bytes: u64 = sources
         .into_iter()
         .flat_map(|sources| sources.sources.values())

@@ -6,7 +6,9 @@
 pub mod cases;
 pub mod check;
 pub mod context;
+pub mod dossier;
 pub mod explain;
+pub mod explain_subject;
 pub mod folder;
 pub mod generate;
 pub mod match_registers;
@@ -38,6 +40,8 @@ pub struct Cli {
 pub enum Verb {
     /// 从登记库和政策找出应享未享: 谁、多少、为什么、还缺什么 / From registers and policies to grants: who is owed what, and why
     Match(match_registers::Args),
+    /// 写出档案: 一人一档、一户一档、一企一档 / Write dossiers: all facts of each person, household, entity
+    Dossier(dossier::Args),
     /// 生成样例城市的登记库 / Make the registers of a synthetic city
     Generate(generate::Args),
     /// 检查政策文件夹: 格式、事实、类型、单位、标准、相互关系 / Check a policies folder: form, facts, types, units, parameters, ties
@@ -57,6 +61,7 @@ pub fn run(cli: Cli) -> Exit {
     };
     match cli.verb {
         Verb::Match(args) => match_registers::run(&args, &context),
+        Verb::Dossier(args) => dossier::run(&args, &context),
         Verb::Generate(args) => generate::run(&args, &context),
         Verb::Check(args) => check::run(&args, &context),
         Verb::Test(args) => test::run(&args, &context),

@@ -112,7 +112,7 @@ async fn run_level(
 ) -> Result<(), DossierError> {
     let root = dossiers.directory.path();
     let base = if height == 0 {
-        let base = collect(dossiers, shard, &level.base).await?;
+        let base = in_order(&collect(dossiers, shard, &level.base).await?)?;
         indices.insert((kind, shard), Arc::new(SubjectIndex::new(strings(base.column(0))?)));
         base
     } else {
@@ -149,6 +149,12 @@ async fn run_level(
         laid.push(Laid { batch: batch.project(&values)?, rows });
     }
     write_level(root, kind, height, level, shard, &base, &laid, request)
+}
+
+/// Rows by their first column, so that dossiers have the same order on every run.
+fn in_order(batch: &RecordBatch) -> Result<RecordBatch, DossierError> {
+    let order = arrow::compute::sort_to_indices(batch.column(0), None, None)?;
+    Ok(arrow::compute::take_record_batch(batch, &order)?)
 }
 
 /// The expressions of a level evaluated over its subjects and pieces, some rows at a time.

@@ -378,16 +378,21 @@ impl AboutColumns {
     }
 }
 
-/// The facts of one row as the interpreter reads them.
-struct RowReader {
+/// The facts of single rows of a batch, as the interpreter reads them.
+pub struct RowReader {
     columns: HashMap<usize, (ArrayRef, Option<ArrayRef>, Ty, u8)>,
 }
 
 impl RowReader {
-    fn new(compiled: &CompiledKind, facts: &[usize], batch: &RecordBatch) -> Result<Self, DossierError> {
+    /// Reads some facts of a schema.
+    ///
+    /// # Errors
+    ///
+    /// When a column has a type that its fact cannot have.
+    pub fn new(schema: &Schema, facts: &[usize], batch: &RecordBatch) -> Result<Self, DossierError> {
         let mut columns = HashMap::new();
         for &fact in facts {
-            let column = &compiled.schema.columns[fact];
+            let column = &schema.columns[fact];
             let Some(array) = batch.column_by_name(&column.name) else { continue };
             let plain = match column.ty {
                 Ty::Bool => DataType::Boolean,
@@ -402,7 +407,9 @@ impl RowReader {
         Ok(Self { columns })
     }
 
-    fn value(&self, fact: usize, row: usize) -> Option<Value> {
+    /// The value of a fact; none where it is unknown or was not read.
+    #[must_use]
+    pub fn value(&self, fact: usize, row: usize) -> Option<Value> {
         let (array, _, ty, scale) = self.columns.get(&fact)?;
         if array.is_null(row) {
             return None;
@@ -421,7 +428,9 @@ impl RowReader {
         })
     }
 
-    fn conflicts(&self, fact: usize, row: usize) -> bool {
+    /// Whether registers disagree about it.
+    #[must_use]
+    pub fn conflicts(&self, fact: usize, row: usize) -> bool {
         self.columns.get(&fact).is_some_and(|(_, conflict, ..)| {
             conflict.as_ref().is_some_and(|array| array.as_boolean_opt().is_some_and(|array| array.is_valid(row) && array.value(row)))
         })
@@ -438,7 +447,7 @@ fn lacking(
     rows_of: &mut HashMap<usize, u32>,
     part: &mut Part,
 ) -> Result<(), DossierError> {
-    let reader = RowReader::new(context.compiled, &policy.facts, batch)?;
+    let reader = RowReader::new(&context.compiled.schema, &policy.facts, batch)?;
     for &row in rows {
         let value = |fact: usize| match policy.committed.get(&fact) {
             Some(written_out) => interpreter::evaluate(written_out, &|fact| reader.value(fact, row)).ok().flatten().and_then(as_value),
