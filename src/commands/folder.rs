@@ -35,20 +35,42 @@ impl PolicyFolder {
     /// Reads and checks a folder, and tells every mistake.
     #[must_use]
     pub fn load(dir: &Path) -> Self {
+        let mut folder = Self::read(dir, true);
+        if dir.is_dir() {
+            folder.diagnostics.extend(register::check_coverage(&folder.registers, &folder.regions));
+            let registers = Arc::clone(&folder.registers);
+            let (checked, told) = check::check(registers, &folder.set.policies, &folder.set.parameters, &folder.regions);
+            folder.diagnostics.extend(told.into_iter().filter(|diagnostic| !names_unread(diagnostic, &folder.set)));
+            folder.checked = checked;
+        }
+        in_order(&mut folder.diagnostics);
+        folder
+    }
+
+    /// Reads a folder whose policies are about the facts of a ready-made dossier file: nothing is checked against
+    /// registers, which need not be there.
+    #[must_use]
+    pub fn load_for_file(dir: &Path) -> Self {
+        let mut folder = Self::read(dir, dir.join("registers").is_dir());
+        in_order(&mut folder.diagnostics);
+        folder
+    }
+
+    fn read(dir: &Path, with_registers: bool) -> Self {
         let (set, mut diagnostics) = policy::load(dir);
         if !dir.is_dir() {
             return Self { dir: dir.to_owned(), diagnostics, ..Self::default() };
         }
         let (regions, told) = region::load(dir);
         diagnostics.extend(told);
-        let (registers, told) = register::load(dir);
-        diagnostics.extend(told);
-        diagnostics.extend(register::check_coverage(&registers, &regions));
-        let registers = Arc::new(registers);
-        let (checked, told) = check::check(Arc::clone(&registers), &set.policies, &set.parameters, &regions);
-        diagnostics.extend(told.into_iter().filter(|diagnostic| !names_unread(diagnostic, &set)));
-        in_order(&mut diagnostics);
-        Self { dir: dir.to_owned(), regions, registers, set, checked, diagnostics }
+        let registers = if with_registers {
+            let (registers, told) = register::load(dir);
+            diagnostics.extend(told);
+            Arc::new(registers)
+        } else {
+            Arc::default()
+        };
+        Self { dir: dir.to_owned(), regions, registers, set, diagnostics, ..Self::default() }
     }
 
     /// The policies that may be run on a day, as the law was known at `known_at`, by code.

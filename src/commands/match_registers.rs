@@ -193,7 +193,10 @@ pub(super) fn start(threads: usize, context: &Context) -> Result<(tokio::runtime
 async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, cancel: Cancel) -> Result<Finished, Vec<Diagnostic>> {
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let started = Instant::now();
-    let folder = PolicyFolder::load(&args.policies);
+    let folder = match args.dossiers {
+        Some(_) => PolicyFolder::load_for_file(&args.policies),
+        None => PolicyFolder::load(&args.policies),
+    };
     check_arguments(args, &folder)?;
     let staging = Staging::begin(&args.out).map_err(|diagnostic| vec![diagnostic])?;
     let one = |diagnostic: Diagnostic| vec![diagnostic];

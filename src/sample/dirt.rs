@@ -20,6 +20,8 @@ pub(super) const NULL_INCOME: u32 = 150;
 pub(super) const NULL_ASSETS: u32 = 100;
 /// Persons of 16 or more with a refusal or an objection on record (aged 80 or more: seven times as often).
 pub(super) const REFUSAL: u32 = 30;
+/// Old-age allowance paid early for the month of the data day with half the amount: the batch was made up before the rates.
+pub(super) const PAID_AMOUNT: u32 = 1500;
 
 /// Why a row is expected in quarantine.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

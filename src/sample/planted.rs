@@ -47,7 +47,8 @@ pub struct Planted {
     pub rows: BTreeMap<String, u64>,
     /// Rows to be quarantined: register, then reason; the key is the subject's identifier as written.
     pub quarantine: BTreeMap<String, BTreeMap<String, Tally>>,
-    /// Persons in the population register about whom another register disagrees, by fact.
+    /// Persons in the population register about whom another register disagrees, by fact; `paid_amount`: old-age allowance
+    /// paid for the month of the data day with another amount than the one owed.
     pub conflicts: BTreeMap<String, Tally>,
     /// Rows whose identifier has the old form of 15 digits, by register; the key is the 18 characters.
     pub upgraded_ids: BTreeMap<String, Tally>,

@@ -64,6 +64,7 @@ fn every_fault_is_planted_in_a_small_city() {
         assert!(reasons.contains(&reason), "{reason}");
     }
     assert!(planted.conflicts["birth_date"].count > 0);
+    assert!(planted.conflicts["paid_amount"].count > 0);
     assert!(planted.turning_80.count >= 3);
     assert!(planted.late_rows["birth"].count > 0 && planted.late_rows["death"].count > 0);
     assert!(planted.renumbered.count > 0);
