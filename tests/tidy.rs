@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use mianshen::commands::folder::PolicyFolder;
 use mianshen::diagnostic::{Format, Lang, render};
@@ -71,7 +71,7 @@ fn rust_files() -> Vec<File> {
     files
 }
 
-fn relative(path: &PathBuf) -> String {
+fn relative(path: &Path) -> String {
     let inside = path.strip_prefix(root()).expect("below the top of the project");
     inside.to_string_lossy().replace('\\', "/")
 }

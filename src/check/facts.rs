@@ -11,7 +11,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::register::declaration::{ColumnType, FactDeclaration, Registers, SubjectKind};
 
 /// A catalogue with every declared fact, not yet defined: expressions may name any of them.
-pub fn declare(registers: &Arc<Registers>, diagnostics: &mut Vec<Diagnostic>) -> (Catalogue, Vec<(FactId, FactDeclaration)>) {
+pub(super) fn declare(registers: &Arc<Registers>, diagnostics: &mut Vec<Diagnostic>) -> (Catalogue, Vec<(FactId, FactDeclaration)>) {
     let mut catalogue = Catalogue::new(Arc::clone(registers));
     let mut declared = Vec::new();
     let of_registers = registers.registers.values().flat_map(|register| &register.facts);
@@ -72,7 +72,7 @@ fn column_named(fact: &FactDeclaration) -> Option<&str> {
 }
 
 /// Checks how each declared fact comes about, and which rows make links, then looks for cycles.
-pub fn define(world: &mut World<'_>, declared: &[(FactId, FactDeclaration)]) {
+pub(super) fn define(world: &mut World<'_>, declared: &[(FactId, FactDeclaration)]) {
     let registers = Arc::clone(&world.catalogue.registers);
     world.catalogue.link_filters = registers
         .links

@@ -13,7 +13,7 @@ use crate::policy::document::ParameterType;
 use crate::register::declaration::SubjectKind;
 
 /// Names of the functions that an expression may call, for "did you mean".
-pub const NAMES: [&str; 32] = [
+pub(super) const NAMES: [&str; 32] = [
     "age",
     "age_at",
     "months_between",

@@ -76,15 +76,35 @@ pub enum Kind {
     AsOf,
     /// *Open only.* The value of a parameter on the day and at the region that `region` (a text expression) gives;
     /// without one, the value for the whole country.
-    Parameter { name: Arc<str>, region: Option<Box<Expr>> },
+    Parameter {
+        /// Its name.
+        name: Arc<str>,
+        /// A text: the code of the region.
+        region: Option<Box<Expr>>,
+    },
     /// *Open only.* Whether `value` is the code of `region` or of a region below it on the day.
-    InRegion { value: Box<Expr>, region: Arc<str> },
+    InRegion {
+        /// A text: the code of a region.
+        value: Box<Expr>,
+        /// The code of the region that it may lie in.
+        region: Arc<str>,
+    },
     /// *Open only.* The verdict of another policy on the same subject, before resolution.
     Entitled(Arc<str>),
     /// Whether a text is one of a sorted set.
-    TextIn { value: Box<Expr>, set: Arc<[Arc<str>]> },
+    TextIn {
+        /// The text.
+        value: Box<Expr>,
+        /// The set.
+        set: Arc<[Arc<str>]>,
+    },
     /// The number that a table, sorted by text, gives for a text; unknown for a text that is not in it.
-    TextMap { value: Box<Expr>, map: Arc<[(Arc<str>, Number)]> },
+    TextMap {
+        /// The text.
+        value: Box<Expr>,
+        /// The table.
+        map: Arc<[(Arc<str>, Number)]>,
+    },
     /// Kleene negation.
     Not(Box<Expr>),
     /// Kleene conjunction; of nothing: yes.
@@ -102,10 +122,20 @@ pub enum Kind {
     /// Whether the value is known; itself never unknown.
     IsKnown(Box<Expr>),
     /// SQL `LIKE` with `%` and `_`, no escape; exact on characters.
-    Like { value: Box<Expr>, pattern: Arc<str> },
+    Like {
+        /// The text.
+        value: Box<Expr>,
+        /// The pattern.
+        pattern: Arc<str>,
+    },
     /// The value of the first branch whose condition is yes; unknown when a condition that is reached is unknown;
     /// `otherwise` (unknown if absent) when all are no.
-    Case { branches: Vec<(Expr, Expr)>, otherwise: Option<Box<Expr>> },
+    Case {
+        /// Conditions and the values that they choose.
+        branches: Vec<(Expr, Expr)>,
+        /// The value when all are no.
+        otherwise: Option<Box<Expr>>,
+    },
     /// A built-in function. Unknown when an argument is unknown, but for [`Function::Coalesce`].
     Call(Function, Vec<Expr>),
 }

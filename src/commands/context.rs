@@ -11,7 +11,7 @@ use crate::yaml;
 /// What holds for every verb.
 #[derive(Debug, Clone, Default, Args)]
 pub struct GlobalArgs {
-    /// 语言; 缺省按 LC_ALL、LANG / Language; by default from LC_ALL or LANG
+    /// 语言; 缺省按 LC_ALL 与 LANG / Language; by default from LC_ALL or LANG
     #[arg(long, global = true, value_enum)]
     pub lang: Option<LangArg>,
     /// 颜色; NO_COLOR 也能关掉 / Colour; NO_COLOR turns it off too

@@ -28,7 +28,6 @@ use crate::register::declaration::SubjectKind;
 
 /// Arguments of `match`.
 #[derive(Debug, Clone, clap::Args)]
-#[expect(clippy::struct_excessive_bools, reason = "switches of a command line")]
 pub struct Args {
     /// 政策文件夹 / The policies folder
     #[arg(long, value_name = "DIR", default_value = "policies")]
@@ -192,6 +191,7 @@ pub(super) fn start(threads: usize, context: &Context) -> Result<(tokio::runtime
 }
 
 async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, cancel: Cancel) -> Result<Finished, Vec<Diagnostic>> {
+    #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let started = Instant::now();
     let folder = match args.dossiers {
         Some(_) => PolicyFolder::load_for_file(&args.policies),

@@ -80,6 +80,7 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
     let Found { findings, dossiers, whole_register_unknown, fact_registers, mut seconds } = found;
     seconds.insert(0, ("load_policies", request.loaded));
     request.bar.stage(Message::new("决议与写出", "resolving and writing"), None);
+    #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let resolving = Instant::now();
     let mut registers: BTreeMap<String, ReadOutcome> = BTreeMap::new();
     let mut conflicts = Vec::new();
@@ -133,6 +134,7 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
     if request.cancel.is_cancelled() {
         return Err(DossierError::Cancelled.into_diagnostic());
     }
+    #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let writing = Instant::now();
     let format: Format = request.args.format.into();
     let results = write(&staging, format, request.as_of, &resolution, changes.as_deref(), &quarantine)?;

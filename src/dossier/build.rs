@@ -77,6 +77,9 @@ pub fn base_register(kind: SubjectKind) -> &'static str {
     }
 }
 
+/// A fact that aggregates rows, and the columns of other registers that must agree with it.
+type RowsFact = (FactId, Aggregate, Vec<(String, String)>);
+
 struct Builder<'a, 'r> {
     request: &'r mut Request<'a>,
     plan: Plan,
@@ -153,7 +156,7 @@ pub async fn build(mut request: Request<'_>) -> Result<Dossiers, DossierError> {
     }
     let each = builder.each_plans();
     let Builder { plan, feeds, silent, levels, joined, conflicting, conflicts, .. } = builder;
-    let report = intake.read(feeds, directory.path(), &request).await?;
+    let report = intake.read(feeds, directory.path(), &request)?;
     let names = plan.facts.keys().map(|&id| (id, Arc::clone(&request.catalogue.fact(id).name))).collect();
     let mut dossiers = Dossiers {
         directory,
@@ -203,7 +206,7 @@ impl Builder<'_, '_> {
     fn level_zero(&mut self, kind: SubjectKind) {
         let mut level = self.base(kind);
         let facts: Vec<(FactId, Source)> = self.plan.at(kind, 0).into_iter().map(|(id, source)| (id, source.clone())).collect();
-        let mut by_register: BTreeMap<String, Vec<(FactId, Aggregate, Vec<(String, String)>)>> = BTreeMap::new();
+        let mut by_register: BTreeMap<String, Vec<RowsFact>> = BTreeMap::new();
         for (id, source) in facts {
             match source {
                 Source::Rows { register, rows, agrees_with } => by_register.entry(register).or_default().push((id, rows, agrees_with)),
@@ -285,13 +288,7 @@ impl Builder<'_, '_> {
         Completeness::Where(coverage_name(&declaration.coverage_regions))
     }
 
-    fn register_piece(
-        &mut self,
-        kind: SubjectKind,
-        register: &str,
-        facts: Vec<(FactId, Aggregate, Vec<(String, String)>)>,
-        level: &mut Level,
-    ) {
+    fn register_piece(&mut self, kind: SubjectKind, register: &str, facts: Vec<RowsFact>, level: &mut Level) {
         let declaration = self.declaration(register);
         if self.silent.contains_key(register) {
             for (id, _, agrees_with) in facts {

@@ -11,7 +11,7 @@ use super::feed::shard_of;
 
 /// The subjects of one shard in the order of their dossiers.
 #[derive(Debug)]
-pub struct SubjectIndex {
+pub(super) struct SubjectIndex {
     ids: StringArray,
     places: HashTable<u32>,
     hasher: DefaultHashBuilder,
@@ -20,7 +20,7 @@ pub struct SubjectIndex {
 impl SubjectIndex {
     /// Indexes identifiers; of two equal ones the first counts.
     #[must_use]
-    pub fn new(ids: StringArray) -> Self {
+    pub(super) fn new(ids: StringArray) -> Self {
         let hasher = DefaultHashBuilder::default();
         let mut places: HashTable<u32> = HashTable::with_capacity(ids.len());
         for (place, id) in (0_u32..).zip(ids.iter()) {
@@ -35,19 +35,19 @@ impl SubjectIndex {
 
     /// The identifiers, by place.
     #[must_use]
-    pub fn ids(&self) -> &StringArray {
+    pub(super) fn ids(&self) -> &StringArray {
         &self.ids
     }
 
     /// The place of an identifier.
     #[must_use]
-    pub fn find(&self, id: &str) -> Option<u32> {
+    pub(super) fn find(&self, id: &str) -> Option<u32> {
         self.places.find(self.hasher.hash_one(id), |&place| self.ids.value(place as usize) == id).copied()
     }
 
     /// For each subject the row of `ids` that is its; the last one where there are several.
     #[must_use]
-    pub fn rows_of(&self, ids: &StringArray) -> UInt32Array {
+    pub(super) fn rows_of(&self, ids: &StringArray) -> UInt32Array {
         let mut rows: Vec<Option<u32>> = vec![None; self.ids.len()];
         for (row, id) in (0_u32..).zip(ids.iter()) {
             if let Some(place) = id.and_then(|id| self.find(id)) {
@@ -59,7 +59,7 @@ impl SubjectIndex {
 }
 
 /// Columns of all subjects of a kind, in shards, to be looked up by identifier.
-pub struct Targets {
+pub(super) struct Targets {
     /// By shard.
     pub indices: Vec<std::sync::Arc<SubjectIndex>>,
     /// By shard, then column.
@@ -72,7 +72,7 @@ impl Targets {
     /// # Errors
     ///
     /// When arrays cannot be put together.
-    pub fn gather(&self, ids: &StringArray) -> Result<Vec<ArrayRef>, DossierError> {
+    pub(super) fn gather(&self, ids: &StringArray) -> Result<Vec<ArrayRef>, DossierError> {
         if let ([index], [columns]) = (self.indices.as_slice(), self.columns.as_slice()) {
             let rows = UInt32Array::from_iter(ids.iter().map(|id| id.and_then(|id| index.find(id))));
             return Ok(columns.iter().map(|column| take(column, &rows, None)).collect::<Result<_, _>>()?);

@@ -127,7 +127,7 @@ impl Intake {
     /// # Errors
     ///
     /// When reading or writing fails, or the work is cancelled.
-    pub async fn read(self, feeds: Feeds, directory: &Path, request: &Request<'_>) -> Result<IntakeReport, DossierError> {
+    pub fn read(self, feeds: Feeds, directory: &Path, request: &Request<'_>) -> Result<IntakeReport, DossierError> {
         let Self { readers, identities, mut report, .. } = self;
         let mut by_register = feeds.by_register();
         for (name, reader) in readers {

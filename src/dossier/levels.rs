@@ -7,7 +7,7 @@ use crate::register::declaration::SubjectKind;
 
 /// Where the rows of a piece come from.
 #[derive(Debug, Clone)]
-pub enum PieceSource {
+pub(super) enum PieceSource {
     /// A query with columns `id`, values, and `present`.
     Query(String),
     /// A query with columns `id` and `target`; the values are those of the subjects that `target` names.
@@ -23,7 +23,7 @@ pub enum PieceSource {
 
 /// Values with at most one row per subject, and the facts read from them.
 #[derive(Debug, Clone)]
-pub struct Piece {
+pub(super) struct Piece {
     /// Where rows come from.
     pub source: PieceSource,
     /// Output columns: name, and its expression over the columns of the piece (`{p}.…`), of other pieces (`p3.…`) and of
@@ -33,7 +33,7 @@ pub struct Piece {
 
 /// A level: the subjects, and what is laid beside them.
 #[derive(Debug, Clone, Default)]
-pub struct Level {
+pub(super) struct Level {
     /// For level 0: the query that gives the subjects, one row each, with column `id`. Higher levels take those of level 0.
     pub base: String,
     /// Output columns that no piece gives.
@@ -45,7 +45,7 @@ pub struct Level {
 impl Level {
     /// All output columns with their expressions, `{p}` put in.
     #[must_use]
-    pub fn outputs(&self) -> Vec<(String, String)> {
+    pub(super) fn outputs(&self) -> Vec<(String, String)> {
         let of_pieces = self.pieces.iter().enumerate().flat_map(|(index, piece)| {
             piece.columns.iter().map(move |(name, text)| (name.clone(), text.replace("{p}", &format!("p{index}"))))
         });
@@ -55,7 +55,7 @@ impl Level {
 
 /// Whether subjects without rows are known to have none.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Completeness {
+pub(super) enum Completeness {
     /// Never.
     Partial,
     /// All subjects.
@@ -66,7 +66,7 @@ pub enum Completeness {
 
 /// The expression of a fact over its piece: the aggregate where there are rows, else what their absence means.
 #[must_use]
-pub fn or_none(aggregate: &str, of_none: &str, complete: &Completeness, ty: Ty, scale: u8) -> String {
+pub(super) fn or_none(aggregate: &str, of_none: &str, complete: &Completeness, ty: Ty, scale: u8) -> String {
     let none = match complete {
         _ if of_none == "null" => return format!("{{p}}.{aggregate}"),
         Completeness::Partial => return format!("{{p}}.{aggregate}"),
@@ -78,6 +78,6 @@ pub fn or_none(aggregate: &str, of_none: &str, complete: &Completeness, ty: Ty, 
 
 /// A fact that nobody gives.
 #[must_use]
-pub fn unknown(ty: Ty, scale: u8) -> String {
+pub(super) fn unknown(ty: Ty, scale: u8) -> String {
     format!("cast(null as {})", sql_type(ty, scale))
 }

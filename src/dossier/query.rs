@@ -10,13 +10,13 @@ use arrow::datatypes::DataType;
 
 /// A name as it stands in a query.
 #[must_use]
-pub fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
 /// The word of a type in `CAST`.
 #[must_use]
-pub fn sql_type(ty: Ty, scale: u8) -> &'static str {
+pub(super) fn sql_type(ty: Ty, scale: u8) -> &'static str {
     match data_type(ty, scale) {
         DataType::Boolean => "boolean",
         DataType::Int64 => "bigint",
@@ -28,7 +28,7 @@ pub fn sql_type(ty: Ty, scale: u8) -> &'static str {
 
 /// An aggregate over a feed, and its value for a subject without rows.
 #[derive(Debug, Clone)]
-pub struct AggregateText {
+pub(super) struct AggregateText {
     /// Over the rows of one subject.
     pub over_rows: String,
     /// Where there are no rows and the register is complete.
@@ -39,7 +39,7 @@ pub struct AggregateText {
 ///
 /// `complete` says whether the rows that there are, are all that there can be: over a partial register, rows that do
 /// not pass tell nothing.
-pub fn aggregate(rows: &Aggregate, feed: &mut FeedPlan, scale: u8, ty: Ty, complete: bool, renumbered: bool) -> AggregateText {
+pub(super) fn aggregate(rows: &Aggregate, feed: &mut FeedPlan, scale: u8, ty: Ty, complete: bool, renumbered: bool) -> AggregateText {
     let passes = condition(rows).map(|condition| quoted(&feed.column(&condition, 0)));
     let value = rows.value.as_ref().filter(|_| rows.how != How::Count).map(|value| {
         let value_scale = if value.ty == Ty::Number { scale } else { 0 };
@@ -49,9 +49,8 @@ pub fn aggregate(rows: &Aggregate, feed: &mut FeedPlan, scale: u8, ty: Ty, compl
     let value = value.unwrap_or_default();
     // Rows of which it is unknown whether they count, or that count with an unknown value.
     let doubt = match (&passes, rows.how) {
-        (_, How::Any | How::All | How::Only) => None,
+        (_, How::Any | How::All | How::Only) | (None, How::Count | How::Latest) => None,
         (Some(passes), How::Count | How::Latest) => Some(format!("{passes} is null")),
-        (None, How::Count | How::Latest) => None,
         (Some(passes), _) => Some(format!("{passes} is null or ({passes} and {value} is null)")),
         (None, _) => Some(format!("{value} is null")),
     };
@@ -99,7 +98,7 @@ fn any(condition: &str) -> String {
 
 /// `select … from feed [group by id]`: one row per subject with the aggregates named `a0`, `a1`, …
 #[must_use]
-pub fn per_subject(feed: &str, texts: &[String], grouped: bool) -> String {
+pub(super) fn per_subject(feed: &str, texts: &[String], grouped: bool) -> String {
     let mut query = "select id".to_owned();
     for (index, text) in texts.iter().enumerate() {
         let _ = write!(query, ", {text} as a{index}");

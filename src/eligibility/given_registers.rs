@@ -118,6 +118,7 @@ fn text(batch: &RecordBatch, name: &str) -> Option<StringArray> {
     batch.column_by_name(name).map(|column| column.as_string::<i32>().clone())
 }
 
+#[expect(clippy::ref_option, reason = "columns that may be absent are asked row by row")]
 fn at(array: &Option<StringArray>, row: usize) -> Option<&str> {
     array.as_ref().filter(|array| array.is_valid(row)).map(|array| array.value(row))
 }

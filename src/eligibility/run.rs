@@ -62,6 +62,7 @@ pub struct Found {
 /// When a policy does not compile, a register cannot be read, space or memory runs out, or the work is cancelled.
 pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
     let Run { policies, catalogue, binder, sources, allow_missing, within, counts_only, options, progress, cancel } = run;
+    #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let started = std::time::Instant::now();
     let kinds: Vec<SubjectKind> =
         SubjectKind::ALL.into_iter().filter(|kind| policies.iter().any(|policy| policy.document.subject == *kind)).collect();
@@ -108,7 +109,7 @@ pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
         let mut parts = Vec::new();
         for shard in 0..dossiers.shards() {
             let streams = dossiers.stream(compiled.kind, shard)?;
-            parts.extend(in_parallel(&context, streams).await?);
+            parts.extend(in_parallel(&context, streams)?);
         }
         let known = merge(&mut findings, compiled.kind, parts);
         for index in compiled.policies.iter().flat_map(|policy| policy.committed.keys().copied()) {
@@ -145,6 +146,7 @@ pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
 /// As [`run`].
 pub async fn run_on_file(run: Run<'_>, file: &DossierFile, kind: SubjectKind) -> Result<Found, DossierError> {
     let Run { policies, catalogue, binder, within, counts_only, progress, cancel, .. } = run;
+    #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let started = std::time::Instant::now();
     let compiled = compile(kind, policies, catalogue, binder, true).map_err(DossierError::Told)?;
     let compiled_at = started.elapsed().as_secs_f64();
@@ -162,7 +164,7 @@ pub async fn run_on_file(run: Run<'_>, file: &DossierFile, kind: SubjectKind) ->
         cancel: &cancel,
     };
     let names: Vec<String> = compiled.facts.iter().map(|id| compiled.schema.columns[id.index].name.to_string()).collect();
-    let parts = in_parallel(&context, file.streams(&names).await?).await?;
+    let parts = in_parallel(&context, file.streams(&names).await?)?;
     let mut findings = Findings { counts: vec![BTreeMap::new(); policies.len()], ..Findings::default() };
     let known = merge(&mut findings, kind, parts);
     let whole_register_unknown = compiled
@@ -176,10 +178,7 @@ pub async fn run_on_file(run: Run<'_>, file: &DossierFile, kind: SubjectKind) ->
 }
 
 /// Evaluates the streams of one shard, as many at a time as there are.
-async fn in_parallel(
-    context: &Context<'_>,
-    streams: Vec<datafusion::execution::SendableRecordBatchStream>,
-) -> Result<Vec<Part>, DossierError> {
+fn in_parallel(context: &Context<'_>, streams: Vec<datafusion::execution::SendableRecordBatchStream>) -> Result<Vec<Part>, DossierError> {
     let handle = tokio::runtime::Handle::current();
     // Scoped threads: evaluation is work, not waiting, and borrows the compiled policies.
     tokio::task::block_in_place(|| {

@@ -97,7 +97,7 @@ impl ScalarUDFImpl for RowFunction {
     fn invoke_with_args(&self, arguments: ScalarFunctionArgs) -> Result<ColumnarValue> {
         let arrays = ColumnarValue::values_to_arrays(&arguments.args)?;
         let columns = arrays.iter().map(digits).collect::<Result<Vec<_>>>()?;
-        let rows = arrays.first().map_or(arguments.number_rows, |array| array.len());
+        let rows = arrays.first().map_or(arguments.number_rows, Array::len);
         let mut row = vec![None; columns.len()];
         let mut results = Vec::with_capacity(rows);
         for index in 0..rows {

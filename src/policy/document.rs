@@ -118,6 +118,7 @@ pub enum BasisStatus {
 
 /// A tree of criteria.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "most nodes of a tree are criteria")]
 pub enum CriteriaNode {
     /// All must be yes.
     All(Vec<CriteriaNode>),

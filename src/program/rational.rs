@@ -115,7 +115,7 @@ impl Ord for Rational {
 /// Compares `a / b` with `c / d` for positive `b` and `d`: by cross-multiplication where it fits, else by comparing
 /// whole parts and then the remainders' reciprocals (Euclid's algorithm), which never overflows.
 #[must_use]
-pub fn compare_quotients(a: i128, b: i128, c: i128, d: i128) -> Ordering {
+pub(super) fn compare_quotients(a: i128, b: i128, c: i128, d: i128) -> Ordering {
     if let (Some(left), Some(right)) = (a.checked_mul(d), c.checked_mul(b)) {
         return left.cmp(&right);
     }

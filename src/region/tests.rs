@@ -96,8 +96,8 @@ fn mistakes_are_told() {
     check_mistake(r#"{code: "990101", name: 甲, parent: "990100", level: county, from: 2000-01-01}"#, &["bad-period"]);
     check_mistake(r#"{code: "990101", name: 甲, parent: "990100", level: county, from: 1949-10-01}"#, &["duplicate-name"]);
     check_mistake(r#"{code: "990120", name: 甲, level: county, from: 2000-01-01, to: 1999-01-01}"#, &["bad-period"]);
-    check_mistake(r#"{code: 99012, name: 甲, level: county, from: 2000-01-01}"#, &["unknown-region"]);
-    check_mistake(r#"{name: 甲, level: county}"#, &["missing-key", "missing-key"]);
+    check_mistake("{code: 99012, name: 甲, level: county, from: 2000-01-01}", &["unknown-region"]);
+    check_mistake("{name: 甲, level: county}", &["missing-key", "missing-key"]);
 }
 
 #[test]

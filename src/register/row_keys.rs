@@ -83,7 +83,7 @@ fn mix_column(column: &ArrayRef, lanes: &mut [(u64, u64)]) {
         DataType::Int64 => mix_values(column.as_primitive::<Int64Type>(), lanes, |lanes, value| mix_bytes(lanes, &value.to_le_bytes())),
         DataType::Date32 => mix_values(column.as_primitive::<Date32Type>(), lanes, |lanes, value| mix_bytes(lanes, &value.to_le_bytes())),
         DataType::Decimal128(..) => {
-            mix_values(column.as_primitive::<Decimal128Type>(), lanes, |lanes, value| mix_bytes(lanes, &value.to_le_bytes()))
+            mix_values(column.as_primitive::<Decimal128Type>(), lanes, |lanes, value| mix_bytes(lanes, &value.to_le_bytes()));
         }
         DataType::Boolean => mix_values(column.as_boolean(), lanes, |lanes, value| mix_bytes(lanes, &[u8::from(value)])),
         _ => mix_values(column.as_string::<i32>(), lanes, |lanes, value| mix_bytes(lanes, value.as_bytes())),

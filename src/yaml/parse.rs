@@ -126,8 +126,8 @@ fn scalar(source: &str, text: &str, style: ScalarStyle, range: &Range<usize>) ->
     let raw = &source[range.clone()];
     let mut at = match style {
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 1,
-        ScalarStyle::Literal | ScalarStyle::Folded => raw.find('\n').map_or(0, |line| line + 1),
-        ScalarStyle::Plain => 0,
+        // The place of a block scalar begins behind its header.
+        ScalarStyle::Literal | ScalarStyle::Folded | ScalarStyle::Plain => 0,
     };
     for character in text.chars() {
         let found = raw[at.min(raw.len())..].char_indices().find(|(_, other)| *other == character || (character == ' ' && *other == '\n'));

@@ -2,5 +2,8 @@
 
 mod check;
 mod explain;
+mod match_faults;
+mod match_sample;
+mod outcome;
 mod support;
 mod test;

@@ -16,7 +16,7 @@ const ELSEWHERE: &str = "elsewhere";
 
 /// For each fact of a schema, the values worth trying.
 #[derive(Debug, Clone)]
-pub struct Edges {
+pub(super) struct Edges {
     schema: Schema,
     as_of: i32,
     values: Vec<BTreeSet<Edge>>,
@@ -31,7 +31,7 @@ enum Edge {
 
 impl Edges {
     /// The edges of conditions that are bound to a day.
-    pub fn of<'e>(schema: &Schema, as_of: i32, conditions: impl IntoIterator<Item = &'e Expr>) -> Self {
+    pub(super) fn of<'e>(schema: &Schema, as_of: i32, conditions: impl IntoIterator<Item = &'e Expr>) -> Self {
         let mut edges = Self { schema: schema.clone(), as_of, values: vec![BTreeSet::new(); schema.columns.len()] };
         conditions.into_iter().for_each(|condition| edges.walk(condition));
         edges
@@ -86,15 +86,14 @@ impl Edges {
     /// What is tried of a fact whatever the conditions.
     fn common(&self, fact: usize) -> Vec<Edge> {
         match self.schema.columns[fact].ty {
-            Ty::Bool => vec![Edge::Integer(0), Edge::Integer(1)],
-            Ty::Number => vec![Edge::Integer(0), Edge::Integer(1)],
+            Ty::Bool | Ty::Number => vec![Edge::Integer(0), Edge::Integer(1)],
             Ty::Date => [-20_000, -400, 0, 1].into_iter().map(|days| Edge::Integer(i64::from(self.as_of + days))).collect(),
             Ty::Text => vec![Edge::Text(ELSEWHERE.into())],
         }
     }
 
     /// Random dossiers with the columns that `facts` names. A third of the rows has no nulls, a third few, a third many.
-    pub fn batch(&self, facts: &[usize], rows: usize, seed: u64) -> RecordBatch {
+    pub(super) fn batch(&self, facts: &[usize], rows: usize, seed: u64) -> RecordBatch {
         let mut random = Random::new(seed);
         let nulls: Vec<usize> = (0..rows).map(|_| [0, 2, 16][random.below(3)]).collect();
         let columns = facts.iter().map(|&fact| {

@@ -17,19 +17,19 @@ use mianshen::program::{CompileError, Rational};
 use tokio::runtime::Runtime;
 
 /// The column with the number of a row.
-pub const ROW: &str = "row number";
+pub(super) const ROW: &str = "row number";
 
 /// The table of dossiers.
-pub const TABLE: &str = "dossiers";
+pub(super) const TABLE: &str = "dossiers";
 
 /// DataFusion with the functions of conditions.
-pub struct Oracle {
+pub(super) struct Oracle {
     runtime: Runtime,
     context: SessionContext,
 }
 
 /// A condition as one or two columns of a query.
-pub struct Select {
+pub(super) struct Select {
     ty: Ty,
     columns: Vec<String>,
     scale: i32,
@@ -37,7 +37,7 @@ pub struct Select {
 
 impl Select {
     /// The columns of a condition; `None` where a constant does not fit.
-    pub fn new(root: &Expr, schema: &Schema) -> Option<Self> {
+    pub(super) fn new(root: &Expr, schema: &Schema) -> Option<Self> {
         let fitting = |error: CompileError| assert!(matches!(error, CompileError::TooLarge { .. }), "{error}");
         if root.ty == Ty::Number {
             let number = to_sql_number(root, schema, &quote_identifier).map_err(fitting).ok()?;
@@ -49,7 +49,7 @@ impl Select {
     }
 
     /// Bytes of its SQL.
-    pub fn length(&self) -> usize {
+    pub(super) fn length(&self) -> usize {
         self.columns.iter().map(String::len).sum()
     }
 
@@ -77,7 +77,7 @@ fn integer(array: &ArrayRef, row: usize) -> i64 {
 
 impl Oracle {
     /// A context without a table.
-    pub fn new() -> Self {
+    pub(super) fn new() -> Self {
         let context = SessionContext::new_with_config(SessionConfig::new().with_target_partitions(3));
         register_functions(&context);
         let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime of one thread starts");
@@ -85,7 +85,7 @@ impl Oracle {
     }
 
     /// Puts the table of dossiers in the place of the one before.
-    pub fn table(&self, partitions: Vec<Vec<RecordBatch>>) {
+    pub(super) fn table(&self, partitions: Vec<Vec<RecordBatch>>) {
         let partitions: Vec<Vec<RecordBatch>> = partitions.iter().map(|batches| batches.iter().map(plain).collect()).collect();
         let schema = partitions.iter().flatten().next().expect("there is a batch, be it without rows").schema();
         let table = MemTable::try_new(schema, partitions).expect("batches share a schema");
@@ -94,7 +94,7 @@ impl Oracle {
     }
 
     /// The query of many conditions.
-    pub fn sql(selects: &[&Select]) -> String {
+    pub(super) fn sql(selects: &[&Select]) -> String {
         let columns = selects.iter().flat_map(|select| {
             let ty = match select.ty {
                 Ty::Bool => "BOOLEAN",
@@ -112,7 +112,7 @@ impl Oracle {
     /// # Errors
     ///
     /// What DataFusion tells, an overflow above all.
-    pub fn columns(&self, selects: &[&Select]) -> Result<Vec<Vec<Option<Answer>>>> {
+    pub(super) fn columns(&self, selects: &[&Select]) -> Result<Vec<Vec<Option<Answer>>>> {
         let (order, arrays) = self.run(&Self::sql(selects))?;
         let mut arrays = arrays.as_slice();
         let mut columns = Vec::with_capacity(selects.len());
@@ -129,7 +129,7 @@ impl Oracle {
     /// # Errors
     ///
     /// What DataFusion tells.
-    pub fn verdicts(&self, sql: &str) -> Result<Vec<Option<Answer>>> {
+    pub(super) fn verdicts(&self, sql: &str) -> Result<Vec<Option<Answer>>> {
         let (order, arrays) = self.run(sql)?;
         let verdicts = arrays[0].as_boolean();
         Ok(order.into_iter().map(|row| verdicts.is_valid(row).then(|| Answer::Bool(verdicts.value(row)))).collect())
@@ -165,7 +165,7 @@ fn plain(batch: &RecordBatch) -> RecordBatch {
 }
 
 /// Runs a test where deep expressions can be planned: DataFusion recurses once per level, and tests have small stacks.
-pub fn with_deep_stack(test: impl FnOnce() + Send + 'static) {
+pub(super) fn with_deep_stack(test: impl FnOnce() + Send + 'static) {
     let thread = std::thread::Builder::new().stack_size(256 << 20).spawn(test).expect("a thread starts");
     if let Err(failure) = thread.join() {
         std::panic::resume_unwind(failure);

@@ -62,7 +62,9 @@ fn clear(expr: &mut Expr) {
                 clear(condition);
                 clear(value);
             }
-            otherwise.iter_mut().for_each(|value| clear(value));
+            if let Some(otherwise) = otherwise {
+                clear(otherwise);
+            }
         }
     }
 }

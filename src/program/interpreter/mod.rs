@@ -127,6 +127,7 @@ impl From<&Value> for Answer {
     }
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "beside unknown, in which there is nothing")]
 fn answer(verdict: bool) -> Option<Answer> {
     Some(Answer::Bool(verdict))
 }

@@ -72,6 +72,7 @@ pub(in super::super) fn range<T: Narrow>(values: &[T], low: i64, high: i64, out:
         (true, false) => pack(values, out, |value| value <= greatest),
         (false, true) => pack(values, out, |value| value >= least),
         (false, false) if least == greatest => pack(values, out, |value| value == least),
+        #[expect(clippy::needless_bitwise_bool, reason = "without a branch, rows are compared many at a time")]
         (false, false) => pack(values, out, |value| (value >= least) & (value <= greatest)),
     }
 }
