@@ -61,7 +61,10 @@ impl World<'_> {
     pub(super) fn call(&mut self, call: &Call, tree: &ast::Expr, scope: &Scope<'_>) -> Option<Typed> {
         if call.path.len() > 1 {
             let kind = self.facts_of(scope, tree)?;
-            let id = self.path(kind, &call.path, Some((call, tree)), scope)?;
+            let id = match self.catalogue.find(kind, &print(tree)) {
+                Some(id) => id,
+                None => self.path(kind, &call.path, Some((call, tree)), scope)?,
+            };
             let offset = scope.register.and_then(|register| self.catalogue.rows.get(register)).map_or(0, Vec::len);
             let ty = self.catalogue.fact(id).ty.clone();
             return Some((Expr::new(Kind::Fact(offset + id.index), ty.ty), ty));

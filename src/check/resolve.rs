@@ -470,7 +470,12 @@ impl World<'_> {
             return None;
         }
         let kind = scope.facts?;
-        let id = self.path(kind, path, None, scope)?;
+        // A ready-made dossier may have the linked fact as a column of its own.
+        let whole = path.iter().map(|part| part.name.as_str()).collect::<Vec<_>>().join(".");
+        let id = match self.catalogue.find(kind, &whole) {
+            Some(id) => id,
+            None => self.path(kind, path, None, scope)?,
+        };
         let offset = scope.register.and_then(|register| self.catalogue.rows.get(register)).map_or(0, Vec::len);
         let ty = self.catalogue.fact(id).ty.clone();
         Some((Expr::new(Kind::Fact(offset + id.index), ty.ty), ty))

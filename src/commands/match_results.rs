@@ -126,7 +126,11 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
     });
     only_chosen(&mut resolution, request);
     let changes = match &request.args.since {
-        Some(since) => Some(compare(&read_grants(since)?, &resolution)),
+        Some(since) => {
+            let mut before = read_grants(since)?;
+            before.rows.retain(|row| is_chosen(request, &row.policy));
+            Some(compare(&before, &resolution))
+        }
         None => None,
     };
     let quarantine = quarantine_rows(&registers);
@@ -162,7 +166,10 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
     staging.write_json(MANIFEST, &manifest)?;
     seconds.push(("write", writing.elapsed().as_secs_f64()));
     seconds.push(("total", request.started.elapsed().as_secs_f64()));
-    let rows_read: u64 = registers.values().map(|outcome| outcome.rows_read).sum();
+    let rows_read: u64 = match request.sources {
+        Some(_) => registers.values().map(|outcome| outcome.rows_read).sum(),
+        None => findings.judged.iter().sum(),
+    };
     let timings: serde_json::Map<String, serde_json::Value> =
         seconds.iter().map(|(stage, seconds)| ((*stage).to_owned(), json!((seconds * 1000.0).round() / 1000.0))).collect();
     staging.write_json(TIMINGS, &json!({"seconds": timings, "rows_read": rows_read, "peak_memory_bytes": peak_memory()}))?;
@@ -172,16 +179,18 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
     Ok(Finished { summary, quarantined, conflicts: manifest.counts.conflicts })
 }
 
+/// Whether a policy is told: all are, unless `--policy` chooses some.
+fn is_chosen(request: &Request<'_>, policy: &str) -> bool {
+    request.args.policy.is_empty() || request.args.policy.iter().any(|code| code == policy)
+}
+
 /// With `--policy`, what the chosen policies rest on is judged too, but not told.
 fn only_chosen(resolution: &mut Resolution, request: &Request<'_>) {
     if request.args.policy.is_empty() {
         return;
     }
-    let chosen: BTreeSet<u32> = (0_u32..)
-        .zip(&resolution.policies)
-        .filter(|(_, policy)| request.args.policy.iter().any(|code| **code == *policy.code))
-        .map(|(index, _)| index)
-        .collect();
+    let chosen: BTreeSet<u32> =
+        (0_u32..).zip(&resolution.policies).filter(|(_, policy)| is_chosen(request, &policy.code)).map(|(index, _)| index).collect();
     resolution.grants.retain(|row| chosen.contains(&row.policy));
     resolution.given.retain(|row| chosen.contains(&row.policy));
     resolution.offers.retain(|row| chosen.contains(&row.policy));
@@ -330,7 +339,7 @@ fn summary(
     let mut money = 0_i64;
     for (index, policy) in (0_u32..).zip(&resolution.policies) {
         let rows = resolution.coverage.iter().filter(|row| row.policy == index);
-        if !request.args.policy.is_empty() && !request.args.policy.iter().any(|code| **code == *policy.code) {
+        if !is_chosen(request, &policy.code) {
             continue;
         }
         let mut sums = [0_u64; 6];
@@ -364,7 +373,7 @@ fn summary(
         "{} {} · {} {} · {}\n\n{}\n",
         pick("判定日", "as of"),
         manifest.as_of,
-        count(resolution.policies.len() as u64),
+        count(resolution.policies.iter().filter(|policy| is_chosen(request, &policy.code)).count() as u64),
         pick("项政策", "policies"),
         judged.join(", "),
         table.render(None, context.color)
@@ -376,7 +385,7 @@ fn summary(
         (pick("结果", "results"), request.args.out.display().to_string()),
     ];
     let line: Vec<String> = facts.iter().map(|(label, value)| format!("{label} {value}")).collect();
-    text.push_str(&format!("\n{}\n", line.join(" · ")));
+    text.push_str(&format!("{}\n", line.join(" · ")));
     for (register, cause) in silent {
         let label = request.folder.registers.registers.get(register).map_or(register.as_str(), |declared| context.say(&declared.label));
         text.push_str(&match cause {
