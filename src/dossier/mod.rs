@@ -78,9 +78,13 @@ impl DossierError {
                 .help("上一次的结果没有改动; 重新运行即可", "the last result is untouched; run again"),
             Self::DataFusion(error) => {
                 let root = error.find_root();
-                if root.to_string().contains("No space left") {
-                    return Diagnostic::new(&code::OUTPUT_FAILED, format!("磁盘已满: {root}"), format!("the disk is full: {root}"))
-                        .help("腾出空间, 或用 --out 指到别的磁盘", "free some space, or point --out to another disk");
+                if is_io(root) {
+                    return Diagnostic::new(
+                        &code::OUTPUT_FAILED,
+                        format!("中间文件读写失败: {root}"),
+                        format!("an intermediate file cannot be written or read: {root}"),
+                    )
+                    .help("腾出磁盘空间, 或用 --out 指到别的磁盘", "free some disk space, or point --out to another disk");
                 }
                 if matches!(root, DataFusionError::ResourcesExhausted(_)) {
                     return Diagnostic::new(&code::OUTPUT_FAILED, format!("内存不够: {root}"), format!("out of memory: {root}"))
@@ -89,6 +93,15 @@ impl DossierError {
                 Diagnostic::new(&code::INTERNAL, format!("内部错误: {root}"), format!("internal error: {root}"))
             }
         }
+    }
+}
+
+/// Whether the system refused to write or read a file.
+fn is_io(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::IoError(_) => true,
+        DataFusionError::ArrowError(inner, _) => matches!(**inner, arrow::error::ArrowError::IoError(..)),
+        _ => error.to_string().contains("No space left"),
     }
 }
 

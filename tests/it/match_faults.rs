@@ -50,7 +50,9 @@ impl Spoiled {
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).expect("a file")).expect("a Parquet file");
         let batches: Vec<RecordBatch> = reader.build().expect("a reader").map(|batch| change(batch.expect("a batch"))).collect();
         let mut writer = ArrowWriter::try_new(File::create(&path).expect("a file"), batches[0].schema(), None).expect("a writer");
-        batches.iter().for_each(|batch| writer.write(batch).expect("written"));
+        for batch in &batches {
+            writer.write(batch).expect("written");
+        }
         writer.close().expect("closed");
     }
 
@@ -68,7 +70,7 @@ impl Spoiled {
     /// The run fails with these texts on stderr, one of them a help; there is no result, and an earlier one stays.
     #[track_caller]
     fn told(&self, policies: &str, lang: &str, texts: &[&str]) {
-        for earlier in [None, Some(self.earlier())] {
+        for earlier in [None, Some(Self::earlier())] {
             match &earlier {
                 Some(files) => write_all(&self.out(), files),
                 None => assert!(!self.out().exists()),
@@ -86,7 +88,7 @@ impl Spoiled {
     }
 
     /// What a run knows an earlier one by, and a result.
-    fn earlier(&self) -> BTreeMap<String, Vec<u8>> {
+    fn earlier() -> BTreeMap<String, Vec<u8>> {
         [("manifest.json", "{}\n"), ("grants.parquet", "of before")].map(|(name, text)| (name.to_owned(), text.into())).into()
     }
 
@@ -236,7 +238,7 @@ fn a_since_that_is_no_run() {
 fn a_disk_that_is_full_leaves_nothing() {
     for (blocks, lang) in [(8, "en"), (40, "zh"), (120, "en")] {
         let city = Spoiled::new();
-        let before = city.earlier();
+        let before = Spoiled::earlier();
         write_all(&city.out(), &before);
         let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
         let program = env!("CARGO_BIN_EXE_mianshen");
@@ -257,7 +259,7 @@ fn an_interruption_leaves_nothing() {
     let big = city.folder.path().join("big");
     let made = run(&["generate", "--persons", "50000", "--out", text_of(&big)]);
     assert_eq!(made.code, Some(0), "{}", made.stderr);
-    let before = city.earlier();
+    let before = Spoiled::earlier();
     for (earlier, lang, told) in [(None, "zh", "已中断"), (Some(&before), "en", "interrupted")] {
         if earlier.is_some() {
             write_all(&city.out(), &before);
