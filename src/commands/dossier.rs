@@ -15,7 +15,7 @@ use parquet::file::properties::WriterProperties;
 
 use super::context::date_argument;
 use super::folder::PolicyFolder;
-use super::match_registers::{SubjectArg, all_cores, newest, scratch, shards, size_argument, start};
+use super::match_registers::{SubjectArg, all_cores, newest, scratch, size_argument, start};
 use super::progress::Bar;
 use super::{Context, Exit};
 use crate::check::catalogue::FactId;
@@ -23,8 +23,7 @@ use crate::check::ir::{Expr, Kind};
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::diagnostic::{Diagnostic, Message, code, has_errors};
 use crate::dossier::build::{Request, build};
-use crate::dossier::feed::data_type;
-use crate::dossier::mapper::Mapper;
+use crate::dossier::mapper::{Mapper, data_type};
 use crate::dossier::{DossierError, Dossiers, Options};
 use crate::register::Sources;
 use crate::register::declaration::SubjectKind;
@@ -51,10 +50,10 @@ pub struct Args {
     /// 有意缺席的登记库 / Registers absent on purpose
     #[arg(long, value_name = "REGISTER", num_args = 1..)]
     pub allow_missing: Vec<String>,
-    /// 计划可用的内存 / Memory that plans may take
+    /// 可用的内存, 如 4GiB / Memory to take, such as 4GiB
     #[arg(long, value_name = "SIZE", value_parser = size_argument)]
     pub memory: Option<usize>,
-    /// 对象分成几份 / Into how many parts subjects are split
+    /// 对象至少分成几份 / Into how many parts subjects are split at least
     #[arg(long, value_name = "N")]
     pub shards: Option<usize>,
 }
@@ -116,7 +115,7 @@ async fn whole(args: &Args, bar: &Arc<Bar>, cancel: Cancel) -> Result<Vec<(PathB
         sheets.push(sheet);
     }
     let options = Options {
-        shards: args.shards.unwrap_or_else(|| shards(Some(&sources))).max(1),
+        shards: args.shards.unwrap_or(1).max(1),
         threads: all_cores(),
         memory: args.memory,
         scratch: scratch(&args.out),

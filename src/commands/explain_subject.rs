@@ -8,7 +8,7 @@ use futures::StreamExt;
 use super::Context;
 use super::explain::Args;
 use super::folder::PolicyFolder;
-use super::match_registers::{all_cores, newest, shards, start};
+use super::match_registers::{all_cores, newest, start};
 use super::progress::Bar;
 use crate::check::CheckedPolicy;
 use crate::check::catalogue::FactId;
@@ -57,7 +57,7 @@ pub fn of_subject(folder: &PolicyFolder, args: &Args, subject: &str, context: &C
     let (runtime, cancel) =
         start(all_cores(), context).map_err(|_| one(Diagnostic::new(&code::INTERNAL, "开不了线程", "threads cannot be started")))?;
     let bar = Arc::new(Bar::new(context));
-    let options = Options { shards: shards(Some(&sources)), threads: all_cores(), memory: None, scratch: std::env::temp_dir() };
+    let options = Options { shards: 1, threads: all_cores(), memory: None, scratch: std::env::temp_dir() };
     let request = Request {
         catalogue: &mut catalogue,
         binder: &binder,

@@ -74,10 +74,10 @@ pub struct Args {
     /// 只要数目, 不要名单 / Counts only, no lists
     #[arg(long)]
     pub counts_only: bool,
-    /// 计划可用的内存, 如 4GiB / Memory that plans may take, such as 4GiB
+    /// 可用的内存, 如 4GiB: 多出的放到磁盘, 或分几次读 / Memory to take, such as 4GiB: what is more goes to disk, or is read in turns
     #[arg(long, value_name = "SIZE", value_parser = size_argument)]
     pub memory: Option<usize>,
-    /// 对象分成几份; 缺省按数据大小 / Into how many parts subjects are split; by default by the size of the data
+    /// 对象至少分成几份, 每份读一遍登记库 / Into how many parts subjects are split at least; registers are read once for each
     #[arg(long, value_name = "N")]
     pub shards: Option<usize>,
     /// 线程数; 缺省为核数 / Threads; by default one per core
@@ -221,7 +221,7 @@ async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, c
     let allow_missing: BTreeSet<String> = args.allow_missing.iter().cloned().collect();
     let no_sources = Sources::default();
     let options = Options {
-        shards: args.shards.unwrap_or_else(|| shards(sources.as_ref())).max(1),
+        shards: args.shards.unwrap_or(1).max(1),
         threads,
         memory: args.memory,
         scratch: scratch(&args.out),
@@ -378,17 +378,4 @@ pub(super) fn scratch(out: &Path) -> PathBuf {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
         _ => PathBuf::from("."),
     }
-}
-
-/// One shard per 256 MiB of registers: what its joins hold then stays within about a gigabyte.
-pub(super) fn shards(sources: Option<&Sources>) -> usize {
-    let bytes: u64 = sources
-        .into_iter()
-        .flat_map(|sources| sources.sources.values())
-        .filter_map(|source| source.files().ok())
-        .flatten()
-        .filter_map(|file| std::fs::metadata(&file.path).ok())
-        .map(|metadata| metadata.len())
-        .sum();
-    usize::try_from(bytes.div_ceil(256 << 20)).unwrap_or(1).max(1)
 }

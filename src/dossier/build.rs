@@ -1,17 +1,19 @@
-//! From a plan to dossiers: feeds, intake, then one level after the other.
+//! From a plan to dossiers: what each register is read for, intake, then one level after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
-use super::feed::{FeedPlan, Feeds, ShardWriter};
+use super::accumulate::Recipe;
+use super::base::BasePlan;
+use super::columns::Columns;
 use super::intake::Intake;
-use super::levels::{Completeness, Level, Piece, PieceSource, or_none, unknown};
+use super::levels::Levels;
 use super::plan::{Plan, Source};
-use super::query::{aggregate, per_subject, quoted};
-use super::{Cause, DossierError, Dossiers, Options, run};
+use super::read::coverage_name;
+use super::rows::{KeptRows, LinkRows, Purpose, RegisterRows, Registers};
+use super::{Cause, DossierError, Dossiers, Options};
 use crate::check::bind::Binder;
-use crate::check::catalogue::{Aggregate, Catalogue, FactId, How};
+use crate::check::catalogue::{Catalogue, FactId, How};
 use crate::check::ir::{Expr, Kind, Ty};
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::register::declaration::{Absence, ColumnType, RegisterDeclaration, SubjectKind};
@@ -58,12 +60,18 @@ pub struct EachRequest {
 
 /// Rows that occasions come from, planned.
 #[derive(Debug, Clone)]
-pub struct EachPlan {
-    pub(super) feed: String,
-    /// Output name and column of the feed.
-    pub(super) columns: Vec<(String, String)>,
-    pub(super) through_link: bool,
+pub(super) struct EachPlan {
+    /// The link whose rows they are; none: all rows of the register.
+    pub(super) link: Option<usize>,
+    /// The register.
+    pub(super) register: String,
+    /// Output name and place among the columns that are kept.
+    pub(super) columns: Vec<(String, usize)>,
+    /// Whose occasions they are.
+    pub(super) from: SubjectKind,
+    /// Whose facts stand beside them.
     pub(super) kind: SubjectKind,
+    /// Which.
     pub(super) facts: Vec<FactId>,
 }
 
@@ -77,40 +85,11 @@ pub fn base_register(kind: SubjectKind) -> &'static str {
     }
 }
 
-/// A fact that aggregates rows, and the columns of other registers that must agree with it.
-type RowsFact = (FactId, Aggregate, Vec<(String, String)>);
-
 struct Builder<'a, 'r> {
-    request: &'r mut Request<'a>,
-    plan: Plan,
-    feeds: Feeds,
-    silent: BTreeMap<String, Cause>,
-    /// Levels by kind and height.
-    levels: BTreeMap<(SubjectKind, usize), Level>,
-    /// Aggregates over linked subjects, made before their level: feed of the link, joined plan and output.
-    joined: Vec<JoinedFeed>,
-    conflicting: BTreeSet<FactId>,
-    conflicts: Vec<ConflictQuery>,
-    renumbering: bool,
-}
-
-pub(super) struct JoinedFeed {
-    pub(super) kind: SubjectKind,
-    pub(super) height: usize,
-    pub(super) link: usize,
-    /// The feed of the link that rows come from.
-    pub(super) from: String,
-    pub(super) to: SubjectKind,
-    /// Columns of the link's rows: name in the joined schema, column of the feed.
-    pub(super) row_columns: Vec<(String, String)>,
-    pub(super) facts: Vec<FactId>,
-    pub(super) output: FeedPlan,
-}
-
-pub(super) struct ConflictQuery {
-    pub(super) fact: FactId,
-    pub(super) register: String,
-    pub(super) other: String,
+    request: &'r Request<'a>,
+    plan: &'r Plan,
+    registers: Registers,
+    silent: &'r BTreeMap<String, Cause>,
 }
 
 /// Builds dossiers.
@@ -118,149 +97,127 @@ pub(super) struct ConflictQuery {
 /// # Errors
 ///
 /// When a register cannot be read, space or memory runs out, or the work is cancelled.
-pub async fn build(mut request: Request<'_>) -> Result<Dossiers, DossierError> {
+pub async fn build(request: Request<'_>) -> Result<Dossiers, DossierError> {
+    tokio::task::block_in_place(|| build_all(request))
+}
+
+fn build_all(request: Request<'_>) -> Result<Dossiers, DossierError> {
     let directory = tempfile::Builder::new()
         .prefix(".mianshen-work-")
         .tempdir_in(&request.options.scratch)
         .map_err(|error| DossierError::scratch(&request.options.scratch, &error))?;
     let plan = Plan::new(request.catalogue, request.binder, request.facts.iter().copied().chain(each_facts(&request.each)))?;
-    let registers: BTreeSet<String> = plan
+    let needed: BTreeSet<String> = plan
         .registers(request.catalogue)
         .into_iter()
         .chain(request.kinds.iter().map(|kind| base_register(*kind).to_owned()))
         .chain(request.each.iter().map(|each| each.register.clone()))
         .collect();
-    let intake = Intake::open(&request, &registers)?;
+    let intake = Intake::open(&request, &needed)?;
     let silent = intake.silent().clone();
-    let renumbering = intake.renumbers();
-    let kinds = request.kinds.clone();
-    let mut builder = Builder {
-        request: &mut request,
-        plan,
-        feeds: Feeds::default(),
-        silent,
-        levels: BTreeMap::new(),
-        joined: Vec::new(),
-        conflicting: BTreeSet::new(),
-        conflicts: Vec::new(),
-        renumbering,
-    };
-    let every_kind = builder.kinds();
-    for &kind in &every_kind {
-        builder.level_zero(kind);
-    }
-    for &kind in &every_kind {
-        for height in 1..=builder.plan.height(kind) {
-            builder.level_above(kind, height);
-        }
+    let mut builder = Builder { request: &request, plan: &plan, registers: Registers::new(), silent: &silent };
+    let bases: Vec<BasePlan> = builder.kinds().into_iter().filter_map(|kind| builder.base(kind)).collect();
+    for (&id, planned) in &plan.facts {
+        builder.fact(id, &planned.source);
     }
     let each = builder.each_plans();
-    let Builder { plan, feeds, silent, levels, joined, conflicting, conflicts, .. } = builder;
-    let report = intake.read(feeds, directory.path(), &request)?;
+    let registers = builder.registers;
+    let bases = intake.subjects(&bases, &request)?;
+    let (report, found) = intake.read(&registers, &bases, &request)?;
+    let limit = request.options.memory.map(|memory| memory / 3);
+    let levels = Levels::new(&request, &plan, &silent, &bases, Columns::new(directory.path(), limit));
+    let made = levels.run(&registers, found)?;
     let names = plan.facts.keys().map(|&id| (id, Arc::clone(&request.catalogue.fact(id).name))).collect();
-    let mut dossiers = Dossiers {
+    Ok(Dossiers {
         directory,
         options: request.options.clone(),
-        plan,
         each,
         names,
-        conflicting,
-        kinds,
-        indices: run::Indices::new(),
+        facts: plan.facts.keys().copied().collect(),
+        conflicting: made.conflicting,
+        kinds: request.kinds.clone(),
+        indices: bases.into_iter().map(|(kind, base)| (kind, base.index)).collect(),
+        columns: made.columns,
+        links: made.links,
+        kept: made.kept,
         silent,
         intake: report,
-        disagreements: Vec::new(),
-    };
-    run::levels(&mut dossiers, &levels, joined, &request).await?;
-    dossiers.disagreements = run::disagreements(&dossiers, &conflicts).await?;
-    Ok(dossiers)
+        disagreements: made.disagreements,
+    })
 }
 
 fn each_facts(each: &[EachRequest]) -> Vec<FactId> {
     each.iter().flat_map(|each| each.facts.iter().copied()).collect()
 }
 
+/// Type and digits behind the point of a fact.
+pub(super) fn type_of(catalogue: &Catalogue, id: FactId) -> (Ty, u8) {
+    let ty = &catalogue.fact(id).ty;
+    (ty.ty, if ty.ty == Ty::Number { ty.scale } else { 0 })
+}
+
+/// Whether the rows that there are of a register are all that there can be.
+pub(super) fn is_complete(declaration: &RegisterDeclaration, request: &Request<'_>) -> bool {
+    let begun = declaration.coverage_from.is_none_or(|from| from <= request.binder.as_of);
+    declaration.absence == Absence::Complete && begun
+}
+
 impl Builder<'_, '_> {
-    /// All kinds that must be built: those asked for, and those that links lead to.
+    /// All kinds that must be built: those asked for, and those that links lead to or from.
     fn kinds(&self) -> Vec<SubjectKind> {
-        let linked = self.plan.facts.keys().map(|id| id.kind);
+        let links = &self.request.catalogue.registers.links;
+        let linked = self.plan.facts.values().filter_map(|planned| match &planned.source {
+            Source::Linked { link, .. } | Source::LinkedAggregate { link, .. } => Some(links[*link].to),
+            Source::Rows { .. } | Source::LinkEnd { .. } => None,
+        });
+        let each = self.request.each.iter().map(|each| each.kind);
         let all: BTreeSet<SubjectKind> =
-            self.request.kinds.iter().copied().chain(linked).chain(self.request.each.iter().map(|each| each.kind)).collect();
+            self.request.kinds.iter().copied().chain(self.plan.facts.keys().map(|id| id.kind)).chain(linked).chain(each).collect();
         all.into_iter().collect()
     }
 
-    fn declaration(&self, register: &str) -> Arc<RegisterDeclaration> {
-        Arc::new(self.request.catalogue.registers.registers[register].clone())
+    fn declaration(&self, register: &str) -> &RegisterDeclaration {
+        &self.request.catalogue.registers.registers[register]
     }
 
-    fn type_of(&self, id: FactId) -> (Ty, u8) {
-        let ty = &self.request.catalogue.fact(id).ty;
-        (ty.ty, if ty.ty == Ty::Number { ty.scale } else { 0 })
+    fn rows(&mut self, register: &str) -> &mut RegisterRows {
+        self.registers.entry(register.to_owned()).or_default()
     }
 
-    fn name_of(&self, id: FactId) -> String {
-        self.request.catalogue.fact(id).name.to_string()
-    }
-
-    /// Facts that registers give directly.
-    fn level_zero(&mut self, kind: SubjectKind) {
-        let mut level = self.base(kind);
-        let facts: Vec<(FactId, Source)> = self.plan.at(kind, 0).into_iter().map(|(id, source)| (id, source.clone())).collect();
-        let mut by_register: BTreeMap<String, Vec<RowsFact>> = BTreeMap::new();
-        for (id, source) in facts {
-            match source {
-                Source::Rows { register, rows, agrees_with } => by_register.entry(register).or_default().push((id, rows, agrees_with)),
-                Source::LinkEnd { link } => {
-                    let piece = self.link_end(id, link);
-                    level.pieces.push(piece);
-                }
-                Source::Linked { .. } | Source::LinkedAggregate { .. } => {}
-            }
-        }
-        for (register, facts) in by_register {
-            self.register_piece(kind, &register, facts, &mut level);
-        }
-        self.levels.insert((kind, 0), level);
-    }
-
-    /// The subjects of a kind, with the columns that say within which coverages they are.
-    fn base(&mut self, kind: SubjectKind) -> Level {
-        let mut level = Level::default();
-        if kind == SubjectKind::Household {
-            let registers = Arc::clone(&self.request.catalogue.registers);
-            let link = registers.links.iter().position(|link| link.from == kind && link.many);
-            let feed = link.map_or_else(|| "link_household_members".to_owned(), |link| self.link_feed(link).name.clone());
-            level.base = format!("select distinct id from {}", quoted(&feed));
-            return level;
-        }
+    /// How the subjects of a kind are listed; none where the register that names them is not there.
+    fn base(&self, kind: SubjectKind) -> Option<BasePlan> {
         let register = base_register(kind);
+        self.request.sources.get(register)?;
+        if self.request.allow_missing.contains(register) {
+            return None;
+        }
         let declaration = self.declaration(register);
+        let mut plan =
+            BasePlan { kind, register: register.to_owned(), key: declaration.key.clone(), filter: None, within: BTreeMap::new() };
+        if kind == SubjectKind::Household {
+            let links = &self.request.catalogue.registers.links;
+            if let Some(link) = links.iter().find(|link| link.from == kind && link.many) {
+                plan.register.clone_from(&link.register);
+                plan.key.clone_from(&link.from_column);
+                plan.filter = self.request.catalogue.link_filter(&link.name, kind).map(|filter| self.request.binder.bind(&filter));
+            }
+            return Some(plan);
+        }
         let regions: Vec<usize> =
             (0..declaration.columns.len()).filter(|&at| declaration.columns[at].column_type == ColumnType::Region).collect();
-        let coverages = self.coverages(kind);
-        let (binder, renumbering) = (self.request.binder, self.renumbering);
-        let feed = self.feeds.of(register, &declaration.key);
-        let mut select = Vec::new();
-        for (name, codes) in coverages {
+        for (name, codes) in self.coverages(kind) {
             let within = regions.iter().flat_map(|&at| {
                 codes.iter().map(move |code| {
                     let value = Box::new(Expr::new(Kind::Fact(at), Ty::Text));
                     Expr::new(Kind::InRegion { value, region: code.as_str().into() }, Ty::Bool)
                 })
             });
-            let within = binder.bind(&Expr::new(Kind::Or(within.collect()), Ty::Bool));
-            let column = quoted(&feed.column(&within, 0));
-            let value = if renumbering { format!("first_value({column} order by renumbered)") } else { column };
-            select.push(format!("{value} as {}", quoted(&name)));
-            level.columns.push((name.clone(), format!("b.{}", quoted(&name))));
+            plan.within.insert(name, self.request.binder.bind(&Expr::new(Kind::Or(within.collect()), Ty::Bool)));
         }
-        let columns = select.iter().map(|text| format!(", {text}")).collect::<String>();
-        let group = if renumbering { " group by id" } else { "" };
-        level.base = format!("select id{columns} from {}{group}", quoted(&feed.name));
-        level
+        Some(plan)
     }
 
-    /// The distinct coverages of the registers that give facts of a kind, by column name.
+    /// The distinct coverages of the registers that give facts of a kind, by name.
     fn coverages(&self, kind: SubjectKind) -> BTreeMap<String, Vec<String>> {
         let mut found = BTreeMap::new();
         for (id, planned) in &self.plan.facts {
@@ -269,7 +226,7 @@ impl Builder<'_, '_> {
                 Source::LinkedAggregate { link, .. } => &self.request.catalogue.registers.links[*link].register,
                 _ => continue,
             };
-            let declaration = &self.request.catalogue.registers.registers[register];
+            let declaration = self.declaration(register);
             if id.kind == kind && declaration.absence == Absence::Complete && !declaration.coverage_regions.is_empty() {
                 found.insert(coverage_name(&declaration.coverage_regions), declaration.coverage_regions.clone());
             }
@@ -277,269 +234,113 @@ impl Builder<'_, '_> {
         found
     }
 
-    fn completeness(&self, declaration: &RegisterDeclaration, kind: SubjectKind) -> Completeness {
-        let begun = declaration.coverage_from.is_none_or(|from| from <= self.request.binder.as_of);
-        if declaration.absence == Absence::Partial || !begun {
-            return Completeness::Partial;
-        }
-        if declaration.coverage_regions.is_empty() || kind == SubjectKind::Household {
-            return Completeness::Everywhere;
-        }
-        Completeness::Where(coverage_name(&declaration.coverage_regions))
-    }
-
-    fn register_piece(&mut self, kind: SubjectKind, register: &str, facts: Vec<RowsFact>, level: &mut Level) {
-        let declaration = self.declaration(register);
-        if self.silent.contains_key(register) {
-            for (id, _, agrees_with) in facts {
-                let (ty, scale) = self.type_of(id);
-                level.columns.push((self.name_of(id), unknown(ty, scale)));
-                if !agrees_with.is_empty() {
-                    self.conflicting.insert(id);
-                    level.columns.push((format!("{}!conflict", self.name_of(id)), "false".to_owned()));
+    /// Puts what a fact needs among what its register is read for.
+    fn fact(&mut self, id: FactId, source: &Source) {
+        let (ty, scale) = type_of(self.request.catalogue, id);
+        match source {
+            Source::Rows { register, rows, agrees_with } => {
+                if self.silent.contains_key(register) {
+                    return;
+                }
+                let complete = is_complete(self.declaration(register), self.request);
+                let registered = self.rows(register);
+                let recipe = registered.rows.recipe(rows, ty, scale, complete);
+                registered.of_kind(id.kind).recipes.push((Purpose::Fact(id), recipe));
+                for (other, column) in agrees_with {
+                    self.agreeing(id, other, column);
                 }
             }
-            return;
+            Source::Linked { link, .. } | Source::LinkEnd { link } => {
+                self.link(*link);
+            }
+            Source::LinkedAggregate { link, rows } => {
+                let register = self.request.catalogue.registers.links[*link].register.clone();
+                let columns = self.declaration(&register).columns.len();
+                let mut read = BTreeSet::new();
+                for expr in rows.value.iter().chain(&rows.filter).chain(&rows.by) {
+                    expr.for_each_fact(&mut |index| {
+                        read.extend((index < columns).then_some(index));
+                    });
+                }
+                self.link_columns(*link, &read);
+            }
         }
-        let complete = self.completeness(&declaration, kind);
-        let only = facts.iter().all(|(_, rows, _)| rows.how == How::Only);
-        let grouped = !only || self.renumbering;
-        let mut texts = Vec::new();
-        let mut columns = Vec::new();
-        let doubt = level.pieces.len();
-        level.pieces.push(Piece {
-            source: PieceSource::Query(format!("select distinct id, true as present from {}", quoted(&doubt_table(register)))),
-            columns: Vec::new(),
-        });
-        for (id, rows, agrees_with) in facts {
-            let (ty, scale) = self.type_of(id);
-            let feed = self.feeds.of(register, &declaration.key);
-            let text = aggregate(&rows, feed, scale, ty, complete != Completeness::Partial, grouped);
-            let name = format!("a{}", texts.len());
-            texts.push(text.over_rows);
-            let value = or_none(&name, text.of_none, &complete, ty, scale);
-            // A row of the subject lies in quarantine: what the other rows say is not the whole.
-            let value = if rows.how == How::Only { value } else { format!("case when p{doubt}.present then null else {value} end") };
-            columns.extend(self.agreeing(id, register, value, agrees_with, level));
-        }
-        let feed = self.feeds.of(register, &declaration.key).name.clone();
-        level.pieces.push(Piece { source: PieceSource::Query(per_subject(&feed, &texts, grouped)), columns });
     }
 
-    /// A fact that other registers must agree with: unknown where they do not, with a column that tells so.
-    fn agreeing(
-        &mut self,
-        id: FactId,
-        register: &str,
-        value: String,
-        agrees_with: Vec<(String, String)>,
-        level: &mut Level,
-    ) -> Vec<(String, String)> {
-        let name = self.name_of(id);
-        if agrees_with.is_empty() {
-            return vec![(name, value)];
+    /// What another register says of a fact: its least and its greatest value.
+    fn agreeing(&mut self, id: FactId, other: &str, column: &str) {
+        let Some(at) = self.declaration(other).columns.iter().position(|known| known.name == column) else { return };
+        if self.silent.contains_key(other) {
+            return;
         }
-        self.conflicting.insert(id);
-        let (ty, scale) = self.type_of(id);
-        let mut columns = Vec::new();
-        let mut doubts = Vec::new();
-        for (other, column) in agrees_with {
-            let declaration = self.declaration(&other);
-            let at = declaration.columns.iter().position(|known| known.name == column);
-            let Some(at) = at.filter(|_| !self.silent.contains_key(&other)) else { continue };
-            let feed = self.feeds.of(&other, &declaration.key);
-            let column = quoted(&feed.column(&Expr::new(Kind::Fact(at), ty), scale));
-            let query = per_subject(&feed.name, &[format!("min({column})"), format!("max({column})")], true);
-            let index = level.pieces.len();
-            level.pieces.push(Piece { source: PieceSource::Query(query), columns: Vec::new() });
-            doubts.push(format!("({value} <> p{index}.a0 or p{index}.a0 <> p{index}.a1)"));
-            columns.push((format!("{name}!{other}"), format!("p{index}.a0")));
-            self.conflicts.push(ConflictQuery { fact: id, register: register.to_owned(), other });
-        }
-        let conflict = if doubts.is_empty() { "false".to_owned() } else { format!("(({}) is true)", doubts.join(" or ")) };
-        columns.push((format!("{name}!own"), value.clone()));
-        columns.push((name.clone(), format!("case when {conflict} then null else {value} end")));
-        columns.push((format!("{name}!conflict"), conflict));
+        let (ty, scale) = type_of(self.request.catalogue, id);
+        let rows = self.rows(other);
+        let value = rows.rows.place(&Expr::new(Kind::Fact(at), ty), scale);
+        let recipe = |how| Recipe { how, ty, scale, passes: None, tells: None, value: Some(value), by: None, strict: false };
+        let recipes = &mut rows.of_kind(id.kind).recipes;
+        recipes.push((Purpose::OtherLeast(id, other.to_owned()), recipe(How::Min)));
+        recipes.push((Purpose::OtherGreatest(id, other.to_owned()), recipe(How::Max)));
+    }
+
+    /// The rows of a link, among what its register is read for.
+    fn link(&mut self, link: usize) -> &mut LinkRows {
+        let declared = &self.request.catalogue.registers.links[link];
+        let filter = self.request.catalogue.link_filter(&declared.name, declared.from).map(|filter| self.request.binder.bind(&filter));
+        let rows = self.registers.entry(declared.register.clone()).or_default();
+        let at = rows.links.iter().position(|known| known.link == link).unwrap_or_else(|| {
+            let filter = filter.map(|filter| rows.rows.place(&filter, 0));
+            let ends = (declared.from_column.clone(), declared.to_column.clone());
+            rows.links.push(LinkRows { link, from: declared.from, to: declared.to, ends, filter, columns: Vec::new() });
+            rows.links.len() - 1
+        });
+        &mut rows.links[at]
+    }
+
+    /// Keeps columns of a link's rows; gives the place of each among those that are kept.
+    fn link_columns(&mut self, link: usize, columns: &BTreeSet<usize>) -> Vec<(String, usize)> {
+        let register = self.request.catalogue.registers.links[link].register.clone();
+        let places = self.row_places(&register, columns);
+        let rows = self.link(link);
+        places.into_iter().map(|(name, place)| (name, kept_at(&mut rows.columns, place))).collect()
+    }
+
+    /// Columns of a register as they are, evaluated.
+    fn row_places(&mut self, register: &str, columns: &BTreeSet<usize>) -> Vec<(String, usize)> {
+        let schema = self.request.catalogue.row_schema(register);
+        let rows = self.rows(register);
         columns
-    }
-
-    /// The feed of a link: its rows that hold, with the other end in the column that [`target_of`] names.
-    fn link_feed(&mut self, link: usize) -> &mut FeedPlan {
-        let registers = Arc::clone(&self.request.catalogue.registers);
-        let link = &registers.links[link];
-        let declaration = &registers.registers[&link.register];
-        let target = declaration.columns.iter().position(|column| column.name == link.to_column).unwrap_or(0);
-        let filter = self.request.catalogue.link_filter(&link.name, link.from).map(|filter| self.request.binder.bind(&filter));
-        let feed = self.feeds.of_link(&link.name, link.from.name(), &link.register, &link.from_column);
-        feed.filter = filter;
-        feed.column(&Expr::new(Kind::Fact(target), Ty::Text), 0);
-        feed
-    }
-
-    fn is_silent(&self, link: usize) -> bool {
-        self.silent.contains_key(&self.request.catalogue.registers.links[link].register)
-    }
-
-    fn link_end(&mut self, id: FactId, link: usize) -> Piece {
-        let name = self.name_of(id);
-        let feed = self.link_feed(link).name.clone();
-        Piece { source: PieceSource::Query(only_target(&feed)), columns: vec![(name, "{p}.target".to_owned())] }
-    }
-
-    /// Facts that links give.
-    fn level_above(&mut self, kind: SubjectKind, height: usize) {
-        let mut level = Level::default();
-        let facts: Vec<(FactId, Source)> = self.plan.at(kind, height).into_iter().map(|(id, source)| (id, source.clone())).collect();
-        let mut linked: BTreeMap<usize, Vec<(FactId, FactId)>> = BTreeMap::new();
-        let mut aggregates: BTreeMap<usize, Vec<(FactId, Aggregate)>> = BTreeMap::new();
-        for (id, source) in facts {
-            match source {
-                Source::Linked { link, fact } => linked.entry(link).or_default().push((id, fact)),
-                Source::LinkedAggregate { link, rows } => aggregates.entry(link).or_default().push((id, rows)),
-                Source::Rows { .. } | Source::LinkEnd { .. } => {}
-            }
-        }
-        for (link, facts) in linked {
-            self.linked_piece(link, &facts, &mut level);
-        }
-        for (link, facts) in aggregates {
-            self.linked_aggregates(kind, height, link, facts, &mut level);
-        }
-        self.levels.insert((kind, height), level);
-    }
-
-    fn linked_piece(&mut self, link: usize, facts: &[(FactId, FactId)], level: &mut Level) {
-        if self.is_silent(link) {
-            for (id, _) in facts {
-                let (ty, scale) = self.type_of(*id);
-                level.columns.push((self.name_of(*id), unknown(ty, scale)));
-            }
-            return;
-        }
-        let to = self.request.catalogue.registers.links[link].to;
-        let query = only_target(&self.link_feed(link).name);
-        let mut there = Vec::new();
-        let mut columns = Vec::new();
-        for (id, target) in facts {
-            let (name, target_name) = (self.name_of(*id), self.name_of(*target));
-            columns.push((name.clone(), format!("{{p}}.{}", quoted(&target_name))));
-            there.push((*target, target_name.clone()));
-            if self.conflicting.contains(target) {
-                self.conflicting.insert(*id);
-                let conflict = format!("{target_name}!conflict");
-                columns.push((format!("{name}!conflict"), format!("({{p}}.{} is true)", quoted(&conflict))));
-                there.push((*target, conflict));
-            }
-        }
-        level.pieces.push(Piece { source: PieceSource::Targets { query, kind: to, columns: there }, columns });
-    }
-
-    fn linked_aggregates(&mut self, kind: SubjectKind, height: usize, link: usize, facts: Vec<(FactId, Aggregate)>, level: &mut Level) {
-        let registers = Arc::clone(&self.request.catalogue.registers);
-        let declared = &registers.links[link];
-        let declaration = Arc::new(registers.registers[&declared.register].clone());
-        if self.is_silent(link) {
-            for (id, _) in &facts {
-                let (ty, scale) = self.type_of(*id);
-                level.columns.push((self.name_of(*id), unknown(ty, scale)));
-            }
-            return;
-        }
-        let columns = declaration.columns.len();
-        let mut row_columns: BTreeSet<usize> = BTreeSet::new();
-        let mut targets: BTreeSet<FactId> = BTreeSet::new();
-        for (_, rows) in &facts {
-            for expr in rows.value.iter().chain(&rows.filter).chain(&rows.by) {
-                expr.for_each_fact(&mut |index| match index.checked_sub(columns) {
-                    None => {
-                        row_columns.insert(index);
-                    }
-                    Some(index) => {
-                        targets.insert(FactId { kind: declared.to, index });
-                    }
-                });
-            }
-        }
-        let complete = self.completeness(&declaration, kind);
-        let schema = self.request.catalogue.row_schema(&declared.register);
-        let feed = self.link_feed(link);
-        let row_columns = row_columns
-            .into_iter()
-            .map(|at| {
+            .iter()
+            .map(|&at| {
                 let column = &schema.columns[at];
-                (format!("row.{}", column.name), feed.column(&Expr::new(Kind::Fact(at), column.ty), column.scale))
+                (format!("row.{}", column.name), rows.rows.place(&Expr::new(Kind::Fact(at), column.ty), column.scale))
             })
-            .collect();
-        let from = feed.name.clone();
-        let mut output = FeedPlan::new(format!("joined_{kind}_{height}_{}", declared.name), &declared.register, "id");
-        let mut texts = Vec::new();
-        let mut outputs = Vec::new();
-        for (id, rows) in facts {
-            let (ty, scale) = self.type_of(id);
-            let text = aggregate(&rows, &mut output, scale, ty, complete != Completeness::Partial, false);
-            let name = format!("a{}", texts.len());
-            texts.push(text.over_rows);
-            outputs.push((self.name_of(id), or_none(&name, text.of_none, &complete, ty, scale)));
-        }
-        level.pieces.push(Piece { source: PieceSource::Query(per_subject(&output.name, &texts, true)), columns: outputs });
-        self.joined.push(JoinedFeed {
-            kind,
-            height,
-            link,
-            from,
-            to: declared.to,
-            row_columns,
-            facts: targets.into_iter().collect(),
-            output,
-        });
+            .collect()
     }
 
     fn each_plans(&mut self) -> Vec<EachPlan> {
         let requests = self.request.each.clone();
         let mut plans = Vec::new();
         for each in requests {
-            let declaration = self.declaration(&each.register);
-            let schema = self.request.catalogue.row_schema(&each.register);
-            let feed = match each.link {
-                Some(link) => self.link_feed(link),
-                None => self.feeds.of(&each.register, &declaration.key),
+            let columns = match each.link {
+                Some(link) => self.link_columns(link, &each.columns),
+                None => {
+                    let places = self.row_places(&each.register, &each.columns);
+                    let kind = each.kind;
+                    let kept = self.rows(&each.register).kept.get_or_insert_with(|| KeptRows { kind, columns: Vec::new() });
+                    places.into_iter().map(|(name, place)| (name, kept_at(&mut kept.columns, place))).collect()
+                }
             };
-            let columns = each
-                .columns
-                .iter()
-                .map(|&at| {
-                    let column = &schema.columns[at];
-                    (format!("row.{}", column.name), feed.column(&Expr::new(Kind::Fact(at), column.ty), column.scale))
-                })
-                .collect();
-            let feed = feed.name.clone();
             let facts = each.facts.iter().copied().collect();
-            plans.push(EachPlan { feed, columns, through_link: each.link.is_some(), kind: each.kind, facts });
+            let from = each.link.map_or(each.kind, |link| self.request.catalogue.registers.links[link].from);
+            plans.push(EachPlan { link: each.link, from, register: each.register, columns, kind: each.kind, facts });
         }
         plans
     }
 }
 
-fn coverage_name(regions: &[String]) -> String {
-    format!("!within {}", regions.join(" "))
-}
-
-/// The table of the subjects of whom a register has rows in quarantine.
-pub(super) fn doubt_table(register: &str) -> String {
-    format!("doubt_{register}")
-}
-
-/// The table of one level of a kind.
-pub(super) fn table(kind: SubjectKind, height: usize) -> String {
-    format!("facts_{kind}_{height}")
-}
-
-/// One row per subject that a link leads from to exactly one other. The first column of a link's feed is its target.
-fn only_target(feed: &str) -> String {
-    format!("select id, min(x0) as target, true as present from {} group by id having min(x0) = max(x0)", quoted(feed))
-}
-
-/// The feeds that intake fills, for its own use.
-pub(super) fn writers(directory: &Path, feeds: &[FeedPlan], shards: usize) -> Result<Vec<ShardWriter>, DossierError> {
-    feeds.iter().map(|feed| ShardWriter::create(directory, &feed.name, &feed.schema(), shards)).collect()
+fn kept_at(kept: &mut Vec<usize>, place: usize) -> usize {
+    kept.iter().position(|known| *known == place).unwrap_or_else(|| {
+        kept.push(place);
+        kept.len() - 1
+    })
 }

@@ -1,83 +1,423 @@
-//! One level of one kind's facts: pieces, each with one row per subject, laid beside the subjects.
+//! The columns of all kinds, level by level: what registers give, then what links give of what is there.
 
-use super::query::{quoted, sql_type};
-use crate::check::catalogue::FactId;
-use crate::check::ir::Ty;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
+use arrow::buffer::{BooleanBuffer, ScalarBuffer};
+use arrow::compute::kernels::cmp::neq;
+use arrow::compute::{nullif, take};
+use arrow::datatypes::{Field, Schema};
+use arrow::util::display::{ArrayFormatter, FormatOptions};
+use rayon::prelude::*;
+
+use super::accumulate::{Absent, Accumulator, Lane, Presence, Recipe, Rows};
+use super::base::Base;
+use super::build::{Request, is_complete, type_of};
+use super::columns::Columns;
+use super::intake::index_of;
+use super::links::{LinkBatch, LinkTable, takeable};
+use super::mapper::{Mapper, data_type};
+use super::plan::{Plan, Source};
+use super::read::{RegisterFound, coverage_name};
+use super::rows::{Purpose, Registers, RowColumns};
+use super::subjects::{NOWHERE, SubjectIndex};
+use super::{Cause, Disagreement, DossierError};
+use crate::check::catalogue::{Aggregate, FactId};
+use crate::diagnostic::Message;
+use crate::program::Scratch;
 use crate::register::declaration::SubjectKind;
 
-/// Where the rows of a piece come from.
-#[derive(Debug, Clone)]
-pub(super) enum PieceSource {
-    /// A query with columns `id`, values, and `present`.
-    Query(String),
-    /// A query with columns `id` and `target`; the values are those of the subjects that `target` names.
-    Targets {
-        /// The query.
-        query: String,
-        /// The kind of the targets.
-        kind: SubjectKind,
-        /// Columns of the targets: the fact that tells the level, and the column's name.
-        columns: Vec<(FactId, String)>,
-    },
+/// All that is made.
+pub(super) struct Made {
+    pub(super) columns: Columns,
+    /// By index.
+    pub(super) links: BTreeMap<usize, LinkTable>,
+    /// Rows that occasions come from, by register.
+    pub(super) kept: BTreeMap<String, LinkTable>,
+    pub(super) conflicting: BTreeSet<FactId>,
+    pub(super) disagreements: Vec<Disagreement>,
 }
 
-/// Values with at most one row per subject, and the facts read from them.
-#[derive(Debug, Clone)]
-pub(super) struct Piece {
-    /// Where rows come from.
-    pub source: PieceSource,
-    /// Output columns: name, and its expression over the columns of the piece (`{p}.…`), of other pieces (`p3.…`) and of
-    /// the subjects (`b.…`).
-    pub columns: Vec<(String, String)>,
+/// The making of columns.
+pub(super) struct Levels<'a> {
+    request: &'a Request<'a>,
+    plan: &'a Plan,
+    silent: &'a BTreeMap<String, Cause>,
+    bases: &'a BTreeMap<SubjectKind, Base>,
+    made: Made,
+    /// The one target of each subject, by link.
+    only: HashMap<usize, Arc<Vec<u32>>>,
 }
 
-/// A level: the subjects, and what is laid beside them.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Level {
-    /// For level 0: the query that gives the subjects, one row each, with column `id`. Higher levels take those of level 0.
-    pub base: String,
-    /// Output columns that no piece gives.
-    pub columns: Vec<(String, String)>,
-    /// Pieces.
-    pub pieces: Vec<Piece>,
-}
+/// What other registers say of a fact: register, least, greatest.
+type Others = BTreeMap<FactId, BTreeMap<String, (Option<ArrayRef>, Option<ArrayRef>)>>;
 
-impl Level {
-    /// All output columns with their expressions, `{p}` put in.
-    #[must_use]
-    pub(super) fn outputs(&self) -> Vec<(String, String)> {
-        let of_pieces = self.pieces.iter().enumerate().flat_map(|(index, piece)| {
-            piece.columns.iter().map(move |(name, text)| (name.clone(), text.replace("{p}", &format!("p{index}"))))
+impl<'a> Levels<'a> {
+    pub(super) fn new(
+        request: &'a Request<'a>,
+        plan: &'a Plan,
+        silent: &'a BTreeMap<String, Cause>,
+        bases: &'a BTreeMap<SubjectKind, Base>,
+        columns: Columns,
+    ) -> Self {
+        let made = Made {
+            columns,
+            links: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            conflicting: BTreeSet::new(),
+            disagreements: Vec::new(),
+        };
+        Self { request, plan, silent, bases, made, only: HashMap::new() }
+    }
+
+    /// Makes the columns of all levels.
+    ///
+    /// # Errors
+    ///
+    /// When arithmetic or writing fails, or the work is cancelled.
+    pub(super) fn run(mut self, registers: &Registers, found: BTreeMap<String, RegisterFound>) -> Result<Made, DossierError> {
+        self.given(found)?;
+        let highest = self.plan.facts.values().map(|planned| planned.level).max().unwrap_or(0);
+        for height in 1..=highest {
+            let kinds: BTreeSet<SubjectKind> =
+                self.plan.facts.iter().filter(|(_, planned)| planned.level == height).map(|(id, _)| id.kind).collect();
+            for kind in kinds {
+                if self.request.cancel.is_cancelled() {
+                    return Err(DossierError::Cancelled);
+                }
+                let name = Message::new(format!("汇总档案 {kind}·{height}"), format!("dossiers: {kind}, level {height}"));
+                self.request.progress.stage(name, None);
+                self.linked_level(kind, height, registers)?;
+            }
+        }
+        self.made.disagreements.sort();
+        Ok(self.made)
+    }
+
+    fn name(&self, id: FactId) -> String {
+        self.request.catalogue.fact(id).name.to_string()
+    }
+
+    fn index(&self, kind: SubjectKind) -> Option<&'a SubjectIndex> {
+        index_of(self.bases, kind)
+    }
+
+    fn subjects(&self, kind: SubjectKind) -> usize {
+        self.index(kind).map_or(0, SubjectIndex::len)
+    }
+
+    fn unknown(&self, id: FactId) -> ArrayRef {
+        let (ty, scale) = type_of(self.request.catalogue, id);
+        new_null_array(&data_type(ty, scale), self.subjects(id.kind))
+    }
+
+    fn never(&self, kind: SubjectKind) -> ArrayRef {
+        Arc::new(BooleanArray::new(BooleanBuffer::new_unset(self.subjects(kind)), None))
+    }
+
+    /// What registers give directly.
+    fn given(&mut self, found: BTreeMap<String, RegisterFound>) -> Result<(), DossierError> {
+        let mut facts: BTreeMap<FactId, ArrayRef> = BTreeMap::new();
+        let mut others = Others::new();
+        let mut plain: Vec<(SubjectKind, Vec<(String, ArrayRef)>)> = Vec::new();
+        for (register, found) in found {
+            for (kind, columns) in found.columns {
+                let mut of_register = Vec::new();
+                for (purpose, array) in columns {
+                    match purpose {
+                        Purpose::Fact(id) if self.agrees_with(id).is_empty() => of_register.push((self.name(id), array)),
+                        Purpose::Fact(id) => {
+                            facts.insert(id, array);
+                        }
+                        Purpose::OtherLeast(id, other) => others.entry(id).or_default().entry(other).or_default().0 = Some(array),
+                        Purpose::OtherGreatest(id, other) => others.entry(id).or_default().entry(other).or_default().1 = Some(array),
+                    }
+                }
+                plain.push((kind, of_register));
+            }
+            self.made.links.extend(found.links);
+            if let Some(kept) = found.kept {
+                self.made.kept.insert(register, kept);
+            }
+        }
+        for (kind, columns) in plain {
+            self.made.columns.insert(kind, columns)?;
+        }
+        self.agreed(facts, others)?;
+        self.silent_facts()?;
+        self.link_ends()
+    }
+
+    fn agrees_with(&self, id: FactId) -> &'a [(String, String)] {
+        match &self.plan.facts[&id].source {
+            Source::Rows { agrees_with, .. } => agrees_with,
+            _ => &[],
+        }
+    }
+
+    /// Facts that other registers must agree with: unknown where they do not, with a column that tells so.
+    fn agreed(&mut self, mut facts: BTreeMap<FactId, ArrayRef>, mut others: Others) -> Result<(), DossierError> {
+        let ids: Vec<FactId> = self.plan.facts.keys().copied().filter(|id| !self.agrees_with(*id).is_empty()).collect();
+        for id in ids {
+            self.made.conflicting.insert(id);
+            let value = facts.remove(&id).unwrap_or_else(|| self.unknown(id));
+            let mut conflict = BooleanBuffer::new_unset(value.len());
+            let of_fact = others.remove(&id).unwrap_or_default();
+            for (other, _) in self.agrees_with(id) {
+                let Some((Some(least), Some(greatest))) = of_fact.get(other) else { continue };
+                let differs = sure(&neq(&value, least)?);
+                self.disagree(id, other, &value, least, &differs)?;
+                conflict = &conflict | &(&differs | &sure(&neq(least, greatest)?));
+            }
+            let conflict = BooleanArray::new(conflict, None);
+            let agreed = nullif(&value, &conflict)?;
+            let name = self.name(id);
+            self.made.columns.insert(id.kind, vec![(name.clone(), agreed), (conflict_of(&name), Arc::new(conflict))])?;
+        }
+        Ok(())
+    }
+
+    /// Names the subjects about whom another register says otherwise.
+    fn disagree(&mut self, id: FactId, other: &str, own: &ArrayRef, least: &ArrayRef, differs: &BooleanBuffer) -> Result<(), DossierError> {
+        let (Some(index), Source::Rows { register, .. }) = (self.index(id.kind), &self.plan.facts[&id].source) else { return Ok(()) };
+        let options = FormatOptions::default();
+        let (own, least) = (ArrayFormatter::try_new(own, &options)?, ArrayFormatter::try_new(least, &options)?);
+        self.made.disagreements.extend(differs.set_indices().map(|place| Disagreement {
+            fact: id,
+            subject: index.id(place),
+            register: register.clone(),
+            value: own.value(place).to_string(),
+            other_register: other.to_owned(),
+            other_value: least.value(place).to_string(),
+        }));
+        Ok(())
+    }
+
+    /// Facts of registers that are absent on purpose, or stale.
+    fn silent_facts(&mut self) -> Result<(), DossierError> {
+        let ids: Vec<FactId> = self.plan.facts.keys().copied().collect();
+        for id in ids {
+            let Source::Rows { register, agrees_with, .. } = &self.plan.facts[&id].source else { continue };
+            if self.silent.contains_key(register) && agrees_with.is_empty() {
+                let column = (self.name(id), self.unknown(id));
+                self.made.columns.insert(id.kind, vec![column])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The one target of each subject.
+    fn only_target(&mut self, link: usize, from: SubjectKind) -> Arc<Vec<u32>> {
+        let subjects = self.subjects(from);
+        let only = self.only.entry(link).or_insert_with(|| {
+            Arc::new(self.made.links.get(&link).map_or_else(|| vec![NOWHERE; subjects], |table| table.only_target(subjects)))
         });
-        self.columns.iter().cloned().chain(of_pieces).collect()
+        Arc::clone(only)
+    }
+
+    /// The identifiers that links lead to.
+    fn link_ends(&mut self) -> Result<(), DossierError> {
+        let ids: Vec<FactId> = self.plan.facts.keys().copied().collect();
+        for id in ids {
+            let Source::LinkEnd { link } = self.plan.facts[&id].source else { continue };
+            let to = self.request.catalogue.registers.links[link].to;
+            let only = self.only_target(link, id.kind);
+            let nobody = SubjectIndex::default();
+            let index = self.index(to).unwrap_or(&nobody);
+            let ends: ArrayRef = match self.made.links.get(&link) {
+                Some(table) => Arc::new(table.ids(&only, index)),
+                None => self.unknown(id),
+            };
+            let name = self.name(id);
+            self.made.columns.insert(id.kind, vec![(name, ends)])?;
+        }
+        Ok(())
+    }
+
+    /// Facts that links give.
+    fn linked_level(&mut self, kind: SubjectKind, height: usize, registers: &Registers) -> Result<(), DossierError> {
+        let mut linked: BTreeMap<usize, Vec<(FactId, FactId)>> = BTreeMap::new();
+        let mut aggregates: BTreeMap<usize, Vec<(FactId, &Aggregate)>> = BTreeMap::new();
+        for (id, source) in self.plan.at(kind, height) {
+            match source {
+                Source::Linked { link, fact } => linked.entry(*link).or_default().push((id, *fact)),
+                Source::LinkedAggregate { link, rows } => aggregates.entry(*link).or_default().push((id, rows)),
+                Source::Rows { .. } | Source::LinkEnd { .. } => {}
+            }
+        }
+        for (link, facts) in linked {
+            self.linked(kind, link, &facts)?;
+        }
+        for (link, facts) in aggregates {
+            self.aggregated(kind, link, &facts, registers)?;
+        }
+        Ok(())
+    }
+
+    fn is_silent(&self, link: usize) -> bool {
+        self.silent.contains_key(&self.request.catalogue.registers.links[link].register)
+    }
+
+    /// Facts of the one subject that a link leads to.
+    fn linked(&mut self, kind: SubjectKind, link: usize, facts: &[(FactId, FactId)]) -> Result<(), DossierError> {
+        if self.is_silent(link) {
+            let columns = facts.iter().map(|(id, _)| (self.name(*id), self.unknown(*id))).collect();
+            return self.made.columns.insert(kind, columns);
+        }
+        let only = self.only_target(link, kind);
+        let to = self.request.catalogue.registers.links[link].to;
+        let places = takeable(&only, self.subjects(to));
+        let mut wanted: Vec<(String, String)> = Vec::new();
+        for (id, target) in facts {
+            let (name, there) = (self.name(*id), self.name(*target));
+            if self.made.conflicting.contains(target) {
+                self.made.conflicting.insert(*id);
+                wanted.push((conflict_of(&name), conflict_of(&there)));
+            }
+            wanted.push((name, there));
+        }
+        let columns = wanted
+            .into_par_iter()
+            .map(|(name, there)| {
+                let column = self.made.columns.get(to, &there)?;
+                let Some(column) = column else { return Ok((name, self.never(kind))) };
+                let taken = take(&column, &places, None)?;
+                if !name.ends_with(CONFLICT) {
+                    return Ok((name, taken));
+                }
+                let told: ArrayRef = Arc::new(BooleanArray::new(sure(taken.as_boolean()), None));
+                Ok((name, told))
+            })
+            .collect::<Result<Vec<_>, DossierError>>()?;
+        self.made.columns.insert(kind, columns)
+    }
+
+    /// What is made of all subjects that a link leads to.
+    fn aggregated(
+        &mut self,
+        kind: SubjectKind,
+        link: usize,
+        facts: &[(FactId, &Aggregate)],
+        registers: &Registers,
+    ) -> Result<(), DossierError> {
+        if self.is_silent(link) {
+            let columns = facts.iter().map(|(id, _)| (self.name(*id), self.unknown(*id))).collect();
+            return self.made.columns.insert(kind, columns);
+        }
+        let declared = &self.request.catalogue.registers.links[link];
+        let declaration = &self.request.catalogue.registers.registers[&declared.register];
+        let mut rows = RowColumns::default();
+        let complete = is_complete(declaration, self.request);
+        let recipes: Vec<Recipe> = facts
+            .iter()
+            .map(|(id, aggregate)| {
+                let (ty, scale) = type_of(self.request.catalogue, *id);
+                rows.recipe(aggregate, ty, scale, complete)
+            })
+            .collect();
+        let mapper = Mapper::new(&self.request.catalogue.link_schema(declared), &rows.columns)?;
+        let subjects = self.subjects(kind);
+        let mut adding: Vec<Accumulator> = recipes.into_iter().map(|recipe| Accumulator::new(recipe, subjects)).collect();
+        let mut present = vec![0_u64; subjects.div_ceil(64)];
+        if let Some(table) = self.made.links.get(&link) {
+            let beside = Beside::new(self, link, declared.to, &mapper, registers)?;
+            for window in table.batches.chunks(rayon::current_num_threads().max(1) * 2) {
+                if self.request.cancel.is_cancelled() {
+                    return Err(DossierError::Cancelled);
+                }
+                let lanes = window.par_iter().map(|batch| beside.lanes(batch, &mapper)).collect::<Result<Vec<_>, _>>()?;
+                for &place in window.iter().flat_map(|batch| &batch.from) {
+                    present[place as usize / 64] |= 1 << (place % 64);
+                }
+                adding.par_iter_mut().for_each(|accumulator| {
+                    for (batch, lanes) in window.iter().zip(&lanes) {
+                        accumulator.add(&Rows { places: &batch.from, renumbered: &[], lanes, first: 0 });
+                    }
+                });
+            }
+        }
+        let bits = BooleanBuffer::new(ScalarBuffer::from(present).into_inner(), 0, subjects);
+        let presence = Presence { present: bits, doubtful: None };
+        let absent = self.absent(kind, complete, &declaration.coverage_regions);
+        let mut columns = Vec::new();
+        for ((id, _), accumulator) in facts.iter().zip(adding) {
+            accumulator.check(&self.request.catalogue.fact(*id).name)?;
+            columns.push((self.name(*id), accumulator.finish(&presence, &absent)));
+        }
+        self.made.columns.insert(kind, columns)
+    }
+
+    fn absent(&self, kind: SubjectKind, complete: bool, regions: &[String]) -> Absent {
+        if !complete {
+            return Absent::Unknown;
+        }
+        if regions.is_empty() || kind == SubjectKind::Household {
+            return Absent::None;
+        }
+        let within = self.bases.get(&kind).and_then(|base| base.within.get(&coverage_name(regions)));
+        within.map_or(Absent::Unknown, |within| Absent::NoneWithin(within.clone()))
     }
 }
 
-/// Whether subjects without rows are known to have none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Completeness {
-    /// Never.
-    Partial,
-    /// All subjects.
-    Everywhere,
-    /// The subjects for which this boolean column of the base is yes.
-    Where(String),
+/// The rows of a link beside the facts of the subjects that they lead to.
+struct Beside {
+    /// Name of a row column and its place among those that are kept.
+    rows: Vec<(String, usize)>,
+    /// Name of a fact and its column over all targets.
+    facts: Vec<(String, ArrayRef)>,
+    targets: usize,
 }
 
-/// The expression of a fact over its piece: the aggregate where there are rows, else what their absence means.
-#[must_use]
-pub(super) fn or_none(aggregate: &str, of_none: &str, complete: &Completeness, ty: Ty, scale: u8) -> String {
-    let none = match complete {
-        _ if of_none == "null" => return format!("{{p}}.{aggregate}"),
-        Completeness::Partial => return format!("{{p}}.{aggregate}"),
-        Completeness::Everywhere => of_none.to_owned(),
-        Completeness::Where(column) => format!("case when b.{} then {of_none} end", quoted(column)),
-    };
-    format!("case when {{p}}.present then {{p}}.{aggregate} else cast({none} as {}) end", sql_type(ty, scale))
+impl Beside {
+    fn new(levels: &Levels<'_>, link: usize, to: SubjectKind, mapper: &Mapper, registers: &Registers) -> Result<Self, DossierError> {
+        let declared = &levels.request.catalogue.registers.links[link];
+        let schema = levels.request.catalogue.row_schema(&declared.register);
+        let register = &registers[&declared.register];
+        let kept = register.links.iter().find(|rows| rows.link == link).map_or(&[] as &[usize], |rows| &rows.columns);
+        let (mut rows, mut facts) = (Vec::new(), Vec::new());
+        for name in mapper.reads() {
+            if let Some(column) = levels.made.columns.get(to, &name)? {
+                facts.push((name, column));
+                continue;
+            }
+            let at = name.strip_prefix("row.").and_then(|name| schema.index_of(name));
+            let is_column = |place: &usize| {
+                matches!(register.rows.columns[*place].0.kind, crate::check::ir::Kind::Fact(index) if Some(index) == at)
+            };
+            if let Some(place) = kept.iter().position(is_column) {
+                rows.push((name, place));
+            }
+        }
+        Ok(Self { rows, facts, targets: levels.subjects(to) })
+    }
+
+    fn lanes(&self, batch: &LinkBatch, mapper: &Mapper) -> Result<Vec<Lane>, DossierError> {
+        let places = takeable(&batch.to, self.targets);
+        let mut fields = Vec::new();
+        let mut columns = Vec::new();
+        for (name, at) in &self.rows {
+            fields.push(Field::new(name, batch.columns[*at].data_type().clone(), true));
+            columns.push(Arc::clone(&batch.columns[*at]));
+        }
+        for (name, column) in &self.facts {
+            fields.push(Field::new(name, column.data_type().clone(), true));
+            columns.push(take(column, &places, None)?);
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(batch.from.len()));
+        let beside = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;
+        mapper.map_with(&beside, &mut Scratch::default())?.iter().map(Lane::of).collect()
+    }
 }
 
-/// A fact that nobody gives.
-#[must_use]
-pub(super) fn unknown(ty: Ty, scale: u8) -> String {
-    format!("cast(null as {})", sql_type(ty, scale))
+const CONFLICT: &str = "!conflict";
+
+/// The name of the column that tells whether registers disagree about a fact.
+pub(super) fn conflict_of(name: &str) -> String {
+    format!("{name}{CONFLICT}")
+}
+
+/// Where a boolean is surely yes.
+fn sure(array: &BooleanArray) -> BooleanBuffer {
+    array.nulls().map_or_else(|| array.values().clone(), |nulls| nulls.inner() & array.values())
 }

@@ -7,10 +7,21 @@ use arrow::compute::cast;
 use arrow::datatypes::DataType;
 
 use super::DossierError;
-use super::feed::data_type;
-use crate::check::ir::{Expr, Kind, Schema};
+use crate::check::ir::{Expr, Kind, Schema, Ty};
 use crate::diagnostic::{Diagnostic, code};
 use crate::program::{EvalError, Rational, Scratch, ValueProgram, Values, round_half_up};
+
+/// The Arrow type of a stored value.
+#[must_use]
+pub fn data_type(ty: Ty, scale: u8) -> DataType {
+    match ty {
+        Ty::Bool => DataType::Boolean,
+        Ty::Number if scale == 0 => DataType::Int64,
+        Ty::Number => DataType::Decimal128(18, 2),
+        Ty::Date => DataType::Date32,
+        Ty::Text => DataType::Utf8,
+    }
+}
 
 /// Expressions over the columns of a schema, compiled. A bare column is passed through as it is.
 pub struct Mapper {
@@ -69,10 +80,22 @@ impl Mapper {
     ///
     /// When arithmetic overflows, or a column is missing.
     pub fn map(&mut self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, DossierError> {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let mapped = self.map_with(batch, &mut scratch);
+        self.scratch = scratch;
+        mapped
+    }
+
+    /// As [`Self::map`], with buffers of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::map`].
+    pub fn map_with(&self, batch: &RecordBatch, scratch: &mut Scratch) -> Result<Vec<ArrayRef>, DossierError> {
         let values = if self.program.roots() == 0 {
             Vec::new()
         } else {
-            self.program.evaluate(batch, &mut self.scratch).map_err(|error| evaluation(&error))?
+            self.program.evaluate(batch, scratch).map_err(|error| evaluation(&error))?
         };
         self.outputs
             .iter()

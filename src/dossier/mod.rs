@@ -1,25 +1,32 @@
-//! Dossiers: all facts of one subject as of one day, one row each, made of registers by DataFusion plans.
+//! Dossiers: all facts of one subject as of one day, one row each, made of registers.
 //!
 //! ```text
-//! registers ── intake (read once, checked, row expressions evaluated) ──▶ feeds, in shards by subject
-//! feeds ── level 0: aggregate per subject, laid beside the subjects ──▶ facts that registers give
-//! facts + links ── level 1, 2, …: facts of linked subjects, and what is made of many ──▶ facts that links give
-//! all levels side by side ──▶ dossiers, streamed shard by shard
+//! registers ── base (a narrow reading) ──▶ subjects, each with a place
+//! registers ── read (once, checked, row expressions evaluated) ──▶ accumulate at the subjects' places ──▶ columns
+//! columns + links (pairs of places) ── levels 1, 2, …: facts of linked subjects, and what is made of many ──▶ columns
+//! columns side by side ──▶ dossiers, streamed batch by batch
 //! ```
 //!
+//! No identifier is carried along and nothing is joined: a subject's place is an index into every column. A general
+//! engine's joins held more than 20 GiB for one city of a million, and its tables of groups were most of the time.
 //! Computed facts are not stored: evaluation computes them from these, exactly. Only the facts that are asked for are
-//! built. Shards bound the memory: one shard of subjects is worked on at a time.
+//! built. Memory is bounded by adding up a part of the subjects per reading, and by files for columns that do not fit.
 
+mod accumulate;
+mod base;
 pub mod build;
-pub mod feed;
+mod columns;
 pub mod identity;
-mod index;
 pub mod intake;
 mod levels;
+mod links;
 pub mod mapper;
 pub mod plan;
-mod query;
-mod run;
+mod read;
+mod rows;
+mod stream;
+mod subjects;
+mod visible;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -134,21 +141,26 @@ pub struct Disagreement {
     pub other_value: String,
 }
 
-/// Dossiers that were built, on disk until dropped.
+/// Dossiers that were built; their files are removed when they are dropped.
 pub struct Dossiers {
-    /// Where the files lie; removed on drop.
+    /// Where files lie; removed on drop.
+    #[expect(dead_code, reason = "held so that the files stay")]
     directory: tempfile::TempDir,
     options: Options,
-    plan: plan::Plan,
     each: Vec<build::EachPlan>,
-    /// Names of the facts of each kind, as columns.
+    /// Names of the facts, as columns.
     names: BTreeMap<FactId, Arc<str>>,
+    /// All facts that are built.
+    facts: BTreeSet<FactId>,
     /// Facts with a column `<name>!conflict` beside them.
     conflicting: BTreeSet<FactId>,
     /// The kinds that have dossiers.
     kinds: Vec<SubjectKind>,
     /// The subjects by identifier.
-    indices: run::Indices,
+    indices: BTreeMap<SubjectKind, Arc<subjects::SubjectIndex>>,
+    columns: columns::Columns,
+    links: BTreeMap<usize, links::LinkTable>,
+    kept: BTreeMap<String, links::LinkTable>,
     /// Registers that gave nothing, and why.
     pub silent: BTreeMap<String, Cause>,
     /// What was read.
@@ -160,11 +172,11 @@ pub struct Dossiers {
 /// How to build.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Into how many parts the subjects are split.
+    /// Into how many parts the subjects are split at least: a register is read once for each.
     pub shards: usize,
-    /// How many partitions plans have.
+    /// How many registers are read, and streams given, at a time.
     pub threads: usize,
-    /// The most memory that plans may take, in bytes.
+    /// The most memory to take, in bytes, as near as can be told beforehand.
     pub memory: Option<usize>,
     /// Where intermediate files go.
     pub scratch: PathBuf,
@@ -177,10 +189,16 @@ impl Dossiers {
         &self.kinds
     }
 
-    /// Into how many shards they are split.
+    /// Into how many sets of streams they are split.
     #[must_use]
     pub fn shards(&self) -> usize {
-        self.options.shards
+        1
+    }
+
+    /// How many subjects of a kind there are.
+    #[must_use]
+    pub fn subjects(&self, kind: SubjectKind) -> usize {
+        self.indices.get(&kind).map_or(0, |index| index.len())
     }
 
     /// Whether a fact has a column that tells conflicts.
@@ -189,14 +207,18 @@ impl Dossiers {
         self.conflicting.contains(&fact)
     }
 
-    /// The dossiers of one shard, one stream per partition: column `id`, then one per fact that was asked for, named
-    /// by it, and `<name>!conflict` for facts that registers may disagree about.
+    /// The dossiers of one shard, one stream per thread: column `id`, then one per fact that was asked for, named
+    /// by it, and `<name>!conflict` for facts that registers may disagree about. Ordered by identifier; the streams take
+    /// turns batch by batch.
     ///
     /// # Errors
     ///
-    /// When the plan fails.
+    /// When a file cannot be read.
     pub fn stream(&self, kind: SubjectKind, shard: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-        run::stream(self, kind, shard)
+        if shard > 0 {
+            return Ok(Vec::new());
+        }
+        stream::stream(self, kind)
     }
 
     /// The rows of one shard that the occasions of a policy come from: column `id` (the subject), then those of the
@@ -204,8 +226,11 @@ impl Dossiers {
     ///
     /// # Errors
     ///
-    /// When the plan fails.
+    /// When a file cannot be read.
     pub fn rows(&self, each: usize, shard: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-        run::each_stream(self, each, shard)
+        if shard > 0 {
+            return Ok(Vec::new());
+        }
+        stream::each(self, each)
     }
 }

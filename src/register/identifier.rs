@@ -119,6 +119,48 @@ fn person_check_character(digits: &[u8]) -> u8 {
     PERSON_CHECKS[(sum % 11) as usize]
 }
 
+/// An identifier's 18 characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PersonId(pub [u8; 18]);
+
+impl PersonId {
+    /// As text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+/// The first 17 digits of a person's identifier in its one form, as a number; none for any other text.
+#[must_use]
+pub fn person_number(id: &[u8]) -> Option<u64> {
+    let id: &[u8; 18] = id.try_into().ok()?;
+    let (mut number, mut sum, mut all_digits) = (0_u64, 0, id[0] != b'0');
+    for (byte, weight) in id.iter().zip(PERSON_WEIGHTS) {
+        let digit = byte.wrapping_sub(b'0');
+        all_digits &= digit < 10;
+        number = number * 10 + u64::from(digit);
+        sum += u32::from(digit) * weight;
+    }
+    (all_digits && PERSON_CHECKS[(sum % 11) as usize] == id[17]).then_some(number)
+}
+
+/// The identifier whose first 17 digits are the number: the 18th character follows from them (GB 11643).
+#[must_use]
+pub fn person_id_of(number: u64) -> PersonId {
+    let mut id = [b'0'; 18];
+    let (mut rest, mut sum) = (number, 0);
+    for (byte, weight) in id[..17].iter_mut().zip(PERSON_WEIGHTS).rev() {
+        #[expect(clippy::cast_possible_truncation, reason = "a digit")]
+        let digit = (rest % 10) as u8;
+        *byte = b'0' + digit;
+        sum += u32::from(digit) * weight;
+        rest /= 10;
+    }
+    id[17] = PERSON_CHECKS[(sum % 11) as usize];
+    PersonId(id)
+}
+
 /// A person's identifier in its one form: no blanks, half width, capital X, 18 characters.
 ///
 /// # Errors

@@ -1,0 +1,330 @@
+//! One value of many rows: what [`How`] says, for all subjects of a kind side by side, each at its place.
+//!
+//! Rows come in any number of batches; each adds to the state at its subject's place. No rows are kept and no table of
+//! groups is made: a place is an index. The SQL of the same aggregate is the oracle of the tests.
+
+mod finish;
+mod lane;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::DossierError;
+use super::subjects::NOWHERE;
+use crate::check::catalogue::How;
+use crate::check::ir::Ty;
+use crate::diagnostic::{Diagnostic, code};
+pub(super) use finish::{Absent, Presence};
+pub(super) use lane::Lane;
+use state::Cells;
+
+/// What is made of the rows of a subject. Columns are places among those that rows are evaluated into.
+#[derive(Debug, Clone)]
+pub(super) struct Recipe {
+    /// How.
+    pub(super) how: How,
+    /// Type of the result.
+    pub(super) ty: Ty,
+    /// Digits behind the point of the result.
+    pub(super) scale: u8,
+    /// The condition under which a row counts; none: always.
+    pub(super) passes: Option<usize>,
+    /// Over a partial register: the condition of a row that tells anything at all.
+    pub(super) tells: Option<Option<usize>>,
+    /// The value; none for `count`.
+    pub(super) value: Option<usize>,
+    /// What `latest` orders by.
+    pub(super) by: Option<usize>,
+    /// Whether a row with an unknown value makes the result unknown. Else it is passed over.
+    pub(super) strict: bool,
+}
+
+/// The row passes over nothing: what was seen of a subject.
+mod mark {
+    /// A value is there.
+    pub(super) const SET: u8 = 1;
+    /// A row of which it is unknown whether it counts, or what it counts.
+    pub(super) const DOUBT: u8 = 2;
+    /// Over a partial register: a row that tells.
+    pub(super) const TELLS: u8 = 4;
+    /// Of booleans: the value is yes.
+    pub(super) const YES: u8 = 8;
+    /// The value is unknown.
+    pub(super) const UNKNOWN: u8 = 16;
+    /// The value came under an identifier of before.
+    pub(super) const RENUMBERED: u8 = 32;
+}
+
+/// The state of one aggregate for a range of places.
+#[derive(Debug)]
+pub(super) struct Accumulator {
+    recipe: Recipe,
+    marks: Vec<u8>,
+    values: Cells,
+    order: Cells,
+    /// The texts that values stand for.
+    texts: Vec<Arc<str>>,
+    text_places: HashMap<Arc<str>, i64>,
+    /// Of `count_distinct`: place and value.
+    pairs: Vec<(u32, i64)>,
+    /// The first place whose sum left 64 bits.
+    overflow: Option<u32>,
+    scratch: Vec<i64>,
+}
+
+/// A batch of rows as accumulators take it.
+pub(super) struct Rows<'a> {
+    /// The place of each row's subject.
+    pub(super) places: &'a [u32],
+    /// Rows under an identifier of before, ascending.
+    pub(super) renumbered: &'a [u32],
+    /// What rows are evaluated into.
+    pub(super) lanes: &'a [Lane],
+    /// The first place of the range.
+    pub(super) first: u32,
+}
+
+impl Accumulator {
+    /// Nothing seen yet, for `places` subjects.
+    pub(super) fn new(recipe: Recipe, places: usize) -> Self {
+        let (values, order) = match recipe.how {
+            How::Count => (Cells::wide32(places), Cells::none()),
+            How::Any | How::All | How::CountDistinct => (Cells::none(), Cells::none()),
+            How::Latest => (Cells::for_type(recipe.ty, places), Cells::wide64(places)),
+            How::Only | How::Sum | How::Min | How::Max => (Cells::for_type(recipe.ty, places), Cells::none()),
+        };
+        Self {
+            recipe,
+            marks: vec![0; places],
+            values,
+            order,
+            texts: Vec::new(),
+            text_places: HashMap::new(),
+            pairs: Vec::new(),
+            overflow: None,
+            scratch: Vec::new(),
+        }
+    }
+
+    /// Bytes that the state of one subject takes.
+    pub(super) fn width(recipe: &Recipe) -> usize {
+        let value = match recipe.ty {
+            Ty::Bool => 0,
+            Ty::Number => 8,
+            Ty::Date | Ty::Text => 4,
+        };
+        1 + match recipe.how {
+            How::Count => 4,
+            How::Any | How::All => 0,
+            How::CountDistinct => 24,
+            How::Latest => value + 8,
+            How::Only | How::Sum | How::Min | How::Max => value,
+        }
+    }
+
+    /// Adds rows.
+    pub(super) fn add(&mut self, rows: &Rows<'_>) {
+        self.note_tells(rows);
+        let passes = self.recipe.passes.map(|at| &rows.lanes[at]);
+        match self.recipe.how {
+            How::Count => self.count(rows, passes),
+            How::Any | How::All => self.some(rows, passes),
+            _ => self.valued(rows, passes),
+        }
+    }
+
+    fn note_tells(&mut self, rows: &Rows<'_>) {
+        let Some(tells) = self.recipe.tells else { return };
+        let condition = tells.map(|at| &rows.lanes[at]);
+        for (row, at) in self.here(rows) {
+            if condition.is_none_or(|condition| condition.truth(row) == Some(true)) {
+                self.marks[at] |= mark::TELLS;
+            }
+        }
+    }
+
+    /// The rows of subjects in the range, with their place in it.
+    fn here<'r>(&self, rows: &'r Rows<'_>) -> impl Iterator<Item = (usize, usize)> + use<'r> {
+        let (first, count) = (rows.first, self.marks.len());
+        rows.places.iter().enumerate().filter_map(move |(row, &place)| {
+            let at = place.wrapping_sub(first) as usize;
+            (place != NOWHERE && at < count).then_some((row, at))
+        })
+    }
+
+    fn count(&mut self, rows: &Rows<'_>, passes: Option<&Lane>) {
+        for (row, at) in self.here(rows) {
+            match passes.map_or(Some(true), |passes| passes.truth(row)) {
+                Some(true) => self.values.add_one(at),
+                Some(false) => {}
+                None => self.marks[at] |= mark::DOUBT,
+            }
+        }
+    }
+
+    /// "Some row", and "every row" as "no row not".
+    fn some(&mut self, rows: &Rows<'_>, passes: Option<&Lane>) {
+        let Some(value) = self.recipe.value.map(|at| &rows.lanes[at]) else { return };
+        let wanted = self.recipe.how == How::Any;
+        for (row, at) in self.here(rows) {
+            let hit = value.truth(row).map(|yes| yes == wanted);
+            let hit = match passes.map_or(Some(true), |passes| passes.truth(row)) {
+                Some(true) => hit,
+                Some(false) => Some(false),
+                None => hit.filter(|hit| !hit),
+            };
+            self.marks[at] |= match hit {
+                Some(true) => mark::YES,
+                Some(false) => 0,
+                None => mark::UNKNOWN,
+            };
+        }
+    }
+
+    fn valued(&mut self, rows: &Rows<'_>, passes: Option<&Lane>) {
+        let Some(value) = self.recipe.value.map(|at| &rows.lanes[at]) else { return };
+        let mut numbers = std::mem::take(&mut self.scratch);
+        self.numbers(value, &mut numbers);
+        let by = self.recipe.by.map(|at| {
+            let mut order = Vec::new();
+            rows.lanes[at].numbers(&mut order, |_| 0);
+            (&rows.lanes[at], order)
+        });
+        for (row, at) in self.here(rows) {
+            match passes.map_or(Some(true), |passes| passes.truth(row)) {
+                Some(true) => {}
+                Some(false) => continue,
+                None => {
+                    self.marks[at] |= mark::DOUBT;
+                    continue;
+                }
+            }
+            let known = value.is_known(row).then(|| numbers[row]);
+            match (self.recipe.how, known) {
+                (How::Only, known) => self.only(at, known, is_in(rows.renumbered, row)),
+                (How::Latest, known) => {
+                    let order = by.as_ref().and_then(|(lane, order)| lane.is_known(row).then(|| order[row]));
+                    self.latest(at, known, order);
+                }
+                (_, None) => self.marks[at] |= if self.recipe.strict { mark::DOUBT } else { 0 },
+                (How::CountDistinct, Some(number)) => self.pairs.push((u32::try_from(at).unwrap_or(NOWHERE), number)),
+                (How::Sum, Some(number)) => self.sum(at, number),
+                (How::Min, Some(number)) => self.extreme(at, number, std::cmp::Ordering::Less),
+                (_, Some(number)) => self.extreme(at, number, std::cmp::Ordering::Greater),
+            }
+        }
+        self.scratch = numbers;
+    }
+
+    /// Values as numbers: texts by their place among those met.
+    fn numbers(&mut self, value: &Lane, numbers: &mut Vec<i64>) {
+        let (texts, places) = (&mut self.texts, &mut self.text_places);
+        value.numbers(numbers, |text| {
+            if let Some(&known) = places.get(text) {
+                return known;
+            }
+            let place = i64::try_from(texts.len()).unwrap_or(i64::MAX);
+            let text: Arc<str> = text.into();
+            texts.push(Arc::clone(&text));
+            places.insert(text, place);
+            place
+        });
+    }
+
+    /// The order of two values.
+    fn compare(&self, one: i64, other: i64) -> std::cmp::Ordering {
+        if self.recipe.ty == Ty::Text && one != other {
+            let text = |place: i64| usize::try_from(place).ok().and_then(|place| self.texts.get(place));
+            return text(one).cmp(&text(other));
+        }
+        one.cmp(&other)
+    }
+
+    /// The first row of today's identifier counts, else the first one of an identifier of before.
+    fn only(&mut self, at: usize, value: Option<i64>, renumbered: bool) {
+        let marks = self.marks[at];
+        let taken = marks & mark::SET != 0 && (renumbered || marks & mark::RENUMBERED == 0);
+        if taken {
+            return;
+        }
+        self.marks[at] = mark::SET | if renumbered { mark::RENUMBERED } else { 0 };
+        self.put(at, value);
+    }
+
+    fn put(&mut self, at: usize, value: Option<i64>) {
+        self.marks[at] &= !(mark::UNKNOWN | mark::YES);
+        match value {
+            None => self.marks[at] |= mark::UNKNOWN,
+            Some(value) if self.recipe.ty == Ty::Bool => self.marks[at] |= if value == 0 { 0 } else { mark::YES },
+            Some(value) => self.values.set(at, value),
+        }
+    }
+
+    fn stored(&self, at: usize) -> Option<i64> {
+        let marks = self.marks[at];
+        if marks & mark::UNKNOWN != 0 {
+            return None;
+        }
+        Some(if self.recipe.ty == Ty::Bool { i64::from(marks & mark::YES != 0) } else { self.values.get(at) })
+    }
+
+    /// The row that comes last; of rows that come last together, the one with the greatest value, and an unknown one before all.
+    fn latest(&mut self, at: usize, value: Option<i64>, order: Option<i64>) {
+        let Some(order) = order else {
+            self.marks[at] |= mark::DOUBT;
+            return;
+        };
+        let is_later = self.marks[at] & mark::SET == 0 || {
+            let before = self.order.get(at);
+            order > before
+                || order == before
+                    && match (value, self.stored(at)) {
+                        (_, None) => false,
+                        (None, Some(_)) => true,
+                        (Some(value), Some(stored)) => self.compare(value, stored).is_gt(),
+                    }
+        };
+        if is_later {
+            self.marks[at] |= mark::SET;
+            self.order.set(at, order);
+            self.put(at, value);
+        }
+    }
+
+    fn sum(&mut self, at: usize, number: i64) {
+        self.marks[at] |= mark::SET;
+        match self.values.get(at).checked_add(number) {
+            Some(sum) => self.values.set(at, sum),
+            None => self.overflow = self.overflow.or(u32::try_from(at).ok()),
+        }
+    }
+
+    fn extreme(&mut self, at: usize, number: i64, wanted: std::cmp::Ordering) {
+        if self.marks[at] & mark::SET == 0 || self.stored(at).is_some_and(|stored| self.compare(number, stored) == wanted) {
+            self.marks[at] |= mark::SET;
+            self.put(at, Some(number));
+        }
+    }
+
+    /// Fails when a sum left 64 bits.
+    pub(super) fn check(&self, fact: &str) -> Result<(), DossierError> {
+        if self.overflow.is_none() {
+            return Ok(());
+        }
+        Err(DossierError::Told(Box::new(
+            Diagnostic::new(
+                &code::ARITHMETIC_OVERFLOW,
+                format!("事实“{fact}”的合计超出 64 位"),
+                format!("a sum for fact `{fact}` is beyond 64 bits"),
+            )
+            .help("检查这个事实所在登记库里的异常大值", "look for values out of all proportion in the register of this fact"),
+        )))
+    }
+}
+
+fn is_in(rows: &[u32], row: usize) -> bool {
+    !rows.is_empty() && u32::try_from(row).is_ok_and(|row| rows.binary_search(&row).is_ok())
+}

@@ -1,0 +1,237 @@
+//! The columns of the subjects, in the order of their places: in memory as far as that may go, else in files.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch, new_empty_array};
+use arrow::compute::concat;
+use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::ipc::reader::FileReader;
+use arrow::ipc::writer::FileWriter;
+
+use super::DossierError;
+use crate::register::declaration::SubjectKind;
+
+/// Rows of a batch of dossiers.
+pub(super) const BATCH_ROWS: usize = 65_536;
+
+/// Columns that were made together.
+#[derive(Debug)]
+struct Piece {
+    schema: SchemaRef,
+    stored: Stored,
+}
+
+#[derive(Debug)]
+enum Stored {
+    Memory(Vec<ArrayRef>),
+    File(PathBuf),
+}
+
+/// The columns of all kinds.
+#[derive(Debug)]
+pub(super) struct Columns {
+    directory: PathBuf,
+    /// Bytes that may stay in memory.
+    limit: usize,
+    used: usize,
+    files: usize,
+    pieces: BTreeMap<SubjectKind, Vec<Piece>>,
+    by_name: HashMap<(SubjectKind, String), (usize, usize)>,
+}
+
+impl Columns {
+    /// No columns yet; files will lie in `directory`.
+    pub(super) fn new(directory: &Path, limit: Option<usize>) -> Self {
+        Self {
+            directory: directory.to_owned(),
+            limit: limit.unwrap_or(usize::MAX),
+            used: 0,
+            files: 0,
+            pieces: BTreeMap::new(),
+            by_name: HashMap::new(),
+        }
+    }
+
+    /// Adds columns of one kind, one value per subject each.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be written.
+    pub(super) fn insert(&mut self, kind: SubjectKind, columns: Vec<(String, ArrayRef)>) -> Result<(), DossierError> {
+        let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
+        let schema = Arc::new(Schema::new(fields));
+        let pieces = self.pieces.entry(kind).or_default();
+        for (at, (name, _)) in columns.iter().enumerate() {
+            self.by_name.insert((kind, name.clone()), (pieces.len(), at));
+        }
+        let arrays: Vec<ArrayRef> = columns.into_iter().map(|(_, array)| array).collect();
+        let size: usize = arrays.iter().map(|array| array.get_array_memory_size()).sum();
+        let stored = if self.used + size <= self.limit {
+            self.used += size;
+            Stored::Memory(arrays)
+        } else {
+            self.files += 1;
+            let path = self.directory.join(format!("{kind}-{}.arrow", self.files));
+            write(&path, &schema, &arrays)?;
+            Stored::File(path)
+        };
+        pieces.push(Piece { schema, stored });
+        Ok(())
+    }
+
+    /// Whether there is such a column.
+    #[cfg(test)]
+    pub(super) fn has(&self, kind: SubjectKind, name: &str) -> bool {
+        self.by_name.contains_key(&(kind, name.to_owned()))
+    }
+
+    /// A whole column; `None` where there is none of that name.
+    ///
+    /// # Errors
+    ///
+    /// When its file cannot be read.
+    pub(super) fn get(&self, kind: SubjectKind, name: &str) -> Result<Option<ArrayRef>, DossierError> {
+        let Some(&(piece, at)) = self.by_name.get(&(kind, name.to_owned())) else { return Ok(None) };
+        let piece = &self.pieces[&kind][piece];
+        match &piece.stored {
+            Stored::Memory(arrays) => Ok(Some(Arc::clone(&arrays[at]))),
+            Stored::File(path) => {
+                let batches = open(path, vec![at])?.collect::<Result<Vec<_>, _>>()?;
+                let parts: Vec<&dyn arrow::array::Array> = batches.iter().map(|batch| batch.column(0).as_ref()).collect();
+                let whole = if parts.is_empty() { new_empty_array(piece.schema.field(at).data_type()) } else { concat(&parts)? };
+                Ok(Some(whole))
+            }
+        }
+    }
+
+    /// A reader of some columns, batch by batch in any order.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be opened.
+    pub(super) fn reader(&self, kind: SubjectKind, names: &[String]) -> Result<Reader, DossierError> {
+        let mut by_piece: BTreeMap<usize, Vec<(usize, usize)>> = BTreeMap::new();
+        let mut fields = Vec::new();
+        for name in names {
+            let Some(&(piece, at)) = self.by_name.get(&(kind, name.clone())) else { continue };
+            by_piece.entry(piece).or_default().push((fields.len(), at));
+            fields.push(self.pieces[&kind][piece].schema.field(at).clone());
+        }
+        let parts = by_piece
+            .into_iter()
+            .map(|(piece, mut places)| {
+                Ok(match &self.pieces[&kind][piece].stored {
+                    Stored::Memory(arrays) => {
+                        ReaderPart::Memory(places.iter().map(|&(to, at)| (to, Arc::clone(&arrays[at]))).collect())
+                    }
+                    Stored::File(path) => {
+                        // A projected file gives its columns in the order of the file.
+                        places.sort_by_key(|&(_, at)| at);
+                        let reader = open(path, places.iter().map(|&(_, at)| at).collect())?;
+                        ReaderPart::File(places.into_iter().map(|(to, _)| to).collect(), Box::new(reader))
+                    }
+                })
+            })
+            .collect::<Result<Vec<_>, DossierError>>()?;
+        Ok(Reader { fields, parts })
+    }
+}
+
+/// Reads batches of columns that lie in several places.
+pub(super) struct Reader {
+    /// The columns, in the order in which they were asked for.
+    pub(super) fields: Vec<Field>,
+    parts: Vec<ReaderPart>,
+}
+
+enum ReaderPart {
+    Memory(Vec<(usize, ArrayRef)>),
+    File(Vec<usize>, Box<FileReader<BufReader<File>>>),
+}
+
+impl Reader {
+    /// The columns of the batch at a place, which has `rows` rows.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read.
+    pub(super) fn batch(&mut self, at: usize, rows: usize) -> Result<Vec<ArrayRef>, DossierError> {
+        let mut columns: Vec<Option<ArrayRef>> = vec![None; self.fields.len()];
+        for part in &mut self.parts {
+            match part {
+                ReaderPart::Memory(arrays) => {
+                    for (to, array) in arrays {
+                        columns[*to] = Some(array.slice(at * BATCH_ROWS, rows));
+                    }
+                }
+                ReaderPart::File(places, reader) => {
+                    reader.set_index(at)?;
+                    if let Some(batch) = reader.next() {
+                        for (to, array) in places.iter().zip(batch?.columns()) {
+                            columns[*to] = Some(Arc::clone(array));
+                        }
+                    }
+                }
+            }
+        }
+        Ok(columns.into_iter().flatten().collect())
+    }
+}
+
+fn open(path: &Path, places: Vec<usize>) -> Result<FileReader<BufReader<File>>, DossierError> {
+    let file = File::open(path).map_err(|error| DossierError::scratch(path, &error))?;
+    Ok(FileReader::try_new(BufReader::with_capacity(1 << 20, file), Some(places))?)
+}
+
+fn write(path: &Path, schema: &SchemaRef, arrays: &[ArrayRef]) -> Result<(), DossierError> {
+    let file = File::create(path).map_err(|error| DossierError::scratch(path, &error))?;
+    let mut writer = FileWriter::try_new(BufWriter::with_capacity(1 << 20, file), schema)?;
+    let rows = arrays.first().map_or(0, |array| array.len());
+    for start in (0..rows).step_by(BATCH_ROWS) {
+        let count = BATCH_ROWS.min(rows - start);
+        let columns = arrays.iter().map(|array| array.slice(start, count)).collect();
+        writer.write(&RecordBatch::try_new(Arc::clone(schema), columns)?)?;
+    }
+    writer.finish()?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Int64Array, StringArray};
+
+    use super::*;
+
+    #[track_caller]
+    fn check(limit: Option<usize>, rows: usize) {
+        let directory = tempfile::tempdir().expect("a directory");
+        let mut columns = Columns::new(directory.path(), limit);
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter((0..rows).map(|row| i64::try_from(row).ok().filter(|row| row % 3 > 0))));
+        let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| row.to_string())));
+        columns.insert(SubjectKind::Person, vec![("n".to_owned(), Arc::clone(&numbers)), ("t".to_owned(), Arc::clone(&texts))]).expect("room");
+        columns.insert(SubjectKind::Person, vec![("m".to_owned(), Arc::clone(&numbers))]).expect("room");
+        assert!(columns.has(SubjectKind::Person, "m") && !columns.has(SubjectKind::Entity, "m"));
+        assert_eq!(columns.get(SubjectKind::Person, "t").expect("read").expect("there"), texts);
+        let names = ["t".to_owned(), "m".to_owned(), "n".to_owned()];
+        let mut reader = columns.reader(SubjectKind::Person, &names).expect("a reader");
+        for at in (0..rows.div_ceil(BATCH_ROWS)).rev() {
+            let (start, count) = (at * BATCH_ROWS, BATCH_ROWS.min(rows - at * BATCH_ROWS));
+            let batch = reader.batch(at, count).expect("a batch");
+            assert_eq!(batch[0], texts.slice(start, count));
+            assert_eq!(batch[1], numbers.slice(start, count));
+            assert_eq!(batch[2], numbers.slice(start, count));
+        }
+    }
+
+    #[test]
+    fn columns_are_the_same_in_memory_and_in_files() {
+        for rows in [0, 1, BATCH_ROWS - 1, BATCH_ROWS, BATCH_ROWS + 1] {
+            check(None, rows);
+            check(Some(0), rows);
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Dossiers given out: batches of columns side by side, in the order of subjects.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::take;
+use arrow::datatypes::{DataType, Field, Schema};
+use datafusion::error::DataFusionError;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+
+use super::columns::BATCH_ROWS;
+use super::levels::conflict_of;
+use super::links::takeable;
+use super::{DossierError, Dossiers};
+use crate::register::declaration::SubjectKind;
+
+/// The dossiers of a kind, in as many streams as there are threads.
+pub(super) fn stream(dossiers: &Dossiers, kind: SubjectKind) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
+    let Some(index) = dossiers.indices.get(&kind) else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for id in dossiers.facts.iter().filter(|id| id.kind == kind) {
+        let name = dossiers.names[id].to_string();
+        if dossiers.conflicting.contains(id) {
+            names.push(conflict_of(&name));
+        }
+        names.push(name);
+    }
+    let threads = dossiers.options.threads.max(1);
+    (0..threads)
+        .map(|thread| {
+            let mut reader = dossiers.columns.reader(kind, &names)?;
+            let mut fields = vec![Field::new("id", DataType::Utf8, true)];
+            fields.extend(reader.fields.iter().cloned());
+            let schema = Arc::new(Schema::new(fields));
+            let (output, index) = (Arc::clone(&schema), Arc::clone(index));
+            let batches = (thread..index.len().div_ceil(BATCH_ROWS)).step_by(threads).map(move |at| {
+                let (start, rows) = (at * BATCH_ROWS, BATCH_ROWS.min(index.len() - at * BATCH_ROWS));
+                let mut columns: Vec<ArrayRef> = vec![Arc::new(index.ids(start, rows))];
+                columns.extend(reader.batch(at, rows).map_err(outside)?);
+                Ok(RecordBatch::try_new(Arc::clone(&output), columns)?)
+            });
+            Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches))) as SendableRecordBatchStream)
+        })
+        .collect()
+}
+
+fn outside(error: DossierError) -> DataFusionError {
+    match error {
+        DossierError::DataFusion(error) => error,
+        DossierError::Told(diagnostic) => DataFusionError::Execution(diagnostic.headline.en.clone()),
+        DossierError::Cancelled => DataFusionError::Execution("cancelled".to_owned()),
+    }
+}
+
+/// The rows that the occasions of a policy come from, with the facts of the subject beside them: of their own, or, for a
+/// link, of the one that it leads to.
+pub(super) fn each(dossiers: &Dossiers, each: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
+    let plan = &dossiers.each[each];
+    let table = match plan.link {
+        Some(link) => dossiers.links.get(&link),
+        None => dossiers.kept.get(&plan.register),
+    };
+    let Some(table) = table else { return Ok(Vec::new()) };
+    let from = dossiers.indices.get(&plan.from);
+    let (Some(from), Some(index)) = (from, dossiers.indices.get(&plan.kind)) else { return Ok(Vec::new()) };
+    let mut facts: Vec<(String, ArrayRef)> = Vec::new();
+    for id in &plan.facts {
+        let name = dossiers.names[id].to_string();
+        facts.extend(dossiers.columns.get(plan.kind, &name)?.map(|column| (name, column)));
+    }
+    let mut batches = Vec::new();
+    for rows in &table.batches {
+        let mut fields = vec![Field::new("id", DataType::Utf8, true)];
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(from.ids_at(&rows.from, &[]))];
+        for (name, at) in &plan.columns {
+            fields.push(Field::new(name, rows.columns[*at].data_type().clone(), true));
+            columns.push(Arc::clone(&rows.columns[*at]));
+        }
+        let places = takeable(&rows.to, index.len());
+        for (name, column) in &facts {
+            fields.push(Field::new(name, column.data_type().clone(), true));
+            columns.push(take(column, &places, None)?);
+        }
+        batches.push(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?);
+    }
+    let Some(first) = batches.first() else { return Ok(Vec::new()) };
+    let schema = first.schema();
+    let stream = futures::stream::iter(batches.into_iter().map(Ok));
+    Ok(vec![Box::pin(RecordBatchStreamAdapter::new(schema, stream))])
+}
