@@ -14,14 +14,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::filter_record_batch;
-use arrow::datatypes::SchemaRef;
+use arrow::compute::{cast, filter_record_batch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use chrono::NaiveDate;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
 use super::cast::{CastSettings, mask_without, normalised};
-use super::declaration::{Absence, ColumnType, RegisterColumn, RegisterDeclaration, schema_of};
+use super::declaration::{Absence, ColumnType, RegisterColumn, RegisterDeclaration};
 use super::physical::{PhysicalBatch, PhysicalBatches, Wanted};
 use super::quarantine::{Quarantine, Quarantined, Scope};
 use super::row_cast::{CastRows, RowCast, is_decisive};
@@ -40,11 +40,14 @@ pub struct ReadOptions {
     pub batch_rows: usize,
     /// Entries kept in quarantine; what is beyond is counted only.
     pub quarantine_limit: usize,
+    /// Whether texts, codes and regions are given as Dictionary(Int32, Utf8), not as Utf8. Identifiers are Utf8 in any case. The values
+    /// of a dictionary may repeat, may be of no row, and are never null.
+    pub dictionaries: bool,
 }
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { columns: None, batch_rows: 32_768, quarantine_limit: 100_000 }
+        Self { columns: None, batch_rows: 32_768, quarantine_limit: 100_000, dictionaries: false }
     }
 }
 
@@ -90,8 +93,13 @@ pub struct RegisterReader {
     keys: Option<RowKeys>,
     /// Physical batches to be cast next; none before the first.
     window: Option<Vec<Result<FileBatch, Box<Diagnostic>>>>,
-    ready: VecDeque<Result<RecordBatch, Box<Diagnostic>>>,
+    /// Batches of the window being settled.
+    settled: Vec<RecordBatch>,
+    /// What ended the reading, to be told after the batches before it.
+    failed: Option<Box<Diagnostic>>,
     ended: bool,
+    /// Batches of the last window that the iterator has still to give.
+    ready: VecDeque<RecordBatch>,
     outcome: ReadOutcome,
 }
 
@@ -130,14 +138,16 @@ pub fn open(
         absence: declaration.absence,
         may_be_empty: declaration.may_be_empty,
         source: source.clone(),
-        schema: schema_of(output.iter().map(|index| columns[*index])),
+        schema: given_schema(output.iter().map(|index| columns[*index]), options.dictionaries),
         cast: RowCast::new(declaration, &columns, &settings),
         output,
         files,
         keys: (!unique.is_empty()).then(|| RowKeys::new(&unique)),
         window: None,
-        ready: VecDeque::new(),
+        settled: Vec::new(),
+        failed: None,
         ended: false,
+        ready: VecDeque::new(),
         outcome: ReadOutcome {
             files: Vec::new(),
             data_day: source.data_day,
@@ -147,6 +157,17 @@ pub fn open(
             quarantine: Quarantine::with_limit(options.quarantine_limit),
         },
     })
+}
+
+/// The schema of batches that are given.
+fn given_schema<'a>(columns: impl IntoIterator<Item = &'a RegisterColumn>, dictionaries: bool) -> SchemaRef {
+    let fields = columns.into_iter().map(|column| {
+        let repeats = matches!(column.column_type, ColumnType::Text | ColumnType::Code | ColumnType::Region);
+        let kind = column.column_type.arrow_type();
+        let kind = if dictionaries && repeats { DataType::Dictionary(Box::new(DataType::Int32), Box::new(kind)) } else { kind };
+        Field::new(&column.name, kind, true)
+    });
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn wanted(column: &RegisterColumn, source: &RegisterSource) -> Wanted {
@@ -189,14 +210,29 @@ impl RegisterReader {
         self.outcome
     }
 
+    /// The batches of the next window, in the order of rows: as many as there are threads, or more, so that they can be worked on in
+    /// parallel. None at the end. Not to be mixed with the iterator, which is built upon it.
+    ///
+    /// # Errors
+    ///
+    /// `file-unreadable`, `wrong-encoding`, `register-empty`; nothing comes after an error.
+    pub fn next_window(&mut self) -> Option<Result<Vec<RecordBatch>, Box<Diagnostic>>> {
+        while self.settled.is_empty() && !self.ended {
+            self.advance();
+        }
+        if self.settled.is_empty() {
+            return self.failed.take().map(Err);
+        }
+        Some(Ok(std::mem::take(&mut self.settled)))
+    }
+
     /// Casts the current window while the next one is read.
     fn advance(&mut self) {
         let size = rayon::current_num_threads().max(1);
         let current = self.window.take().unwrap_or_else(|| self.files.window(size));
         if current.is_empty() {
             self.ended = true;
-            let empty = self.empty();
-            self.ready.extend(empty.map(Err));
+            self.failed = self.empty();
             return;
         }
         let (cast, files) = (&self.cast, &mut self.files);
@@ -221,7 +257,7 @@ impl RegisterReader {
             match result {
                 Ok((file, bytes, first_row, rows)) => self.settle(&file, bytes, first_row, rows),
                 Err(diagnostic) => {
-                    self.ready.push_back(Err(diagnostic));
+                    self.failed = Some(diagnostic);
                     self.ended = true;
                     return;
                 }
@@ -268,8 +304,11 @@ impl RegisterReader {
         self.outcome.upgraded_ids += rows.upgraded.len() as u64;
         self.outcome.rows_kept += rows.batch.num_rows() as u64;
         if rows.batch.num_rows() > 0 {
-            let given = rows.batch.project(&self.output).expect("the asked-for columns are there");
-            self.ready.push_back(Ok(given));
+            let columns = self.output.iter().zip(self.schema.fields());
+            let columns =
+                columns.map(|(index, field)| cast(rows.batch.column(*index), field.data_type()).expect("text goes into a dictionary"));
+            let given = RecordBatch::try_new(Arc::clone(&self.schema), columns.collect()).expect("the asked-for columns are there");
+            self.settled.push(given);
         }
     }
 
@@ -323,15 +362,13 @@ impl Iterator for RegisterReader {
     type Item = Result<RecordBatch, Box<Diagnostic>>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            if let Some(batch) = self.ready.pop_front() {
-                return Some(batch);
+        if self.ready.is_empty() {
+            match self.next_window()? {
+                Ok(batches) => self.ready.extend(batches),
+                Err(diagnostic) => return Some(Err(diagnostic)),
             }
-            if self.ended {
-                return None;
-            }
-            self.advance();
         }
+        self.ready.pop_front().map(Ok)
     }
 }
 
