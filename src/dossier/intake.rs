@@ -243,7 +243,7 @@ pub(super) fn open(
     let Some(source) = request.sources.get(&declaration.name) else {
         return Err(DossierError::Told(Box::new(missing(declaration, request))));
     };
-    let options = ReadOptions { columns, quarantine_limit: QUARANTINE_KEPT, ..ReadOptions::default() };
+    let options = ReadOptions { columns, quarantine_limit: QUARANTINE_KEPT, dictionaries: true, ..ReadOptions::default() };
     crate::register::open(declaration, source, request.binder.regions, &options).map_err(DossierError::Told)
 }
 

@@ -62,20 +62,13 @@ pub(super) fn windows(
     request: &Request<'_>,
     mut each: impl FnMut(&[RecordBatch]) -> Result<(), DossierError>,
 ) -> Result<(), DossierError> {
-    let size = rayon::current_num_threads().max(1);
-    loop {
-        let mut window = Vec::with_capacity(size);
-        for batch in reader.by_ref().take(size) {
-            window.push(batch.map_err(DossierError::Told)?);
-        }
+    while let Some(window) = reader.next_window() {
         if request.cancel.is_cancelled() {
             return Err(DossierError::Cancelled);
         }
-        if window.is_empty() {
-            return Ok(());
-        }
-        each(&window)?;
+        each(&window.map_err(DossierError::Told)?)?;
     }
+    Ok(())
 }
 
 /// Reads one register.
