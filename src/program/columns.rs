@@ -179,6 +179,14 @@ impl Distinct {
         self.len
     }
 
+    /// The distinct values, where they are an array of their own.
+    pub(super) fn as_they_lie(&self) -> Option<&StringArray> {
+        match (&self.texts, &self.places) {
+            (Texts::Small(texts), None) => Some(texts),
+            _ => None,
+        }
+    }
+
     /// The text of a key; `None` where the dictionary itself holds none.
     pub(super) fn text(&self, key: usize) -> Option<&str> {
         let place = match &self.places {

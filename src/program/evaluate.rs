@@ -2,6 +2,8 @@
 
 use std::cmp::Ordering;
 
+use arrow::array::{StringArray, StringBuilder};
+
 use super::columns::{BatchColumn, Values};
 use super::kernels::logic::Words;
 use super::kernels::{self, BoolBuffer};
@@ -335,6 +337,19 @@ impl Block<'_> {
             key -= len;
         }
         None
+    }
+
+    /// The distinct texts of the sources, in the order of the keys; those that are none are null.
+    pub(super) fn distinct_texts(&self, text: TextId) -> StringArray {
+        if let [TextSource::Fact(fact)] = self.graph.sources[text.0 as usize].as_slice()
+            && let Values::Keys(distinct) = &self.columns[*fact].values
+            && let Some(texts) = distinct.as_they_lie()
+        {
+            return texts.clone();
+        }
+        let mut texts = StringBuilder::new();
+        self.for_each_text(text, |value| texts.append_option(value));
+        texts.finish()
     }
 
     /// Calls `visit` with each distinct text of the sources, in the order of the keys.

@@ -7,13 +7,14 @@
 //!
 //! ```text
 //!  Expr ── lower ──▶ Graph ── evaluate, block by block ──▶ Verdicts (yes, unknown)
-//!                      ╰───── evaluate_values ───────────▶ Values  (amounts, occasions, ranks)
+//!                      ╰───── evaluate, arrays ──────────▶ Values, Arrow arrays (amounts, occasions, facts)
 //!  Expr ── interpreter ──▶ one row at a time: the oracle, and what explains a verdict
 //!  Expr ── sql ──────────▶ DataFusion SQL: the other oracle
 //! ```
 //!
 //! Nothing here knows the clock, a policy or `DataFusion`.
 
+mod arrays;
 pub mod bitmap;
 mod columns;
 pub mod dates;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, StringArray, UInt64Array};
+use arrow::array::{Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, StringArray, UInt64Array};
 use arrow::record_batch::RecordBatch;
 use proptest::prelude::*;
 
@@ -112,6 +112,48 @@ proptest! {
                 };
                 prop_assert_eq!(found, expected);
             }
+        }
+    }
+
+    #[test]
+    fn arrays_hold_the_values_rounded(
+        (schema, roots, batch) in prop_oneof![scene(Ty::Number, 3), scene(Ty::Date, 2), scene(Ty::Text, 2), scene(Ty::Bool, 2)],
+        scales in proptest::collection::vec(prop_oneof![4 => 0_u8..6, 1 => 15_u8..19], 3)
+    ) {
+        let program = ValueProgram::compile(&schema, &roots);
+        prop_assume!(program.is_ok());
+        let program = program.expect("compiled");
+        let mut scratch = Scratch::new();
+        let values = program.evaluate(&batch, &mut scratch);
+        let arrays = program.arrays(&batch, &mut scratch, &scales);
+        let Ok(values) = values else {
+            let overflowed = matches!(arrays, Err(EvalError::Overflow { .. }));
+            prop_assert!(overflowed);
+            return Ok(());
+        };
+        let too_large = (0..batch.num_rows()).find_map(|row| {
+            let fits = |root: usize| values[root].number(row).is_none_or(|number| super::round_half_up(&number, scales[root]).is_some());
+            (0..roots.len()).find(|&root| !fits(root)).map(|root| EvalError::Overflow { root, row })
+        });
+        if let Some(error) = too_large {
+            prop_assert_eq!(arrays, Err(error));
+            return Ok(());
+        }
+        let arrays = arrays.expect("what fits is evaluated");
+        for (root, (values, array)) in values.iter().zip(&arrays).enumerate() {
+            let expected: ArrayRef = match values {
+                Values::Bool(values) => Arc::new(BooleanArray::from(values.clone())),
+                Values::Date(values) => Arc::new(Date32Array::from(values.clone())),
+                Values::Text(values) => Arc::new(StringArray::from_iter(values.iter().map(Option::as_deref))),
+                Values::Number(values) => Arc::new(Int64Array::from_iter(
+                    values.iter().map(|value| value.and_then(|value| super::round_half_up(&value, scales[root]))),
+                )),
+            };
+            let found = match values {
+                Values::Text(_) => arrow::compute::cast(array, expected.data_type()).expect("keys fit their dictionary"),
+                _ => Arc::clone(array),
+            };
+            prop_assert_eq!(&found, &expected);
         }
     }
 

@@ -16,14 +16,15 @@ use crate::check::ir::{Expr, Schema, Ty, Value};
 /// Expressions of any type compiled for many batches. Roots keep the order in which they were given.
 #[derive(Debug)]
 pub struct ValueProgram {
-    schema: Schema,
-    graph: Graph,
-    roots: Vec<Root>,
-    plan: Plan,
+    pub(super) schema: Schema,
+    pub(super) graph: Graph,
+    pub(super) roots: Vec<Root>,
+    pub(super) plan: Plan,
 }
 
+/// What is asked for.
 #[derive(Debug, Clone, Copy)]
-enum Root {
+pub(super) enum Root {
     Bool(Edge),
     Number(Fraction),
     Date(Fraction),

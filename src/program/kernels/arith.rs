@@ -65,6 +65,22 @@ pub(in super::super) fn binary(
     first_lost
 }
 
+/// Writes what a checked operation gives for each row; gives the first known row at which it does not fit.
+pub(in super::super) fn checked_rows(known: &[u64], out: &mut [i64], operation: impl Fn(usize) -> Option<i64>) -> Option<usize> {
+    let mut first_lost = None;
+    for (index, (out, &known)) in out.chunks_mut(64).zip(known).enumerate() {
+        let mut lost = 0_u64;
+        for (bit, value) in out.iter_mut().enumerate() {
+            let result = operation(index * 64 + bit);
+            *value = result.unwrap_or(0);
+            lost |= u64::from(result.is_none()) << bit;
+        }
+        let mut known = known;
+        settle(&mut known, lost, index, &mut first_lost);
+    }
+    first_lost
+}
+
 /// Applies a checked operation to one lane; as [`binary`].
 pub(in super::super) fn unary(lane: &LaneBuffer, out: &mut LaneBuffer, operation: impl Fn(i64) -> Option<i64>) -> Option<usize> {
     binary(lane, lane, out, |value, _| operation(value))
