@@ -1,6 +1,6 @@
 //! All facts there are, by subject kind, each with its type and how it comes about.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::ir::{self, Expr, Ty};
@@ -138,7 +138,9 @@ impl How {
 #[derive(Debug, Clone, Default)]
 pub struct Catalogue {
     facts: [Vec<Fact>; 3],
-    by_name: [BTreeMap<Arc<str>, usize>; 3],
+    by_name: [HashMap<Arc<str>, usize>; 3],
+    /// The first fact with each Chinese label.
+    by_label: [HashMap<Arc<str>, usize>; 3],
     /// The declarations that the facts come from.
     pub registers: Arc<Registers>,
     /// For each link, which rows of its register make it.
@@ -187,6 +189,12 @@ impl Catalogue {
         self.by_name[kind as usize].get(name).map(|&index| FactId { kind, index })
     }
 
+    /// The first fact with a Chinese label.
+    #[must_use]
+    pub fn labelled(&self, kind: SubjectKind, label: &str) -> Option<FactId> {
+        self.by_label[kind as usize].get(label).map(|&index| FactId { kind, index })
+    }
+
     /// Adds a fact; gives back the one of that name where there is one already.
     pub fn add(&mut self, kind: SubjectKind, fact: Fact) -> FactId {
         if let Some(found) = self.find(kind, &fact.name) {
@@ -194,6 +202,7 @@ impl Catalogue {
         }
         let index = self.facts[kind as usize].len();
         self.by_name[kind as usize].insert(Arc::clone(&fact.name), index);
+        self.by_label[kind as usize].entry(fact.label.zh.as_str().into()).or_insert(index);
         self.facts[kind as usize].push(fact);
         FactId { kind, index }
     }

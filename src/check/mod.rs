@@ -15,6 +15,7 @@ mod functions;
 pub mod ir;
 pub mod policies;
 pub mod resolve;
+mod ties;
 pub mod typing;
 
 use std::collections::BTreeMap;
@@ -44,7 +45,7 @@ pub struct Checked {
 #[must_use]
 pub fn check(
     registers: Arc<Registers>,
-    documents: &[PolicyDocument],
+    documents: &[Arc<PolicyDocument>],
     parameters: &[Parameter],
     regions: &RegionTree,
 ) -> (Checked, Vec<Diagnostic>) {
@@ -63,7 +64,7 @@ pub fn check(
 pub fn check_given(
     kind: SubjectKind,
     columns: &[(String, Type)],
-    documents: &[PolicyDocument],
+    documents: &[Arc<PolicyDocument>],
     parameters: &[Parameter],
     regions: &RegionTree,
 ) -> (Checked, Vec<Diagnostic>) {
@@ -89,17 +90,16 @@ pub fn check_given(
 
 fn check_policies(
     catalogue: &mut Catalogue,
-    documents: &[PolicyDocument],
+    documents: &[Arc<PolicyDocument>],
     parameters: &[Parameter],
     regions: &RegionTree,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<CheckedPolicy> {
     let subjects: BTreeMap<String, SubjectKind> = documents.iter().map(|document| (document.code.clone(), document.subject)).collect();
-    let documents: Vec<Arc<PolicyDocument>> = documents.iter().cloned().map(Arc::new).collect();
     let mut world = resolve::World { catalogue, parameters, regions, policies: &subjects, diagnostics };
     let mut policies: Vec<CheckedPolicy> = documents.iter().filter_map(|document| policies::check(&mut world, document)).collect();
     policies.sort_by(|a, b| a.document.code.cmp(&b.document.code));
-    policies::check_ties(&documents, &policies, diagnostics);
+    ties::check_ties(documents, &policies, diagnostics);
     policies
 }
 

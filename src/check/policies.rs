@@ -1,6 +1,5 @@
 //! One policy checked: criteria, amount, occasions, and its ties to other policies.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::ir::{Expr, Kind, Ty};
@@ -8,7 +7,7 @@ use super::resolve::{Scope, Typed, World};
 use super::typing::Unit;
 use super::{CheckedEach, CheckedPolicy};
 use crate::diagnostic::{Diagnostic, Span, code};
-use crate::policy::document::{CriteriaNode, Criterion, EachSource, Keep, Period, PolicyDocument};
+use crate::policy::document::{CriteriaNode, Criterion, EachSource, Period, PolicyDocument};
 use crate::register::declaration::{SubjectKind, Written};
 
 /// Checks one policy; none when a part that evaluation needs is faulty.
@@ -248,96 +247,4 @@ fn ties(world: &mut World<'_>, document: &PolicyDocument) {
             );
         }
     }
-}
-
-/// Cycles over `requires`, `excludes` and `entitled`, and exclusions whose amounts cannot be compared.
-pub fn check_ties(documents: &[Arc<PolicyDocument>], checked: &[CheckedPolicy], diagnostics: &mut Vec<Diagnostic>) {
-    let by_code: BTreeMap<&str, &Arc<PolicyDocument>> = documents.iter().map(|document| (document.code.as_str(), document)).collect();
-    let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for document in documents {
-        let code = document.code.as_str();
-        edges.entry(code).or_default().extend(document.requires.iter().map(|(policy, _)| policy.as_str()));
-        for exclusion in &document.excludes {
-            match exclusion.keep {
-                Keep::Other => edges.entry(code).or_default().push(&exclusion.policy),
-                Keep::This => edges.entry(&exclusion.policy).or_default().push(code),
-                Keep::Highest => comparable(document, by_code.get(exclusion.policy.as_str()), exclusion, diagnostics),
-            }
-        }
-    }
-    let mut entitled: Vec<(String, Vec<Arc<str>>)> = Vec::new();
-    for policy in checked {
-        let mut named = Vec::new();
-        names_entitled(&policy.criteria, &mut named);
-        entitled.push((policy.document.code.clone(), named));
-    }
-    for (code, named) in &entitled {
-        edges.entry(code).or_default().extend(named.iter().map(|name| &**name));
-    }
-    let mut told: Vec<Vec<&str>> = Vec::new();
-    for &start in by_code.keys() {
-        if let Some(cycle) = cycle_from(start, &edges) {
-            let mut members = cycle.clone();
-            members.sort_unstable();
-            members.dedup();
-            if told.contains(&members) {
-                continue;
-            }
-            told.push(members);
-            let path = cycle.join(" → ");
-            let place = by_code[start].requires.first().map_or_else(|| by_code[start].place.clone(), |(_, place)| place.clone());
-            diagnostics.push(
-                Diagnostic::new(&code::CYCLE, format!("政策互相依赖: {path}"), format!("policies depend on each other: {path}"))
-                    .at(place)
-                    .help("去掉其中一个 requires、excludes 或 entitled", "take away one of the `requires`, `excludes` or `entitled`"),
-            );
-        }
-    }
-}
-
-fn comparable(
-    document: &PolicyDocument,
-    other: Option<&&Arc<PolicyDocument>>,
-    exclusion: &crate::policy::document::Exclusion,
-    diagnostics: &mut Vec<Diagnostic>,
-) {
-    let Some(other) = other else { return };
-    if other.benefit.period != document.benefit.period || other.benefit.unit != document.benefit.unit {
-        diagnostics.push(
-            Diagnostic::new(
-                &code::INCOMPARABLE_PERIODS,
-                format!("与 {} 的给付周期或单位不同, 不能就高", other.code),
-                format!("{} is paid over another period or unit: the higher cannot be told", other.code),
-            )
-            .at(exclusion.place.clone())
-            .help("用 keep: this 或 keep: other", "use `keep: this` or `keep: other`"),
-        );
-    }
-}
-
-fn names_entitled(expr: &Expr, found: &mut Vec<Arc<str>>) {
-    if let Kind::Entitled(code) = &expr.kind {
-        found.push(Arc::clone(code));
-    }
-    for child in expr.children() {
-        names_entitled(child, found);
-    }
-}
-
-/// The way from `start` back to itself, if there is one.
-fn cycle_from<'a>(start: &'a str, edges: &BTreeMap<&'a str, Vec<&'a str>>) -> Option<Vec<&'a str>> {
-    let mut stack = vec![vec![start]];
-    let mut seen = std::collections::BTreeSet::new();
-    while let Some(path) = stack.pop() {
-        let last = path[path.len() - 1];
-        for &next in edges.get(last).map(Vec::as_slice).unwrap_or_default() {
-            if next == start {
-                return Some(path.into_iter().chain([start]).collect());
-            }
-            if seen.insert(next) {
-                stack.push(path.iter().copied().chain([next]).collect());
-            }
-        }
-    }
-    None
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::catalogue::{Catalogue, FactId};
+use super::catalogue::Catalogue;
 use super::ir::{ArithOp, CompareOp, Expr, Kind, Number, Ty, Value};
 use super::typing::{Type, Unit};
 use crate::criteria::ast::{self, BinaryOp, ExprKind, Ident, Literal};
@@ -457,7 +457,7 @@ impl World<'_> {
                 offset = columns.len();
             }
             if let Some(kind) = scope.facts {
-                let found = self.catalogue.find(kind, &only.name).or_else(|| self.by_label(kind, &only.name));
+                let found = self.catalogue.find(kind, &only.name).or_else(|| self.catalogue.labelled(kind, &only.name));
                 if let Some(id) = found {
                     let ty = self.catalogue.fact(id).ty.clone();
                     return Some((Expr::new(Kind::Fact(offset + id.index), ty.ty), ty));
@@ -481,17 +481,14 @@ impl World<'_> {
         Some((Expr::new(Kind::Fact(offset + id.index), ty.ty), ty))
     }
 
-    fn by_label(&self, kind: SubjectKind, label: &str) -> Option<FactId> {
-        let index = self.catalogue.facts(kind).iter().position(|fact| fact.label.zh == label)?;
-        Some(FactId { kind, index })
-    }
-
     fn unknown_name(&mut self, name: &Ident, scope: &Scope<'_>) {
         let columns = scope.register.and_then(|register| self.catalogue.rows.get(register));
         let mut known: Vec<String> = columns.into_iter().flatten().map(|(name, _)| name.clone()).collect();
         if let Some(kind) = scope.facts {
             known.extend(self.catalogue.facts(kind).iter().map(|fact| fact.name.to_string()));
+            known.extend(self.catalogue.find(kind, "birth_date").map(|_| "age".to_owned()));
         }
+        known.push("as_of".to_owned());
         let diagnostic =
             Diagnostic::new(&code::UNKNOWN_FACT, format!("没有“{}”这个事实", name.name), format!("unknown fact `{}`", name.name))
                 .at(scope.node.place(name.range.clone()))

@@ -1,6 +1,7 @@
 //! `mianshen explain`: why a policy means what it means for one subject: of a case, or of the registers.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::ValueEnum;
 
@@ -80,16 +81,16 @@ pub fn shown(reason: &Reason, format: FormatArg, context: &Context) -> String {
     }
 }
 
-fn case(folder: &mut PolicyFolder, args: &Args) -> Result<(PolicyDocument, ResolvedCase), Vec<Diagnostic>> {
+fn case(folder: &mut PolicyFolder, args: &Args) -> Result<(Arc<PolicyDocument>, ResolvedCase), Vec<Diagnostic>> {
     let wanted = args.case.as_deref().unwrap_or_default();
-    let of_policy: Vec<PolicyDocument> = folder.set.policies.iter().filter(|document| document.code == args.policy).cloned().collect();
+    let of_policy: Vec<Arc<PolicyDocument>> = folder.set.policies.iter().filter(|document| document.code == args.policy).cloned().collect();
     let Some(document) = of_policy.first() else {
         let codes = folder.set.policies.iter().map(|document| document.code.as_str());
         let name = &args.policy;
         let diagnostic = Diagnostic::new(&code::BAD_ARGUMENT, format!("没有政策“{name}”"), format!("unknown policy `{name}`"));
         return Err(vec![diagnostic.did_you_mean(name, codes)]);
     };
-    let (cases, told): (Vec<_>, Vec<_>) = of_policy.iter().map(policy::load_cases).unzip();
+    let (cases, told): (Vec<_>, Vec<_>) = of_policy.iter().map(|document| policy::load_cases(document)).unzip();
     let cases: Vec<_> = cases.into_iter().flatten().collect();
     let exact = cases.iter().find(|case| case.name == wanted);
     let Some(case) = exact.or_else(|| cases.iter().find(|case| case.name.contains(wanted))).cloned() else {
@@ -103,7 +104,7 @@ fn case(folder: &mut PolicyFolder, args: &Args) -> Result<(PolicyDocument, Resol
         return Err(told.into_iter().flatten().chain([diagnostic]).collect());
     };
     let (case, told) = cases::resolve(folder, document.subject, case);
-    if case.complete { Ok((document.clone(), case)) } else { Err(told) }
+    if case.complete { Ok((Arc::clone(document), case)) } else { Err(told) }
 }
 
 fn of_case(folder: &PolicyFolder, document: &PolicyDocument, case: &ResolvedCase) -> Result<Reason, Vec<Diagnostic>> {

@@ -95,18 +95,17 @@ impl PolicyFolder {
         known_at: Option<NaiveDate>,
         policies: &'a BTreeMap<String, CheckedPolicy>,
     ) -> Binder<'a> {
-        Binder { as_of, known_at, parameters: &self.set.parameters, regions: &self.regions, policies }
+        Binder::new(as_of, known_at, &self.set.parameters, &self.regions, policies)
     }
 }
 
 /// Sorts diagnostics by file and place; those without a place come first.
 pub fn in_order(diagnostics: &mut [Diagnostic]) {
-    diagnostics.sort_by(|one, other| {
-        let key = |diagnostic: &'_ Diagnostic| {
-            diagnostic.primary.as_ref().map(|span| (span.path().to_owned(), span.range.start, diagnostic.code.number))
-        };
-        key(one).cmp(&key(other))
-    });
+    diagnostics.sort_by(|one, other| place(one).cmp(&place(other)));
+}
+
+fn place(diagnostic: &Diagnostic) -> Option<(&Path, usize, &'static str)> {
+    diagnostic.primary.as_ref().map(|span| (span.path(), span.range.start, diagnostic.code.number))
 }
 
 /// Whether a policy is told to be unknown only because its own file could not be read.

@@ -3,6 +3,7 @@
 //! Types only; `read.rs` fills them from YAML.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
@@ -439,8 +440,8 @@ pub struct Expect {
 /// Everything that a policies folder holds, beside registers and regions.
 #[derive(Debug, Clone, Default)]
 pub struct PolicySet {
-    /// Sorted by code, then version.
-    pub policies: Vec<PolicyDocument>,
+    /// Sorted by code, then version. Shared: checking keeps the same documents.
+    pub policies: Vec<Arc<PolicyDocument>>,
     /// Codes of policies whose files are too broken to give a document; others may name them.
     pub unread: Vec<String>,
     /// By name.

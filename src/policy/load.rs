@@ -41,7 +41,7 @@ pub fn load(dir: &Path) -> (PolicySet, Vec<Diagnostic>) {
         diagnostics.extend(one.diagnostics);
         seen += usize::from(one.is_policy);
         set.unread.extend(one.code.filter(|_| one.document.is_none()));
-        set.policies.extend(one.document);
+        set.policies.extend(one.document.map(Arc::new));
     }
     set.policies.sort_by(|one, other| (&one.code, one.version, &one.path).cmp(&(&other.code, other.version, &other.path)));
     one_item_one_code(&set.policies, &mut diagnostics);

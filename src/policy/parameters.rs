@@ -1,5 +1,7 @@
 //! Dated values by region that policies share, read and looked up.
 
+use std::collections::HashMap;
+
 use chrono::NaiveDate;
 
 use super::document::{BasisStatus, Parameter, ParameterType, ParameterValue};
@@ -34,15 +36,35 @@ pub fn lookup<'a, R: AsRef<str>>(
     day: NaiveDate,
     known_at: Option<NaiveDate>,
 ) -> Option<&'a ParameterValue> {
-    let parameter = parameters.iter().find(|parameter| parameter.name == name)?;
+    let values = values_on(parameters, name, day, known_at);
+    region_chain.iter().find_map(|region| values.get(region.as_ref()).copied())
+}
+
+/// The values that hold on `day`, as they were known at `known_at`, by the region that each was set for.
+///
+/// Where several announced values of one region hold, the latest announced wins; a value without an announcement was
+/// always known.
+#[must_use]
+pub fn values_on<'a>(
+    parameters: &'a [Parameter],
+    name: &str,
+    day: NaiveDate,
+    known_at: Option<NaiveDate>,
+) -> HashMap<&'a str, &'a ParameterValue> {
+    let mut found: HashMap<&str, &ParameterValue> = HashMap::new();
+    let Some(parameter) = parameters.iter().find(|parameter| parameter.name == name) else { return found };
     let known = |value: &ParameterValue| match (value.announced, known_at) {
         (Some(announced), Some(known_at)) => announced <= known_at,
         _ => true,
     };
-    region_chain.iter().find_map(|region| {
-        let here = parameter.values.iter().filter(|value| value.region == region.as_ref());
-        here.filter(|value| holds(value.from, value.to, day) && known(value)).max_by_key(|value| (value.announced, value.from))
-    })
+    for value in parameter.values.iter().filter(|value| holds(value.from, value.to, day) && known(value)) {
+        let slot = found.entry(&value.region).or_insert(value);
+        // Of equals, the last in the file.
+        if (value.announced, value.from) >= (slot.announced, slot.from) {
+            *slot = value;
+        }
+    }
+    found
 }
 
 /// Tells of names that two parameters have, and keeps the first of them.

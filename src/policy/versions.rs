@@ -1,6 +1,7 @@
 //! Versions of a policy: which documents of one code may stand beside each other, and which one holds.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
@@ -13,8 +14,8 @@ use crate::diagnostic::{Diagnostic, code};
 /// Of the versions of one code the latest announced wins, then the highest version. A policy without an announcement
 /// was always known.
 #[must_use]
-pub fn select(policies: &[PolicyDocument], as_of: NaiveDate, known_at: Option<NaiveDate>) -> Vec<PolicyDocument> {
-    let mut by_code: BTreeMap<&str, &PolicyDocument> = BTreeMap::new();
+pub fn select(policies: &[Arc<PolicyDocument>], as_of: NaiveDate, known_at: Option<NaiveDate>) -> Vec<Arc<PolicyDocument>> {
+    let mut by_code: BTreeMap<&str, &Arc<PolicyDocument>> = BTreeMap::new();
     for policy in policies {
         let known = known_at.is_none_or(|known_at| policy.announced.is_none_or(|announced| announced <= known_at));
         if !known || !holds(policy.in_force_from, policy.in_force_to, as_of) {
@@ -30,7 +31,7 @@ pub fn select(policies: &[PolicyDocument], as_of: NaiveDate, known_at: Option<Na
 
 /// Tells of documents that claim one code: the same version twice, or two versions in force on the same day of which
 /// none was announced after the other. `policies` is sorted by code.
-pub(super) fn one_item_one_code(policies: &[PolicyDocument], diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn one_item_one_code(policies: &[Arc<PolicyDocument>], diagnostics: &mut Vec<Diagnostic>) {
     for versions in policies.chunk_by(|one, other| one.code == other.code) {
         for (at, policy) in versions.iter().enumerate() {
             let Some(earlier) = versions[..at].iter().find(|earlier| clash(earlier, policy)) else { continue };

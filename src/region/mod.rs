@@ -4,12 +4,14 @@
 //! still carry the old code are served under the successor; with several (a split), where they belong is unknown.
 
 mod load;
+mod on_day;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
 pub use load::load;
+pub use on_day::RegionsOn;
 
 use crate::diagnostic::{Message, Span};
 
@@ -145,6 +147,15 @@ impl RegionTree {
     pub fn ancestors(&self, code: &str, day: NaiveDate) -> Vec<String> {
         let Some(code) = self.successor(code, day) else { return Vec::new() };
         self.above(code, day).into_iter().map(str::to_owned).collect()
+    }
+
+    /// The one region that a code means on `day` and those above it, nearest first; empty where it means none or several.
+    #[must_use]
+    pub fn chain(&self, code: &str, day: NaiveDate) -> Vec<&str> {
+        let Some(code) = self.successor(code, day) else { return Vec::new() };
+        let mut chain = self.above(code, day);
+        chain.insert(0, code);
+        chain
     }
 
     /// Whether what `code` means on `day` is `ancestor` or lies in it. None where it is not known: a code outside the

@@ -82,6 +82,23 @@ fn ways_up_and_down() {
     assert_eq!(tree.name("000000").map(|name| name.zh.as_str()), Some("全国"));
 }
 
+/// On every day on which something changes, the day before, and for every code, one outside the tree too.
+#[test]
+fn a_day_worked_out_at_once_answers_as_the_tree_does() {
+    let tree = tree();
+    for on in ["1900-01-01", "2019-12-31", "2020-01-01", "2023-12-31", "2024-01-01", "2024-12-31", "2025-01-01", "2026-06-30"] {
+        let on = day(on);
+        let at_once = RegionsOn::new(&tree, on);
+        for ancestor in tree.all_codes().chain(["990199"]) {
+            let plain = |codes: Vec<std::sync::Arc<str>>| codes.iter().map(ToString::to_string).collect::<Vec<_>>();
+            assert_eq!(plain(at_once.members(ancestor)), tree.members(ancestor, on), "in {ancestor} on {on}");
+            assert_eq!(plain(at_once.undecided(ancestor)), tree.undecided(ancestor, on), "in {ancestor} or not on {on}");
+        }
+        let chains: Vec<_> = tree.all_codes().map(|code| (code, tree.chain(code, on))).filter(|(_, chain)| !chain.is_empty()).collect();
+        assert_eq!(at_once.chains().iter().map(|(code, chain)| (&**code, chain.clone())).collect::<Vec<_>>(), chains);
+    }
+}
+
 #[track_caller]
 fn check_mistake(line: &str, expect: &[&str]) {
     let (_, diagnostics) = read(&format!("{TREE}  - {line}\n"));

@@ -44,8 +44,27 @@ pub struct Scalar {
     pub text: String,
     /// Whether it was written without quotes; only such a scalar can be null, a number or a boolean.
     pub plain: bool,
-    /// For each byte of `text`, the byte of the file where it comes from; one more entry for the end.
-    offsets: Vec<usize>,
+    offsets: Offsets,
+}
+
+/// Where each byte of a decoded text, and its end, comes from.
+#[derive(Debug, Clone)]
+enum Offsets {
+    /// The text stands in the file as it is, from this byte on: so do nearly all.
+    Straight(usize),
+    /// The byte of the file, for each byte of the text and one more for the end.
+    Each(Box<[usize]>),
+}
+
+impl Scalar {
+    /// The byte of the file where a byte of the text, or its end, comes from; what lies behind the end is the end.
+    fn offset(&self, at: usize) -> usize {
+        let at = at.min(self.text.len());
+        match &self.offsets {
+            Offsets::Straight(start) => start + at,
+            Offsets::Each(offsets) => offsets[at],
+        }
+    }
 }
 
 impl Node {
@@ -98,9 +117,8 @@ impl Node {
     #[must_use]
     pub fn place(&self, inner: Range<usize>) -> Span {
         let Some(scalar) = self.scalar() else { return self.span() };
-        let last = scalar.offsets.len().saturating_sub(1);
-        let start = scalar.offsets.get(inner.start.min(last)).copied().unwrap_or(self.range.start);
-        let end = if inner.end > inner.start { scalar.offsets.get((inner.end - 1).min(last)).copied().unwrap_or(start) + 1 } else { start };
+        let start = scalar.offset(inner.start);
+        let end = if inner.end > inner.start { scalar.offset(inner.end - 1) + 1 } else { start };
         Span::new(&self.file, start..end.max(start))
     }
 }

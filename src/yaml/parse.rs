@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use super::{Node, Scalar, Value};
+use super::{Node, Offsets, Scalar, Value};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, code};
 
 /// Reads a YAML file with one document.
@@ -122,13 +122,17 @@ impl Builder<'_> {
 ///
 /// Walks both texts side by side: what the decoder dropped (indentation, quotes, escapes, folded line ends) is skipped.
 fn scalar(source: &str, text: &str, style: ScalarStyle, range: &Range<usize>) -> Scalar {
-    let mut offsets = Vec::with_capacity(text.len() + 1);
     let raw = &source[range.clone()];
     let mut at = match style {
         ScalarStyle::SingleQuoted | ScalarStyle::DoubleQuoted => 1,
         // The place of a block scalar begins behind its header.
         ScalarStyle::Literal | ScalarStyle::Folded | ScalarStyle::Plain => 0,
     };
+    let plain = style == ScalarStyle::Plain;
+    if raw.get(at..).is_some_and(|rest| rest.starts_with(text)) {
+        return Scalar { text: text.to_owned(), plain, offsets: Offsets::Straight(range.start + at) };
+    }
+    let mut offsets = Vec::with_capacity(text.len() + 1);
     for character in text.chars() {
         let found = raw[at.min(raw.len())..].char_indices().find(|(_, other)| *other == character || (character == ' ' && *other == '\n'));
         let here = match found {
@@ -144,5 +148,5 @@ fn scalar(source: &str, text: &str, style: ScalarStyle, range: &Range<usize>) ->
         at = (here + raw[here.min(raw.len())..].chars().next().map_or(0, char::len_utf8)).min(raw.len());
     }
     offsets.push(range.start + at.min(raw.len()));
-    Scalar { text: text.to_owned(), plain: style == ScalarStyle::Plain, offsets }
+    Scalar { text: text.to_owned(), plain, offsets: Offsets::Each(offsets.into()) }
 }

@@ -5,6 +5,7 @@ mod references;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use clap::ValueEnum;
@@ -76,9 +77,9 @@ pub fn run(args: &Args, context: &Context) -> Exit {
 fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnostic> {
     let mut diagnostics = references::check(folder);
     diagnostics.extend(parameters::check(folder, as_of));
-    let read: Vec<_> = folder.set.policies.par_iter().map(policy::load_cases).collect();
+    let read: Vec<_> = folder.set.policies.par_iter().map(|document| policy::load_cases(document)).collect();
     for (at, (cases, told)) in read.into_iter().enumerate() {
-        let document = folder.set.policies[at].clone();
+        let document = Arc::clone(&folder.set.policies[at]);
         let is_silent = cases.is_empty() && told.is_empty();
         diagnostics.extend(told);
         if is_silent {

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use crate::check::CheckedPolicy;
+use crate::check::bind::Binder;
 use crate::check::catalogue::{Definition, FactId};
 use crate::check::ir::{Expr, Kind};
 use crate::commands::folder::PolicyFolder;
@@ -27,6 +28,7 @@ struct Use {
 /// any day on which the policy is in force.
 pub(super) fn check(folder: &PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnostic> {
     let none = BTreeMap::new();
+    let mut lacking = Lacking { folder, policies: &none, binders: BTreeMap::new(), regions: BTreeMap::new() };
     let mut diagnostics = Vec::new();
     for policy in &folder.checked.policies {
         let document = &policy.document;
@@ -36,12 +38,8 @@ pub(super) fn check(folder: &PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diag
                 continue;
             }
             let first = days(folder, document, &named.name, as_of).into_iter().find_map(|day| {
-                let binder = folder.binder(day, None, &none);
-                let without: Vec<String> = places(folder, document, &named, day)
-                    .into_iter()
-                    .filter(|region| binder.value(&named.name, region).is_none())
-                    .collect();
-                (!without.is_empty()).then_some((day, without))
+                let without = lacking.regions(document, &named, day);
+                (!without.is_empty()).then(|| (day, without.to_owned()))
             });
             if let Some((day, regions)) = first {
                 diagnostics.push(without_value(folder, document, named, day, &regions));
@@ -49,6 +47,26 @@ pub(super) fn check(folder: &PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diag
         }
     }
     diagnostics
+}
+
+/// Where parameters have no value, worked out once for all policies of a region.
+struct Lacking<'a> {
+    folder: &'a PolicyFolder,
+    policies: &'a BTreeMap<String, CheckedPolicy>,
+    binders: BTreeMap<NaiveDate, Binder<'a>>,
+    /// By parameter, region that is covered (none for the country's value) and day.
+    regions: BTreeMap<(String, Option<String>, NaiveDate), Vec<String>>,
+}
+
+impl Lacking<'_> {
+    fn regions(&mut self, document: &PolicyDocument, named: &Use, day: NaiveDate) -> &[String] {
+        let covered = named.by_region.then(|| document.covers.region.clone());
+        self.regions.entry((named.name.clone(), covered, day)).or_insert_with(|| {
+            let binder = self.binders.entry(day).or_insert_with(|| self.folder.binder(day, None, self.policies));
+            let places = places(self.folder, document, named, day).into_iter();
+            places.filter(|region| binder.value(&named.name, region).is_none()).collect()
+        })
+    }
 }
 
 fn without_value(folder: &PolicyFolder, document: &PolicyDocument, named: Use, day: NaiveDate, regions: &[String]) -> Diagnostic {

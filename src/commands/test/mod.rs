@@ -7,6 +7,7 @@ mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 use clap::ValueEnum;
@@ -64,7 +65,7 @@ struct Suite {
 
 /// A case before it is run.
 struct Planned {
-    document: PolicyDocument,
+    document: Arc<PolicyDocument>,
     case: ResolvedCase,
 }
 
@@ -122,9 +123,9 @@ fn unknown_policies(folder: &PolicyFolder, named: &[String]) -> Vec<Diagnostic> 
 
 /// The cases to run: of each policy the cases beside any of its versions, each file once.
 fn plan(folder: &mut PolicyFolder, args: &Args, diagnostics: &mut Vec<Diagnostic>) -> Vec<Planned> {
-    let wanted = |document: &&PolicyDocument| args.policy.is_empty() || args.policy.contains(&document.code);
+    let wanted = |document: &&Arc<PolicyDocument>| args.policy.is_empty() || args.policy.contains(&document.code);
     let mut seen = BTreeSet::new();
-    let documents: Vec<PolicyDocument> = folder
+    let documents: Vec<Arc<PolicyDocument>> = folder
         .set
         .policies
         .iter()
@@ -132,7 +133,7 @@ fn plan(folder: &mut PolicyFolder, args: &Args, diagnostics: &mut Vec<Diagnostic
         .filter(|document| seen.insert((document.code.clone(), document.path.with_file_name(""))))
         .cloned()
         .collect();
-    let read: Vec<_> = documents.par_iter().map(policy::load_cases).collect();
+    let read: Vec<_> = documents.par_iter().map(|document| policy::load_cases(document)).collect();
     let mut planned = Vec::new();
     for (document, (cases, told)) in documents.into_iter().zip(read) {
         diagnostics.extend(told);
@@ -140,7 +141,7 @@ fn plan(folder: &mut PolicyFolder, args: &Args, diagnostics: &mut Vec<Diagnostic
         for case in cases.into_iter().filter(chosen) {
             let (case, told) = cases::resolve(folder, document.subject, case);
             diagnostics.extend(told);
-            planned.push(Planned { document: document.clone(), case });
+            planned.push(Planned { document: Arc::clone(&document), case });
         }
     }
     planned
@@ -161,7 +162,7 @@ fn judge(folder: &PolicyFolder, planned: Vec<Planned>) -> Vec<Suite> {
         let path = document.path.with_file_name("cases.yaml");
         match suites.last_mut() {
             Some(suite) if suite.policy == document.code && suite.path == path => suite.outcomes.push(outcome),
-            _ => suites.push(Suite { policy: document.code, name: document.name, path, outcomes: vec![outcome] }),
+            _ => suites.push(Suite { policy: document.code.clone(), name: document.name.clone(), path, outcomes: vec![outcome] }),
         }
     }
     suites

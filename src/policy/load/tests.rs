@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 
 use chrono::NaiveDate;
 
@@ -145,7 +146,7 @@ fn the_version_in_force_as_it_was_known() {
         &[],
     );
     let chosen = |as_of: &str, known_at: Option<&str>| -> Vec<String> {
-        let chosen: Vec<PolicyDocument> = select(&set.policies, day(as_of), known_at.map(day));
+        let chosen: Vec<Arc<PolicyDocument>> = select(&set.policies, day(as_of), known_at.map(day));
         chosen.iter().map(|policy| format!("{} {}", policy.code, policy.version)).collect()
     };
     assert_eq!(chosen("2023-12-31", None), [""; 0]);
@@ -169,6 +170,25 @@ fn many_policies_are_always_told_in_the_same_order() {
     let (_, again) = load(dir.path());
     let headlines = |told: &[Diagnostic]| told.iter().map(|told| told.headline.en.clone()).collect::<Vec<_>>();
     assert_eq!(headlines(&told), headlines(&again));
+}
+
+#[test]
+fn read_by_one_thread_or_by_four_a_folder_is_the_same() {
+    let dir = tempfile::tempdir().expect("a folder");
+    for number in 0..300 {
+        let code = format!("990100-MZ-{:05}", number - number % 50 / 49);
+        let more = if number % 60 == 7 { "in_fource: 1" } else { OPEN };
+        let text = policy(&code, more);
+        let text = if number % 70 == 9 { text.replace("code:", "code: [") } else { text };
+        write(dir.path(), &[(&format!("990100/p{number:05}/policy.yaml"), text.as_bytes())]);
+    }
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
+        format!("{:?}", pool.install(|| load(dir.path())))
+    };
+    let one = with(1);
+    assert!(one.contains("duplicate-policy-code") && one.contains("yaml-syntax") && one.contains("unknown-key"));
+    assert_eq!(one, with(4));
 }
 
 #[test]

@@ -1,0 +1,89 @@
+//! What the tree says of one day, worked out once for all codes: what lies in each region, and what each code lies in.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+
+use super::{COUNTRY, RegionTree};
+
+/// The tree on one day, for many questions about that day. It answers as [`RegionTree`] does.
+#[derive(Debug)]
+pub struct RegionsOn<'a> {
+    tree: &'a RegionTree,
+    day: NaiveDate,
+    /// Codes that surely lie in a region, by the code that the region has on the day; sorted.
+    inside: HashMap<&'a str, Vec<Arc<str>>>,
+    /// Codes that were split between inside and outside, likewise.
+    split: HashMap<&'a str, Vec<Arc<str>>>,
+    /// Codes that mean nothing on the day; sorted.
+    nowhere: Vec<Arc<str>>,
+    /// All codes, sorted.
+    all: Vec<Arc<str>>,
+    /// Every code that means one region on the day, with that region and those above it, nearest first; sorted.
+    chains: Vec<(Arc<str>, Vec<&'a str>)>,
+}
+
+impl<'a> RegionsOn<'a> {
+    /// Works out where every code lies on a day.
+    #[must_use]
+    pub fn new(tree: &'a RegionTree, day: NaiveDate) -> Self {
+        let all = tree.all_codes().map(Arc::from).collect();
+        let mut regions = Self { tree, day, inside: HashMap::new(), split: HashMap::new(), nowhere: Vec::new(), all, chains: Vec::new() };
+        for (code, shared) in tree.all_codes().zip(regions.all.clone()) {
+            regions.place(code, &shared);
+        }
+        regions
+    }
+
+    fn place(&mut self, code: &'a str, shared: &Arc<str>) {
+        let (tree, day) = (self.tree, self.day);
+        let Some(meant) = tree.successors(code, day) else {
+            self.nowhere.push(Arc::clone(shared));
+            return;
+        };
+        let chains: Vec<Vec<&str>> = meant.iter().map(|meant| std::iter::once(*meant).chain(tree.above(meant, day)).collect()).collect();
+        let holders: BTreeSet<&str> = chains.iter().flatten().copied().collect();
+        for holder in holders {
+            let all = chains.iter().all(|chain| chain.contains(&holder));
+            let holding = if all { &mut self.inside } else { &mut self.split };
+            holding.entry(holder).or_default().push(Arc::clone(shared));
+        }
+        if let [_] = chains.as_slice() {
+            self.chains.extend(chains.into_iter().map(|chain| (Arc::clone(shared), chain)));
+        }
+    }
+
+    /// See [`RegionTree::members`].
+    #[must_use]
+    pub fn members(&self, ancestor: &str) -> Vec<Arc<str>> {
+        if ancestor == COUNTRY {
+            return self.all.clone();
+        }
+        let mut members = self.inside.get(self.tree.renamed(ancestor, self.day)).cloned().unwrap_or_default();
+        if self.tree.is_known(ancestor)
+            && let Err(at) = members.binary_search_by(|code| (**code).cmp(ancestor))
+        {
+            members.insert(at, ancestor.into());
+        }
+        members
+    }
+
+    /// See [`RegionTree::undecided`].
+    #[must_use]
+    pub fn undecided(&self, ancestor: &str) -> Vec<Arc<str>> {
+        if ancestor == COUNTRY {
+            return Vec::new();
+        }
+        let split = self.split.get(self.tree.renamed(ancestor, self.day)).into_iter().flatten();
+        let mut undecided: Vec<Arc<str>> = split.chain(&self.nowhere).filter(|code| ***code != *ancestor).cloned().collect();
+        undecided.sort_unstable();
+        undecided
+    }
+
+    /// Every code that means one region on the day, with that region and those above it, nearest first; sorted by code.
+    #[must_use]
+    pub fn chains(&self) -> &[(Arc<str>, Vec<&'a str>)] {
+        &self.chains
+    }
+}
