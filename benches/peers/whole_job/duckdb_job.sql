@@ -77,13 +77,13 @@ from chain where now not in (select old from follow);
 create or replace temp table insurance as
 select coalesce(new, id) as id,
     bool_or(kind not in ('pension', 'resident_pension', 'medical', 'unemployment', 'injury')) as doubt,
-    coalesce(sum(months_in(from_month, to_month, 600)) filter (kind = 'unemployment'), 0)::integer as unemployment_total,
-    coalesce(sum(months_in(from_month, to_month, 12)) filter (kind = 'unemployment'), 0)::integer as unemployment_12,
-    coalesce(sum(months_in(from_month, to_month, 12)) filter (kind = 'pension'), 0)::integer as pension_12,
-    coalesce(sum(months_in(from_month, to_month, 12)) filter (kind = 'injury'), 0)::integer as injury_12,
-    coalesce(sum(months_in(from_month, to_month, 600)) filter (kind = 'resident_pension'), 0)::integer as resident_months,
+    (sum(months_in(from_month, to_month, 600)) filter (kind = 'unemployment'))::integer as unemployment_total,
+    (sum(months_in(from_month, to_month, 12)) filter (kind = 'unemployment'))::integer as unemployment_12,
+    (sum(months_in(from_month, to_month, 12)) filter (kind = 'pension'))::integer as pension_12,
+    (sum(months_in(from_month, to_month, 12)) filter (kind = 'injury'))::integer as injury_12,
+    (sum(months_in(from_month, to_month, 600)) filter (kind = 'resident_pension'))::integer as resident_months,
     max((base * 100)::bigint) filter (kind = 'pension' and by_oneself and still) as flexible_base,
-    coalesce(bool_or(kind = 'medical' and still), false) as medical
+    bool_or(kind = 'medical' and still) as medical
 from (
     select hash(person_id) as id, kind, entity_id is null as by_oneself, from_month, to_month, base,
         to_month is null or to_month >= month0() as still
@@ -178,7 +178,7 @@ with rows as (
 ), repeated as (
     select key, min(row) as first_row from keyed group by key having count(*) > 1
 )
-select coalesce(new, id) as id, coalesce(bool_or(full_time and still), false) as full_time,
+select coalesce(new, id) as id, bool_or(full_time) filter (still) as full_time,
     max(datediff('day', date '1900-01-01', from_date) * 16 + stage) filter (still) % 16 as stage,
     max(graduated_on) filter (stage in (1, 2, 3, 6)) as graduated_on
 from keyed left join repeated using (key) left join renumbered on id = old
@@ -218,9 +218,9 @@ from certificate_rows group by id;
 
 create or replace temp table recognised as
 select coalesce(new, id) as id, bool_or(kind is null) as doubt,
-    coalesce(bool_or(kind = 1 and still), false) as veteran, coalesce(bool_or(kind = 2 and still), false) as sole_child_parent,
-    coalesce(bool_or(kind = 3 and still), false) as hardship_graduate, coalesce(bool_or(kind = 4 and still), false) as rental_tenant,
-    coalesce(bool_or(kind = 5 and still), false) as heating, coalesce(bool_or(kind = 6 and still), false) as hard_to_employ,
+    bool_or(kind = 1 and still) as veteran, bool_or(kind = 2 and still) as sole_child_parent,
+    bool_or(kind = 3 and still) as hardship_graduate, bool_or(kind = 4 and still) as rental_tenant,
+    bool_or(kind = 5 and still) as heating, bool_or(kind = 6 and still) as hard_to_employ,
     min(from_date) filter (kind = 6) as hard_since
 from (
     select hash(person_id) as id, from_date, to_date is null or to_date >= as_of() as still,
@@ -230,7 +230,7 @@ from (
 
 -- Reasons are numbered in the order of their codes: bankrupt 1 contract_ended 2 dismissed 3 never_employed 4 resigned 5.
 create or replace temp table unemployment as
-select coalesce(new, id) as id, bool_or(still) as registered, coalesce(bool_or(seeking and still), false) as seeking,
+select coalesce(new, id) as id, bool_or(still) as registered, bool_or(seeking) filter (still) as seeking,
     max(datediff('day', date '1900-01-01', registered_on) * 8
         + list_position(['bankrupt', 'contract_ended', 'dismissed', 'never_employed', 'resigned'], reason)) filter (still) % 8 as reason,
     max(registered_on) filter (still) as since, max(registered_on) as last_from,
@@ -279,7 +279,7 @@ from membership group by id;
 
 -- @stage persons
 -- The dossier of each person, as far as policies and links need it, with the verdicts that need no link.
--- Absent from a complete register is "no" for those within its coverage (990000), else unknown.
+-- No row that counts in a complete register is "no" (`none`), or 0 (`zero`), for those within its coverage (990000), else unknown.
 create or replace temp table population as
 select coalesce(new, id) as id, new is not null as came_under_old, coalesce(new_id, person_id) as person_id, sex, birth_date, nationality,
     county(hukou_region) as hukou, hukou_kind, county(residence_region) as residence
@@ -292,7 +292,7 @@ with facts as (
         case when p.birth_date <> b.first_date or b.first_date <> b.last_date then null else p.birth_date end as birth_date,
         case when coalesce(p.hukou, p.residence) // 10000 = 99 then false end as none,
         case when coalesce(p.hukou, p.residence) // 10000 = 99 then 0 end as zero,
-        coalesce(d.id is not null or none, none) as deceased, d.death_date,
+        d.id is not null or none as deceased, d.death_date,
         b.lawful, b.mother_id, b.father_id,
         m.relation, m.lives_with, m.household,
         not coalesce(i.doubt, false) as insurance_sure,
@@ -301,32 +301,32 @@ with facts as (
         case when insurance_sure then coalesce(i.pension_12, zero) end as pension_12,
         case when insurance_sure then coalesce(i.injury_12, zero) end as injury_12,
         case when insurance_sure then coalesce(i.resident_months, zero) end as resident_months,
-        case when insurance_sure then case when i.id is null then none else i.flexible_base is not null end end as pays_flexible,
+        case when insurance_sure then i.flexible_base is not null or none end as pays_flexible,
         case when insurance_sure then i.flexible_base end as flexible_base,
-        case when insurance_sure then coalesce(i.medical, none) end as medical_insured,
+        case when insurance_sure then coalesce(i.medical, false) or none end as medical_insured,
         n.income, n.assets,
-        case when h.doubt then null else coalesce(h.homes, zero) end as homes,
-        case when v.doubt then null else coalesce(v.vehicles, zero) end as vehicles,
-        coalesce(a.subsistence, none) as subsistence, coalesce(a.near, none) as near_subsistence,
-        coalesce(a.destitute, none) as destitute, coalesce(a.orphan, none) as orphan,
-        case when c.id is null then none else true end as card, c.grade, c.kind as disability, c.needs_care,
+        case when h.doubt then null else coalesce(nullif(h.homes, 0), zero) end as homes,
+        case when v.doubt then null else coalesce(nullif(v.vehicles, 0), zero) end as vehicles,
+        coalesce(a.subsistence, false) or none as subsistence, coalesce(a.near, false) or none as near_subsistence,
+        coalesce(a.destitute, false) or none as destitute, coalesce(a.orphan, false) or none as orphan,
+        c.id is not null or none as card, c.grade, c.kind as disability, c.needs_care,
         coalesce(e.full_time, none) as full_time, e.stage,
-        case when e.id is null then none else e.graduated_on is not null end as graduate, e.graduated_on,
-        case when w.id is null then none else w.contract_start is not null end as employed, w.contract_start, w.contract_end, w.first_start,
-        coalesce(o.employee, none) as employee_pension, coalesce(o.resident, none) as resident_pension, coalesce(o.other, none) as other_pension,
-        case when t.doubt then null else coalesce(t.recent, zero) end as recent_certificates,
-        case when g.doubt then null else coalesce(g.veteran, none) end as veteran,
-        case when g.doubt then null else coalesce(g.sole_child_parent, none) end as sole_child_parent,
-        case when g.doubt then null else coalesce(g.hardship_graduate, none) end as hardship_graduate,
-        case when g.doubt then null else coalesce(g.rental_tenant, none) end as rental_tenant,
-        case when g.doubt then null else coalesce(g.heating, none) end as heating,
-        case when g.doubt then null else coalesce(g.hard_to_employ, none) end as hard_to_employ,
+        e.graduated_on is not null or none as graduate, e.graduated_on,
+        w.contract_start is not null or none as employed, w.contract_start, w.contract_end, w.first_start,
+        coalesce(o.employee, false) or none as employee_pension, coalesce(o.resident, false) or none as resident_pension, coalesce(o.other, false) or none as other_pension,
+        case when t.doubt then null else coalesce(nullif(t.recent, 0), zero) end as recent_certificates,
+        case when g.doubt then null else coalesce(g.veteran, false) or none end as veteran,
+        case when g.doubt then null else coalesce(g.sole_child_parent, false) or none end as sole_child_parent,
+        case when g.doubt then null else coalesce(g.hardship_graduate, false) or none end as hardship_graduate,
+        case when g.doubt then null else coalesce(g.rental_tenant, false) or none end as rental_tenant,
+        case when g.doubt then null else coalesce(g.heating, false) or none end as heating,
+        case when g.doubt then null else coalesce(g.hard_to_employ, false) or none end as hard_to_employ,
         case when g.doubt then null else g.hard_since end as hard_since,
-        coalesce(u.registered, none) as unemployed, coalesce(u.seeking, none) as seeking, u.reason, u.since,
-        case when u.id is null then none else true end as ever_unemployed, u.last_from, u.last_to,
+        coalesce(u.registered, false) or none as unemployed, coalesce(u.seeking, none) as seeking, u.reason, u.since,
+        u.id is not null or none as ever_unemployed, u.last_from, u.last_to,
         s.married, s.spouse,
         f.children_born, f.children_alive, f.girls_alive, f.violation, f.only_child_status,
-        case when x.id is null then none else true end as dishonest
+        x.id is not null or none as dishonest
     from population p
     left join death d on d.id = p.id
     left join birth b on b.id = p.id
