@@ -9,10 +9,6 @@ create or replace macro month0() as date_trunc('month', date '${as_of}')::date;
 -- Months counted from year 0, to subtract them.
 create or replace macro month_index(d) as year(d) * 12 + month(d);
 create or replace macro this_month() as year(date '${as_of}') * 12 + month(date '${as_of}');
--- How many of the last n months lie in a spell; an open end goes on.
-create or replace macro months_in(first_month, last_month, n) as
-    greatest(0, least(coalesce(month_index(last_month), this_month()), this_month())
-              - greatest(month_index(first_month), this_month() - n + 1) + 1);
 -- 20260630: differences of such numbers, divided by 10,000, are completed years (29 February counts from 1 March).
 create or replace macro day_number(d) as year(d) * 10000 + month(d) * 100 + day(d);
 create or replace macro age(birth, d) as case when birth <= d then (day_number(d) - day_number(birth)) // 10000 end;
@@ -31,9 +27,6 @@ create or replace macro check_character(n) as substr('10X98765432', (
 create or replace macro upgraded(id) as case when length(id) = 15
     then substr(id, 1, 6) || '19' || substr(id, 7) || check_character((substr(id, 1, 6) || '19' || substr(id, 7))::bigint)
     else id end;
-create or replace macro is_person_id(id) as coalesce(length(id) = 18
-    and check_character(try_cast(substr(id, 1, 17) as bigint)) = substr(id, 18)
-    and try_strptime(substr(id, 7, 8), '%Y%m%d') is not null, false);
 -- GB 32100: both check characters, the last and the one of the organisation code inside.
 create or replace macro entity_value(id, n) as instr('0123456789ABCDEFGHJKLMNPQRTUWXY', substr(id, n, 1)) - 1;
 create or replace macro body_value(id, n) as instr('0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ', substr(id, n, 1)) - 1;
@@ -75,21 +68,23 @@ from chain where now not in (select old from follow);
 -- @stage social_insurance
 -- RS: months paid by kind. A row of a kind that is not in the list is set aside, and the person's sums become unknown.
 create or replace temp table insurance as
-select coalesce(new, id) as id,
-    bool_or(kind not in ('pension', 'resident_pension', 'medical', 'unemployment', 'injury')) as doubt,
-    (sum(months_in(from_month, to_month, 600)) filter (kind = 'unemployment'))::integer as unemployment_total,
-    (sum(months_in(from_month, to_month, 12)) filter (kind = 'unemployment'))::integer as unemployment_12,
-    (sum(months_in(from_month, to_month, 12)) filter (kind = 'pension'))::integer as pension_12,
-    (sum(months_in(from_month, to_month, 12)) filter (kind = 'injury'))::integer as injury_12,
-    (sum(months_in(from_month, to_month, 600)) filter (kind = 'resident_pension'))::integer as resident_months,
-    max((base * 100)::bigint) filter (kind = 'pension' and by_oneself and still) as flexible_base,
-    bool_or(kind = 'medical' and still) as medical
+select id, bool_or(kind is null) as doubt,
+    (sum(months_600) filter (kind = 4))::integer as unemployment_total, (sum(months_12) filter (kind = 4))::integer as unemployment_12,
+    (sum(months_12) filter (kind = 1))::integer as pension_12, (sum(months_12) filter (kind = 5))::integer as injury_12,
+    (sum(months_600) filter (kind = 2))::integer as resident_months,
+    max((base * 100)::bigint) filter (kind = 1 and by_oneself and still) as flexible_base, bool_or(kind = 3 and still) as medical
 from (
-    select hash(person_id) as id, kind, entity_id is null as by_oneself, from_month, to_month, base,
-        to_month is null or to_month >= month0() as still
-    from ${social_insurance} where from_month <= as_of()
-) left join renumbered on id = old
-group by 1;
+    select coalesce(new, id) as id, kind, by_oneself, still, base,
+        greatest(0, after - greatest(begun, this_month() - 599))::smallint as months_600,
+        greatest(0, after - greatest(begun, this_month() - 11))::smallint as months_12
+    from (
+        select hash(person_id) as id, entity_id is null as by_oneself, base, to_month is null or to_month >= month0() as still,
+            case kind when 'pension' then 1 when 'resident_pension' then 2 when 'medical' then 3 when 'unemployment' then 4
+                when 'injury' then 5 end::utinyint as kind,
+            month_index(from_month) as begun, least(coalesce(month_index(to_month), this_month()), this_month()) + 1 as after
+        from ${social_insurance} where from_month <= as_of()
+    ) left join renumbered on id = old
+) group by id;
 
 -- @stage registers
 create or replace temp table death as
@@ -189,10 +184,11 @@ select coalesce(new, id) as id, entity, start_date, coalesce(end_date, date '999
 from (select hash(person_id) as id, hash(entity_id) as entity, start_date, end_date from ${employment_contracts} where start_date <= as_of())
 left join renumbered on id = old;
 
+-- Only whose present contract began within the last twelve months: both hires that policies ask for did.
 create or replace temp table employment as
 select id, min(start_date) as first_start, max(start_date) filter (end_date >= as_of()) as contract_start,
     arg_max(end_date, (start_date, end_date)) filter (end_date >= as_of()) as contract_end
-from contracts group by id;
+from contracts group by id having contract_start >= month0() - to_months(11);
 
 create or replace temp table pension as
 select coalesce(new, id) as id, bool_or(kind = 'employee') as employee, bool_or(kind = 'resident') as resident, bool_or(kind = 'other') as other
@@ -283,7 +279,9 @@ from membership group by id;
 create or replace temp table population as
 select coalesce(new, id) as id, new is not null as came_under_old, coalesce(new_id, person_id) as person_id, sex, birth_date, nationality,
     county(hukou_region) as hukou, hukou_kind, county(residence_region) as residence
-from (select hash(person_id) as id, * from ${population} where is_person_id(person_id)) left join renumbered on id = old;
+from (select *, hash(person_id) as id, try_cast(substr(person_id, 1, 17) as bigint) as digits from ${population})
+left join renumbered on id = old
+where length(person_id) = 18 and check_character(digits) = substr(person_id, 18);
 
 -- @stage dossiers
 create or replace temp table person as
@@ -297,9 +295,6 @@ with facts as (
         m.relation, m.lives_with, m.household,
         not coalesce(i.doubt, false) as insurance_sure,
         case when insurance_sure then coalesce(i.unemployment_total, zero) end as unemployment_total,
-        case when insurance_sure then coalesce(i.unemployment_12, zero) end as unemployment_12,
-        case when insurance_sure then coalesce(i.pension_12, zero) end as pension_12,
-        case when insurance_sure then coalesce(i.injury_12, zero) end as injury_12,
         case when insurance_sure then coalesce(i.resident_months, zero) end as resident_months,
         case when insurance_sure then i.flexible_base is not null or none end as pays_flexible,
         case when insurance_sure then i.flexible_base end as flexible_base,
@@ -312,7 +307,6 @@ with facts as (
         c.id is not null or none as card, c.grade, c.kind as disability, c.needs_care,
         coalesce(e.full_time, none) as full_time, e.stage,
         e.graduated_on is not null or none as graduate, e.graduated_on,
-        w.contract_start is not null or none as employed, w.contract_start, w.contract_end, w.first_start,
         coalesce(o.employee, false) or none as employee_pension, coalesce(o.resident, false) or none as resident_pension, coalesce(o.other, false) or none as other_pension,
         case when t.doubt then null else coalesce(nullif(t.recent, 0), zero) end as recent_certificates,
         case when g.doubt then null else coalesce(g.veteran, false) or none end as veteran,
@@ -323,7 +317,6 @@ with facts as (
         case when g.doubt then null else coalesce(g.hard_to_employ, false) or none end as hard_to_employ,
         case when g.doubt then null else g.hard_since end as hard_since,
         coalesce(u.registered, false) or none as unemployed, coalesce(u.seeking, none) as seeking, u.reason, u.since,
-        u.id is not null or none as ever_unemployed, u.last_from, u.last_to,
         s.married, s.spouse,
         f.children_born, f.children_alive, f.girls_alive, f.violation, f.only_child_status,
         x.id is not null or none as dishonest
@@ -338,7 +331,6 @@ with facts as (
     left join assistance a on a.id = p.id
     left join disability c on c.id = p.id
     left join education e on e.id = p.id
-    left join employment w on w.id = p.id
     left join pension o on o.id = p.id
     left join certificates t on t.id = p.id
     left join recognised g on g.id = p.id
@@ -350,22 +342,8 @@ with facts as (
     select *, age(birth_date, as_of()) as age, in_city(hukou) as hukou_city, in_city(residence) as residence_city, not deceased as alive,
         card and grade <= 2 as severe,
         -- 高龄津贴: age at the end of the month, or of the month of death.
-        case when deceased is null then null when deceased then age(birth_date, last_day(death_date)) else age(birth_date, last_day(as_of())) end as age_month,
-        case when unemployment_12 is not null and injury_12 is not null and pension_12 is not null
-            then least(unemployment_12, injury_12, pension_12) end as all_three_12
+        case when deceased is null then null when deceased then age(birth_date, last_day(death_date)) else age(birth_date, last_day(as_of())) end as age_month
     from facts
-), hires as (
-    select *,
-        employed and case when all_three_12 is not null and contract_start is not null
-                then least(all_three_12, this_month() - month_index(contract_start) + 1) end >= 3
-            and ((graduate and year(contract_start) - year(graduated_on) between 0 and 2
-                    and (year(contract_start) = year(graduated_on) or contract_start = first_start))
-                or ((ever_unemployed and last_from <= contract_start and last_to >= contract_start - 1)
-                    and age(birth_date, contract_start) between 16 and 24)) as job_expansion_hire,
-        employed and graduate and contract_start <= add_years(graduated_on, 2)
-            and case when contract_end >= date '9999-01-01' then true else add_years(contract_start, 1) - 1 <= contract_end end
-            and this_month() - month_index(contract_start) <= 11 and all_three_12 >= 1 as graduate_hire
-    from computed
 )
 select id, person_id, hukou, household, mother_id, father_id, spouse, hukou_kind, deceased, age, full_time, stage, married, children_alive,
     birth_date, unemployment_total, graduated_on, residence,
@@ -373,7 +351,7 @@ select id, person_id, hukou, household, mother_id, father_id, spouse, hukou_kind
         and (age < 18 or (full_time and stage in (5, 7, 4, 8, 9, 2, 1))))) as counted,
     income, assets, homes, vehicles, heating, rental_tenant, subsistence, near_subsistence, destitute,
     alive and age between 16 and 59 and not severe and not destitute as able_to_support,
-    job_expansion_hire and contract_start >= date '2025-10-01' as job_expansion_hire, graduate_hire, dishonest,
+    dishonest,
     -- 000000-RS-0002
     (residence is not null or null) and unemployment_total >= case when residence is not null then 12 end
         and recent_certificates >= 1 and alive as skills,
@@ -429,7 +407,7 @@ select id, person_id, hukou, household, mother_id, father_id, spouse, hukou_kind
     hukou_city and sole_child_parent and alive as sole_child,
     -- 990100-YB-0001, but for those judged destitute in this run
     hukou_city and medical_insured and alive as medical_own
-from hires;
+from computed;
 
 -- @stage persons_linked
 create or replace temp table destitute as
@@ -448,6 +426,30 @@ from person p
 left join person m on m.id = hash(p.mother_id)
 left join person f on f.id = hash(p.father_id)
 where p.orphan_own is not false;
+
+-- Hires of the last twelve months: whom a job-expansion grant (since October 2025) or the graduates' insurance subsidy is for.
+create or replace temp table hire as
+with facts as (
+    select p.id, p.birth_date, contract_start, contract_end, first_start, e.graduated_on, last_from, last_to,
+        case when coalesce(p.hukou, p.residence) // 10000 = 99 then false end as none,
+        case when coalesce(p.hukou, p.residence) // 10000 = 99 then 0 end as zero,
+        e.graduated_on is not null or none as graduate, u.id is not null or none as was_unemployed,
+        least(coalesce(i.unemployment_12, zero), coalesce(i.pension_12, zero), coalesce(i.injury_12, zero)) as shortest,
+        case when i.doubt or (zero is null and (i.unemployment_12 is null or i.pension_12 is null or i.injury_12 is null))
+            then null else shortest end as insured_12,
+        this_month() - month_index(contract_start) as months
+    from employment w join person p on p.id = w.id
+        left join insurance i on i.id = w.id left join education e on e.id = w.id left join unemployment u on u.id = w.id
+)
+select id,
+    contract_start >= date '2025-10-01' and case when insured_12 is not null then least(insured_12, months + 1) >= 3 end
+        and ((graduate and year(contract_start) - year(graduated_on) between 0 and 2
+                and (year(contract_start) = year(graduated_on) or contract_start = first_start))
+            or (was_unemployed and last_from <= contract_start and last_to >= contract_start - 1
+                and age(birth_date, contract_start) between 16 and 24)) as expansion,
+    graduate and contract_start <= add_years(graduated_on, 2) and months <= 11 and insured_12 >= 1
+        and (contract_end >= date '9999-01-01' or add_years(contract_start, 1) - 1 <= contract_end) as graduate
+from facts;
 
 create or replace temp table person_verdicts as
 select id, '000000-RS-0002' as policy, skills as verdict, null::bigint as amount from person where skills is not false
@@ -544,9 +546,13 @@ with rows as (
     from (select *, to_date is null or to_date >= as_of() as still from ${recognised_entities}
         where recognised_on <= as_of() or list not in ('high_tech', 'specialised_new', 'science_sme', 'employment_base')) group by 1
 ), employees as (
-    select entity as id, case when bool_or(job_expansion_hire is null) then null else bool_or(job_expansion_hire) end as expansion,
-        case when bool_or(graduate_hire is null) then null else bool_or(graduate_hire) end as graduates
-    from contracts c left join person p on p.id = c.id where c.end_date >= as_of() group by entity
+    select entity as id, case when bool_or(expansion is null) then null else bool_or(expansion) end as expansion,
+        case when bool_or(graduate is null) then null else bool_or(graduate) end as graduates
+    from (
+        select entity, case when p.id is null then null when h.id is null then false else h.expansion end as expansion,
+            case when p.id is null then null when h.id is null then false else h.graduate end as graduate
+        from contracts c left join person p on p.id = c.id left join hire h on h.id = c.id where c.end_date >= as_of()
+    ) group by entity
 ), facts as (
     select e.id, e.entity_id, e.kind, e.size, e.restricted_trade, e.region, not e.deregistered as registered,
         small_scale, profit, t.assets, t.staff, insured_start, insured_end, premium, months,
@@ -663,12 +669,14 @@ union all select 'entity', id, policy, amount, occasion, null from entity_verdic
 union all (
     select distinct 'entity', v.id, policy, v.amount, p.person_id, null
     from entity_verdicts v join contracts c on c.entity = v.id and c.end_date >= as_of() join person p on p.id = c.id
-    where verdict and policy = '990000-RS-0012' and p.job_expansion_hire
+        join hire h on h.id = c.id and h.expansion
+    where verdict and policy = '990000-RS-0012'
     qualify dense_rank() over (partition by v.id order by p.person_id) <= 50
 )
 union all select distinct 'entity', v.id, policy, v.amount, p.person_id, null
     from entity_verdicts v join contracts c on c.entity = v.id and c.end_date >= as_of() join person p on p.id = c.id
-    where verdict and policy = '990100-RS-0011' and p.graduate_hire;
+        join hire h on h.id = c.id and h.graduate
+    where verdict and policy = '990100-RS-0011';
 
 create or replace temp table paid as
 select subject_kind, coalesce(new, id) as id, policy, coalesce(period, '') as period, nullif(occasion, '') as occasion,
