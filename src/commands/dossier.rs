@@ -156,7 +156,7 @@ async fn write(
     cancel: &Cancel,
 ) -> Result<u64, DossierError> {
     let expressions: Vec<(Expr, u8)> = sheet.facts.iter().map(|(_, expr, scale)| (expr.clone(), *scale)).collect();
-    let mut mapper = Mapper::new(schema, &expressions)?;
+    let mapper = Mapper::new(schema, &expressions)?;
     let mut fields = vec![Field::new(sheet.kind.id_column(), DataType::Utf8, false)];
     fields.extend(sheet.facts.iter().map(|(name, expr, scale)| Field::new(name, data_type(expr.ty, *scale), true)));
     let output = Arc::new(Schema::new(fields));
@@ -188,7 +188,7 @@ async fn write(
                 };
                 let batch = batch?;
                 let mut columns: Vec<ArrayRef> = vec![Arc::clone(batch.column(0))];
-                columns.extend(mapper.map(&batch)?);
+                columns.extend(mapper.map_typed(&batch)?);
                 writer.write(&RecordBatch::try_new(Arc::clone(&output), columns)?).map_err(parquet)?;
                 rows += batch.num_rows() as u64;
                 bar.rows(batch.num_rows() as u64);

@@ -18,7 +18,6 @@ use super::subjects::{Keys, NOWHERE, SubjectIndex};
 use super::visible::{time_columns, todays, visible};
 use crate::check::bind::days;
 use crate::check::ir::Expr;
-use crate::program::Scratch;
 use crate::register::declaration::SubjectKind;
 
 /// How the subjects of a kind are listed.
@@ -88,7 +87,7 @@ impl Base {
 fn list(batch: &RecordBatch, plan: &BasePlan, mapper: &Mapper, identities: &Identities) -> Result<Option<Listed>, DossierError> {
     let Some(ids) = batch.column_by_name(&plan.key) else { return Ok(None) };
     let given: &StringArray = ids.as_string();
-    let mut columns = mapper.map_with(batch, &mut Scratch::default())?;
+    let mut columns = mapper.map(batch)?;
     let passes = plan.filter.as_ref().and_then(|_| columns.pop());
     let mask = surely(given, passes.as_ref());
     let keep = |array: &dyn Array| -> Result<ArrayRef, DossierError> { Ok(filter(array, &mask)?) };

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::buffer::{BooleanBuffer, ScalarBuffer};
 use arrow::compute::kernels::cmp::neq;
-use arrow::compute::{nullif, take};
-use arrow::datatypes::{Field, Schema};
+use arrow::compute::{cast, nullif, take};
+use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use rayon::prelude::*;
 
@@ -25,7 +25,6 @@ use super::subjects::{NOWHERE, SubjectIndex};
 use super::{Cause, Disagreement, DossierError};
 use crate::check::catalogue::{Aggregate, FactId};
 use crate::diagnostic::Message;
-use crate::program::Scratch;
 use crate::register::declaration::SubjectKind;
 
 /// All that is made.
@@ -166,8 +165,9 @@ impl<'a> Levels<'a> {
             let of_fact = others.remove(&id).unwrap_or_default();
             for (other, _) in self.agrees_with(id) {
                 let Some((Some(least), Some(greatest))) = of_fact.get(other) else { continue };
-                let differs = sure(&neq(&value, least)?);
-                self.disagree(id, other, &value, least, &differs)?;
+                let (value, least, greatest) = (&plain(&value)?, &plain(least)?, &plain(greatest)?);
+                let differs = sure(&neq(value, least)?);
+                self.disagree(id, other, value, least, &differs)?;
                 conflict = &conflict | &(&differs | &sure(&neq(least, greatest)?));
             }
             let conflict = BooleanArray::new(conflict, None);
@@ -406,8 +406,16 @@ impl Beside {
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.from.len()));
         let beside = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;
-        mapper.map_with(&beside, &mut Scratch::default())?.iter().map(Lane::of).collect()
+        mapper.map(&beside)?.iter().map(Lane::of).collect()
     }
+}
+
+/// Texts as plain texts, so that any two columns of a type compare.
+fn plain(array: &ArrayRef) -> Result<ArrayRef, DossierError> {
+    Ok(match array.data_type() {
+        DataType::Dictionary(..) => cast(array, &DataType::Utf8)?,
+        _ => Arc::clone(array),
+    })
 }
 
 const CONFLICT: &str = "!conflict";

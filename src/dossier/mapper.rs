@@ -1,15 +1,15 @@
-//! Expressions evaluated over batches of rows into Arrow columns.
+//! Expressions evaluated over batches of rows into Arrow columns, from any number of threads.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::array::{Array, ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
-use arrow::datatypes::DataType;
+use arrow::datatypes::{DataType, Decimal128Type, Int64Type};
 
 use super::DossierError;
 use crate::check::ir::{Expr, Kind, Schema, Ty};
 use crate::diagnostic::{Diagnostic, code};
-use crate::program::{EvalError, Rational, Scratch, ValueProgram, Values, round_half_up};
+use crate::program::{EvalError, Scratch, ValueProgram};
 
 /// The Arrow type of a stored value.
 #[must_use]
@@ -23,17 +23,21 @@ pub fn data_type(ty: Ty, scale: u8) -> DataType {
     }
 }
 
-/// Expressions over the columns of a schema, compiled. A bare column is passed through as it is.
+/// Expressions over the columns of a schema, compiled. A bare text, date or yes-or-no column is passed through as it is.
+#[derive(Debug)]
 pub struct Mapper {
     schema: Schema,
     outputs: Vec<Output>,
     program: ValueProgram,
-    scratch: Scratch,
+    scales: Vec<u8>,
+    /// Buffers that are not in use: one for each thread that ever evaluated.
+    spare: Mutex<Vec<Scratch>>,
 }
 
+#[derive(Debug)]
 enum Output {
-    Column(usize, DataType),
-    Root(usize, u8, DataType),
+    Column(usize),
+    Root(usize, Ty, u8),
 }
 
 impl Mapper {
@@ -43,29 +47,27 @@ impl Mapper {
     ///
     /// When an expression cannot be compiled: it then was not bound, or checked wrongly.
     pub fn new(schema: &Schema, expressions: &[(Expr, u8)]) -> Result<Self, DossierError> {
-        let mut roots = Vec::new();
+        let (mut roots, mut scales) = (Vec::new(), Vec::new());
         let outputs = expressions
             .iter()
-            .map(|(expr, scale)| {
-                let output_type = data_type(expr.ty, *scale);
-                match expr.kind {
-                    Kind::Fact(index) if schema.columns[index].scale == *scale => Output::Column(index, output_type),
-                    _ => {
-                        roots.push(expr.clone());
-                        Output::Root(roots.len() - 1, *scale, output_type)
-                    }
+            .map(|(expr, scale)| match expr.kind {
+                Kind::Fact(index) if expr.ty != Ty::Number => Output::Column(index),
+                _ => {
+                    roots.push(expr.clone());
+                    scales.push(*scale);
+                    Output::Root(roots.len() - 1, expr.ty, *scale)
                 }
             })
             .collect();
         let program = ValueProgram::compile(schema, &roots).map_err(|error| internal(&error.to_string()))?;
-        Ok(Self { schema: schema.clone(), outputs, program, scratch: Scratch::default() })
+        Ok(Self { schema: schema.clone(), outputs, program, scales, spare: Mutex::default() })
     }
 
     /// The names of the columns that batches must have.
     #[must_use]
     pub fn reads(&self) -> Vec<String> {
         let passed = self.outputs.iter().filter_map(|output| match output {
-            Output::Column(index, _) => Some(*index),
+            Output::Column(index) => Some(*index),
             Output::Root(..) => None,
         });
         let mut indices: Vec<usize> = self.program.facts().into_iter().chain(passed).collect();
@@ -74,70 +76,57 @@ impl Mapper {
         indices.into_iter().map(|index| self.schema.columns[index].name.to_string()).collect()
     }
 
-    /// One array per expression.
+    /// One array per expression. Numbers are [`Int64Array`]s of `value × 10^scale`; texts may be dictionaries.
     ///
     /// # Errors
     ///
     /// When arithmetic overflows, or a column is missing.
-    pub fn map(&mut self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, DossierError> {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let mapped = self.map_with(batch, &mut scratch);
-        self.scratch = scratch;
-        mapped
+    pub fn map(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, DossierError> {
+        let mut scratch = self.spare.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        let values = if self.program.roots() == 0 {
+            Vec::new()
+        } else {
+            self.program.arrays(batch, &mut scratch, &self.scales).map_err(|error| evaluation(&error))?
+        };
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        self.outputs
+            .iter()
+            .map(|output| match output {
+                Output::Column(index) => {
+                    let name = &self.schema.columns[*index].name;
+                    batch.column_by_name(name).cloned().ok_or_else(|| internal(&format!("no column {name}")))
+                }
+                Output::Root(root, ..) => Ok(Arc::clone(&values[*root])),
+            })
+            .collect()
     }
 
-    /// As [`Self::map`], with buffers of the caller's.
+    /// One array per expression, as facts are stored: see [`data_type`].
     ///
     /// # Errors
     ///
     /// As [`Self::map`].
-    pub fn map_with(&self, batch: &RecordBatch, scratch: &mut Scratch) -> Result<Vec<ArrayRef>, DossierError> {
-        let values = if self.program.roots() == 0 {
-            Vec::new()
-        } else {
-            self.program.evaluate(batch, scratch).map_err(|error| evaluation(&error))?
-        };
-        self.outputs
-            .iter()
-            .map(|output| match output {
-                Output::Column(index, data_type) => {
-                    let name = &self.schema.columns[*index].name;
-                    let column = batch.column_by_name(name).ok_or_else(|| internal(&format!("no column {name}")))?;
-                    Ok(if column.data_type() == data_type { Arc::clone(column) } else { cast(column, data_type)? })
-                }
-                Output::Root(root, scale, data_type) => to_array(&values[*root], *scale, data_type),
-            })
-            .collect()
+    pub fn map_typed(&self, batch: &RecordBatch) -> Result<Vec<ArrayRef>, DossierError> {
+        let arrays = self.map(batch)?;
+        arrays.into_iter().enumerate().map(|(at, array)| self.typed(at, array)).collect()
     }
-}
 
-/// Values of one root as an Arrow array.
-///
-/// # Errors
-///
-/// When a number does not fit.
-pub fn to_array(values: &Values, scale: u8, data_type: &DataType) -> Result<ArrayRef, DossierError> {
-    Ok(match values {
-        Values::Bool(values) => Arc::new(BooleanArray::from(values.clone())),
-        Values::Date(values) => Arc::new(Date32Array::from(values.clone())),
-        Values::Text(values) => Arc::new(StringArray::from_iter(values.iter().map(Option::as_deref))),
-        Values::Number(values) => {
-            let rounded: Vec<Option<i64>> = values.iter().map(|value| rounded(value.as_ref(), scale)).collect::<Result<_, _>>()?;
-            if *data_type == DataType::Int64 {
-                Arc::new(Int64Array::from(rounded))
-            } else {
-                let wide = rounded.into_iter().map(|value| value.map(i128::from));
-                Arc::new(Decimal128Array::from_iter(wide).with_data_type(data_type.clone()))
+    /// An array of [`Self::map`] as facts are stored.
+    ///
+    /// # Errors
+    ///
+    /// When it is of another type.
+    pub fn typed(&self, at: usize, array: ArrayRef) -> Result<ArrayRef, DossierError> {
+        match &self.outputs[at] {
+            Output::Root(_, Ty::Number, scale) if *scale > 0 => {
+                let wide = array.as_primitive::<Int64Type>().unary::<_, Decimal128Type>(i128::from);
+                Ok(Arc::new(wide.with_data_type(data_type(Ty::Number, *scale))))
             }
+            Output::Column(index) if self.schema.columns[*index].ty == Ty::Text => Ok(cast(&array, &DataType::Utf8)?),
+            Output::Root(_, Ty::Text, _) => Ok(cast(&array, &DataType::Utf8)?),
+            _ => Ok(array),
         }
-    })
-}
-
-fn rounded(value: Option<&Rational>, scale: u8) -> Result<Option<i64>, DossierError> {
-    let Some(value) = value else { return Ok(None) };
-    round_half_up(value, scale).map(Some).ok_or_else(|| {
-        DossierError::Told(Box::new(Diagnostic::new(&code::ARITHMETIC_OVERFLOW, "数值超出 64 位", "a number is beyond 64 bits")))
-    })
+    }
 }
 
 /// A fault of evaluation.

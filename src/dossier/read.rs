@@ -19,7 +19,6 @@ use super::rows::{KeptRows, LinkRows, Purpose, RegisterRows, SubjectRows};
 use super::subjects::{Found, NOWHERE, SubjectIndex};
 use super::visible::{renumber, time_columns, visible};
 use crate::check::bind::days;
-use crate::program::Scratch;
 use crate::register::declaration::{Absence, RegisterDeclaration, SubjectKind};
 use crate::register::quarantine::{Reason, Scope};
 use crate::register::{ReadOutcome, RegisterReader};
@@ -243,7 +242,7 @@ impl Pass<'_> {
             }
         }
         let batch = renumber(&batch, declaration, self.reading.identities, &self.mapper.reads().into_iter().collect())?;
-        let arrays = self.mapper.map_with(&batch, &mut Scratch::default())?;
+        let arrays = self.mapper.map(&batch)?;
         let mut evaluated =
             Evaluated { rows, unseen, lanes: arrays.iter().map(Lane::of).collect::<Result<_, _>>()?, found, links: Vec::new(), kept: None };
         if self.is_first {
@@ -280,7 +279,7 @@ impl Pass<'_> {
             let named = (place == NOWHERE && targets.is_valid(row)).then(|| targets.value(row));
             names.push(named.map(|id| self.reading.identities.today(id).unwrap_or(id).to_owned()));
         }
-        rows.columns = link.columns.iter().map(|&at| Ok(filter(&arrays[at], &mask)?)).collect::<Result<_, DossierError>>()?;
+        rows.columns = link.columns.iter().map(|&at| self.mapper.typed(at, filter(&arrays[at], &mask)?)).collect::<Result<_, _>>()?;
         Ok((rows, names))
     }
 
@@ -292,7 +291,7 @@ impl Pass<'_> {
     ) -> Result<LinkBatch, DossierError> {
         let Some(from) = found.get(&(self.reading.declaration.key.clone(), kept.kind)) else { return Ok(LinkBatch::default()) };
         let mask = BooleanArray::from_iter(from.places.iter().map(|&place| Some(place != NOWHERE)));
-        let columns = kept.columns.iter().map(|&at| Ok(filter(&arrays[at], &mask)?)).collect::<Result<_, DossierError>>()?;
+        let columns = kept.columns.iter().map(|&at| self.mapper.typed(at, filter(&arrays[at], &mask)?)).collect::<Result<_, _>>()?;
         let places: Vec<u32> = from.places.iter().copied().filter(|&place| place != NOWHERE).collect();
         Ok(LinkBatch { to: places.clone(), from: places, columns })
     }

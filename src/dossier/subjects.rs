@@ -6,6 +6,7 @@ use arrow::array::{Array, StringArray, StringBuilder};
 use hashbrown::{DefaultHashBuilder, HashTable};
 use rayon::prelude::*;
 
+use super::directory::Directory;
 use super::identity::Identities;
 use crate::register::identifier::{person_id_of, person_number};
 
@@ -50,6 +51,9 @@ fn text(bytes: Vec<u8>) -> String {
 #[derive(Debug)]
 pub(super) struct SubjectIndex {
     ids: Keys,
+    /// Of persons.
+    directory: Directory,
+    /// Of others, by their hash.
     parts: Vec<HashTable<u32>>,
     hasher: DefaultHashBuilder,
 }
@@ -84,11 +88,11 @@ impl SubjectIndex {
             Keys::Texts(StringArray::from_iter_values(texts))
         };
         let hasher = DefaultHashBuilder::default();
-        let parts = match &ids {
-            Keys::Persons(keys) => places(keys.len(), |place| hasher.hash_one(keys[place])),
-            Keys::Texts(texts) => places(texts.len(), |place| hasher.hash_one(texts.value(place))),
+        let (directory, parts) = match &ids {
+            Keys::Persons(keys) => (Directory::new(keys), Vec::new()),
+            Keys::Texts(texts) => (Directory::default(), places(texts.len(), |place| hasher.hash_one(texts.value(place)))),
         };
-        Self { ids, parts, hasher }
+        Self { ids, directory, parts, hasher }
     }
 
     /// How many subjects.
@@ -145,8 +149,7 @@ impl SubjectIndex {
     }
 
     fn find_person(&self, key: u64, keys: &[u64]) -> u32 {
-        let hash = self.hasher.hash_one(key);
-        self.parts[part_of(hash)].find(hash, |&place| keys[place as usize] == key).copied().unwrap_or(NOWHERE)
+        self.directory.find(key, keys).unwrap_or(NOWHERE)
     }
 
     /// The place of an identifier.

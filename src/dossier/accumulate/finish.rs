@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, Int64Array, StringArray};
+use arrow::array::{ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Int32Array, Int64Array, StringArray};
 use arrow::buffer::{BooleanBuffer, NullBuffer, ScalarBuffer};
-use arrow::compute::take;
 
 use super::super::mapper::data_type;
 use super::{Accumulator, Cells, mark};
@@ -118,9 +117,9 @@ impl Accumulator {
             (Ty::Bool, _) => Arc::new(BooleanArray::new(bits(yes), known)),
             (Ty::Date, Cells::Narrow(days)) => Arc::new(Date32Array::new(days.into(), known)),
             (Ty::Text, Cells::Narrow(keys)) => {
-                let keys = arrow::array::Int32Array::new(keys.into(), known);
+                let keys = Int32Array::new(keys.into(), known);
                 let texts = StringArray::from_iter_values(self.texts.iter().map(|text| &**text));
-                take(&texts, &keys, None).expect("keys are places among the texts")
+                Arc::new(DictionaryArray::new(keys, Arc::new(texts)))
             }
             (_, cells) if self.recipe.scale == 0 => Arc::new(Int64Array::new(wide(cells).into(), known)),
             (_, cells) => {
