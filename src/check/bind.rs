@@ -25,7 +25,7 @@ pub struct Binder<'a> {
     pub regions: &'a RegionTree,
     /// The policies of the run, by code; others are not in force and entitle to nothing.
     pub policies: &'a BTreeMap<String, CheckedPolicy>,
-    kept: Kept<'a>,
+    kept: Kept,
 }
 
 /// A set of texts, sorted.
@@ -33,14 +33,17 @@ type Texts = Arc<[Arc<str>]>;
 /// The number that each text gives, sorted by text.
 type Table = Arc<[(Arc<str>, Number)]>;
 
-/// What was worked out before.
+/// The number that was set for each region.
+type Values = Arc<HashMap<String, Number>>;
+
+/// What was worked out before. It borrows nothing: a binder may be lent for less time than what it was made of.
 #[derive(Debug, Default)]
-struct Kept<'a> {
-    regions: OnceLock<RegionsOn<'a>>,
+struct Kept {
+    regions: OnceLock<RegionsOn>,
     /// By region: the codes that lie in it, and those of which that cannot be said.
     within: Mutex<HashMap<Arc<str>, (Texts, Texts)>>,
     /// By parameter: its value in each region that has one of its own.
-    values: Mutex<HashMap<String, Arc<HashMap<&'a str, Number>>>>,
+    values: Mutex<HashMap<String, Values>>,
     /// By parameter: its value for every code.
     tables: Mutex<HashMap<Arc<str>, Table>>,
 }
@@ -90,7 +93,7 @@ impl<'a> Binder<'a> {
     fn within(&self, value: &Expr, region: &Arc<str>) -> Kind {
         let (members, undecided) = kept(&self.kept.within, region, || {
             let regions = self.regions_on();
-            (regions.members(region).into(), regions.undecided(region).into())
+            (regions.members(self.regions, region).into(), regions.undecided(self.regions, region).into())
         });
         let inside = Kind::TextIn { value: Box::new(self.bind(value)), set: members };
         if undecided.is_empty() {
@@ -126,19 +129,19 @@ impl<'a> Binder<'a> {
         nearest(&self.values(name), &chain)
     }
 
-    fn regions_on(&self) -> &RegionsOn<'a> {
+    fn regions_on(&self) -> &RegionsOn {
         self.kept.regions.get_or_init(|| RegionsOn::new(self.regions, self.as_of))
     }
 
     /// The values of a parameter on the day, by the region that they were set for.
-    fn values(&self, name: &str) -> Arc<HashMap<&'a str, Number>> {
+    fn values(&self, name: &str) -> Values {
         let mut values = self.kept.values.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = values.get(name) {
             return Arc::clone(found);
         }
         let on_day = policy::values_on(self.parameters, name, self.as_of, self.known_at);
         let number = |value: &policy::document::ParameterValue| Number { digits: value.digits, scale: value.scale };
-        let found: Arc<HashMap<&str, Number>> = Arc::new(on_day.into_iter().map(|(region, value)| (region, number(value))).collect());
+        let found: Values = Arc::new(on_day.into_iter().map(|(region, value)| (region.to_owned(), number(value))).collect());
         values.insert(name.to_owned(), Arc::clone(&found));
         found
     }
@@ -151,8 +154,8 @@ fn kept<T: Clone>(kept: &Mutex<HashMap<Arc<str>, T>>, key: &Arc<str>, work: impl
 }
 
 /// The value of the nearest region of a chain that has one.
-fn nearest(values: &HashMap<&str, Number>, chain: &[&str]) -> Option<Number> {
-    chain.iter().find_map(|region| values.get(*region).copied())
+fn nearest(values: &HashMap<String, Number>, chain: &[impl AsRef<str>]) -> Option<Number> {
+    chain.iter().find_map(|region| values.get(region.as_ref()).copied())
 }
 
 /// Every parameter that an expression names, with whether it is looked up by region.
