@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes a policies folder of any size: the regions, registers, parameters and bundles of `policies/`, and policies derived from its own.
+"""Writes a policies folder of any size: the regions, registers and parameters of `policies/`, and policies derived from its own.
 
 A round holds one copy of every shipped policy, with codes of its own and its ties (requires, excludes, entitled) to the copies
 of the same round. Half of the copies hold in one county only. Thresholds, days and amounts are drawn from a few values each,
@@ -96,7 +96,7 @@ def write(out, policies, seed):
         number, place = divmod(index, len(ordered))
         path = ordered[place]
         region = draw.choice(COUNTIES) if draw.random() < 0.5 else CITY
-        folder = out / ("round-%04d" % number) / path.name.join([path.parent.name + "-", ""])
+        folder = out / ("round-%04d" % number) / ("%s-%s" % (path.parent.name, path.name))
         folder.mkdir(parents=True)
         (folder / "policy.yaml").write_text(derived(templates[path], number, region, draw), encoding="utf-8")
 

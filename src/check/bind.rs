@@ -33,14 +33,17 @@ type Texts = Arc<[Arc<str>]>;
 /// The number that each text gives, sorted by text.
 type Table = Arc<[(Arc<str>, Number)]>;
 
-/// What was worked out before.
+/// The number that was set for each region.
+type Values = Arc<HashMap<String, Number>>;
+
+/// What was worked out before. It borrows nothing: a binder may be lent for less time than what it was made of.
 #[derive(Debug, Default)]
 struct Kept {
     regions: OnceLock<RegionsOn>,
     /// By region: the codes that lie in it, and those of which that cannot be said.
     within: Mutex<HashMap<Arc<str>, (Texts, Texts)>>,
     /// By parameter: its value in each region that has one of its own.
-    values: Mutex<HashMap<String, Arc<HashMap<String, Number>>>>,
+    values: Mutex<HashMap<String, Values>>,
     /// By parameter: its value for every code.
     tables: Mutex<HashMap<Arc<str>, Table>>,
 }
@@ -131,15 +134,14 @@ impl<'a> Binder<'a> {
     }
 
     /// The values of a parameter on the day, by the region that they were set for.
-    fn values(&self, name: &str) -> Arc<HashMap<String, Number>> {
+    fn values(&self, name: &str) -> Values {
         let mut values = self.kept.values.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(found) = values.get(name) {
             return Arc::clone(found);
         }
         let on_day = policy::values_on(self.parameters, name, self.as_of, self.known_at);
         let number = |value: &policy::document::ParameterValue| Number { digits: value.digits, scale: value.scale };
-        let found: Arc<HashMap<String, Number>> =
-            Arc::new(on_day.into_iter().map(|(region, value)| (region.to_owned(), number(value))).collect());
+        let found: Values = Arc::new(on_day.into_iter().map(|(region, value)| (region.to_owned(), number(value))).collect());
         values.insert(name.to_owned(), Arc::clone(&found));
         found
     }
@@ -152,7 +154,7 @@ fn kept<T: Clone>(kept: &Mutex<HashMap<Arc<str>, T>>, key: &Arc<str>, work: impl
 }
 
 /// The value of the nearest region of a chain that has one.
-fn nearest<T: AsRef<str>>(values: &HashMap<String, Number>, chain: &[T]) -> Option<Number> {
+fn nearest(values: &HashMap<String, Number>, chain: &[impl AsRef<str>]) -> Option<Number> {
     chain.iter().find_map(|region| values.get(region.as_ref()).copied())
 }
 

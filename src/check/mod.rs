@@ -15,6 +15,8 @@ mod functions;
 pub mod ir;
 pub mod policies;
 pub mod resolve;
+#[cfg(test)]
+mod tests;
 mod ties;
 pub mod typing;
 
@@ -113,9 +115,9 @@ pub struct CheckedPolicy {
     /// The criteria as one expression.
     pub criteria: Expr,
     /// The top-level steps of an `all` tree, for the funnel; one step for any other tree.
-    pub steps: Vec<Expr>,
+    pub steps: Arc<[Expr]>,
     /// Each criterion, in the order of the file: the bits of a finding's reasons.
-    pub leaves: Vec<(Arc<str>, Expr)>,
+    pub leaves: Arc<[(Arc<str>, Expr)]>,
     /// How much, in the subject's facts; for amounts per member, in the household's.
     pub amount: Option<Expr>,
     /// What for.

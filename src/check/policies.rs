@@ -49,8 +49,8 @@ pub fn check(world: &mut World<'_>, document: &Arc<PolicyDocument>) -> Option<Ch
         document: Arc::clone(document),
         coverage: coverage?,
         criteria: criteria?,
-        steps,
-        leaves,
+        steps: steps.into(),
+        leaves: leaves.into(),
         amount: amount?,
         occasion: occasion?,
         each: each?,
@@ -169,7 +169,10 @@ fn amount_unit(world: &mut World<'_>, document: &PolicyDocument, written: &Writt
         Period::Day => Unit::parse(&format!("{}/day", document.benefit.unit)),
         Period::Once => base.clone(),
     };
-    if *unit != base && *unit != per_period {
+    // Where no period could be read, each may be the one that was meant.
+    let may_be = |word: &str| *unit == Unit::parse(&format!("{}/{word}", document.benefit.unit));
+    let unread = !document.benefit.period_read && ["month", "year", "day"].into_iter().any(may_be);
+    if *unit != base && *unit != per_period && !unread {
         world.diagnostics.push(
             Diagnostic::new(
                 &code::UNIT_MISMATCH,

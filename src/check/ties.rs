@@ -59,7 +59,8 @@ fn depend_on_each_other(document: &PolicyDocument, cycle: &[&str]) -> Diagnostic
 
 fn comparable(document: &PolicyDocument, other: Option<&&Arc<PolicyDocument>>, exclusion: &Exclusion, diagnostics: &mut Vec<Diagnostic>) {
     let Some(other) = other else { return };
-    if other.benefit.period != document.benefit.period || other.benefit.unit != document.benefit.unit {
+    let both_read = document.benefit.period_read && other.benefit.period_read;
+    if both_read && other.benefit.period != document.benefit.period || other.benefit.unit != document.benefit.unit {
         diagnostics.push(
             Diagnostic::new(
                 &code::INCOMPARABLE_PERIODS,

@@ -161,6 +161,8 @@ pub struct Benefit {
     pub unit: String,
     /// What span of time one grant is for.
     pub period: Period,
+    /// Whether the period is the author's; where it could not be read, nothing is concluded from it.
+    pub period_read: bool,
     /// How the amount is rounded, once.
     pub rounding: Rounding,
     /// Whether the amount is per member of a household, listed for each.

@@ -26,7 +26,8 @@ pub(super) fn read_benefit(node: &Node, basis: &[Basis], diagnostics: &mut Vec<D
     if !service {
         fields.required("period");
     }
-    let period = fields.choice("period", &PERIODS).unwrap_or(Period::Once);
+    let period = fields.choice("period", &PERIODS);
+    let period_read = period.is_some() || service;
     let unit = fields.text("unit").unwrap_or_else(|| "CNY".to_owned());
     let rounding = fields.choice("rounding", &ROUNDINGS).unwrap_or(Rounding::Fen);
     let per_member = fields.choice("per", &[("member", ())]).is_some();
@@ -36,7 +37,18 @@ pub(super) fn read_benefit(node: &Node, basis: &[Basis], diagnostics: &mut Vec<D
     fields.finish();
     attach(&mut told, cite(basis, basis_id.as_deref(), clause.as_deref()).as_deref());
     diagnostics.append(&mut told);
-    Some(Benefit { kind: kind?.to_owned(), amount, unit, period, rounding, per_member, payee, clause, basis: basis_id })
+    Some(Benefit {
+        kind: kind?.to_owned(),
+        amount,
+        unit,
+        period: period.unwrap_or(Period::Once),
+        period_read,
+        rounding,
+        per_member,
+        payee,
+        clause,
+        basis: basis_id,
+    })
 }
 
 /// Reads `each`.

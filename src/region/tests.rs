@@ -95,9 +95,10 @@ fn a_day_worked_out_at_once_answers_as_the_tree_does() {
             assert_eq!(plain(at_once.undecided(&tree, ancestor)), tree.undecided(ancestor, on), "in {ancestor} or not on {on}");
         }
         let chains: Vec<_> = tree.all_codes().map(|code| (code, tree.chain(code, on))).filter(|(_, chain)| !chain.is_empty()).collect();
-        let found: Vec<(&str, Vec<&str>)> =
-            at_once.chains().iter().map(|(code, chain)| (&**code, chain.iter().map(|code| &**code).collect())).collect();
-        assert_eq!(found, chains);
+        assert_eq!(
+            at_once.chains().iter().map(|(code, chain)| (&**code, chain.iter().map(|code| &**code).collect())).collect::<Vec<_>>(),
+            chains
+        );
     }
 }
 

@@ -163,6 +163,17 @@ proptest! {
     }
 }
 
+/// Compiles only while nothing that is kept borrows from what the binder was made of.
+#[test]
+fn a_binder_may_be_lent_for_less_time() {
+    fn lent<'a>(binder: &'a Binder<'static>) -> &'a Binder<'a> {
+        binder
+    }
+    let regions: &'static RegionTree = Box::leak(Box::new(tree()));
+    let policies: &'static BTreeMap<String, CheckedPolicy> = Box::leak(Box::default());
+    assert_eq!(lent(&Binder::new(day(2026, 6), None, &[], regions, policies)).value("line", COUNTRY), None);
+}
+
 #[test]
 fn conditions_that_name_one_parameter_share_its_table() {
     let regions = tree();

@@ -126,7 +126,7 @@ fn places(folder: &PolicyFolder, document: &PolicyDocument, named: &Use, day: Na
 fn uses(folder: &PolicyFolder, policy: &CheckedPolicy) -> Vec<Use> {
     let document = &policy.document;
     let mut collector = Collector { folder, kind: document.subject, found: Vec::new(), seen: BTreeSet::new() };
-    for (id, expr) in &policy.leaves {
+    for (id, expr) in policy.leaves.iter() {
         let criterion = document.criteria.criteria().into_iter().find(|criterion| criterion.id == **id);
         if let Some(criterion) = criterion {
             collector.expr(expr, &criterion.when.node, document.cite(criterion).as_deref());
