@@ -8,18 +8,20 @@ use std::sync::Arc;
 
 use arrow::array::{
     Array, ArrayRef, ArrowPrimitiveType, AsArray, BooleanArray, BooleanBuilder, Date32Array, Decimal128Array, Int64Array, PrimitiveArray,
-    PrimitiveBuilder, StringArray, StringBuilder,
+    PrimitiveBuilder, StringArray,
 };
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Float64Type, Int64Type, TimeUnit};
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfkc_quick};
 
+use super::cast_text::JudgedDictionary;
 use super::declaration::{ColumnType, RegisterColumn};
-use super::identifier::{check_entity_id, check_person_id, normalise_entity_id, normalise_person_id};
 use super::parse_value as parse;
 use super::quarantine::{Reason, shown};
 
-/// 9999-12-31, the end of what still goes on.
+/// 1800-01-01, the first day that is taken.
+const FIRST_DAY: i32 = -62_091;
+/// 9999-12-31, the last one and the end of what still goes on.
 const OPEN_DAY: i32 = 2_932_896;
 /// 9999-12-01, the month of it.
 const OPEN_MONTH: i32 = 2_932_866;
@@ -34,6 +36,8 @@ pub(super) struct CastSettings {
     pub(super) null_words: Vec<String>,
     /// Every region code of whatever time.
     pub(super) regions: Arc<HashSet<String>>,
+    /// Whether texts that repeat are given as dictionaries.
+    pub(super) dictionaries: bool,
 }
 
 /// A value that could not be cast; it is null in the array.
@@ -58,9 +62,10 @@ pub(super) struct Cast {
 #[derive(Debug)]
 pub(super) struct ColumnCast {
     pub(super) column: RegisterColumn,
-    settings: Arc<CastSettings>,
+    pub(super) settings: Arc<CastSettings>,
     /// Codes by normalised label, for labels that only one code has.
-    labels: BTreeMap<String, String>,
+    pub(super) labels: BTreeMap<String, String>,
+    pub(super) gives_dictionary: bool,
 }
 
 impl ColumnCast {
@@ -79,22 +84,23 @@ impl ColumnCast {
             .filter(|(text, codes)| codes.len() == 1 && !text.is_empty())
             .map(|(text, codes)| (text, codes[0].clone()))
             .collect();
-        Self { column: column.clone(), settings: Arc::clone(settings), labels }
+        let gives_dictionary = settings.dictionaries && column.column_type.repeats();
+        Self { column: column.clone(), settings: Arc::clone(settings), labels, gives_dictionary }
     }
 
-    /// Casts one array; none where the physical type cannot be read as the declared one at all.
-    pub(super) fn cast(&self, array: &ArrayRef) -> Option<Cast> {
+    /// Casts one array; none where the physical type cannot be read as the declared one at all. What is remembered of a dictionary
+    /// serves further arrays that have it.
+    pub(super) fn cast(&self, array: &ArrayRef, judged: &mut Option<JudgedDictionary>) -> Option<Cast> {
         let mut cast = match self.column.column_type {
-            ColumnType::Text | ColumnType::HouseholdId => self.cast_text(&text_of(array)?),
-            ColumnType::PersonId => self.cast_person_id(&text_of(array)?),
-            ColumnType::EntityId => self.cast_entity_id(&text_of(array)?),
-            ColumnType::Code => self.cast_code(&text_of(array)?),
-            ColumnType::Region => self.cast_region(&text_of(array)?),
             ColumnType::Bool => self.cast_bool(array)?,
             ColumnType::Int => self.cast_int(array)?,
             ColumnType::Money => self.cast_money(array)?,
             ColumnType::Date => self.cast_date(array)?,
             ColumnType::Month => self.cast_month(array)?,
+            _ => {
+                let cast = self.cast_text(array, judged)?;
+                return Some(Cast { array: self.given(cast.array), ..cast });
+            }
         };
         self.fill_open_ends(&mut cast);
         Some(cast)
@@ -111,128 +117,27 @@ impl ColumnCast {
             return;
         }
         let days = cast.array.as_primitive::<Date32Type>();
-        let mut faulty = cast.faults.iter().map(|fault| fault.row).peekable();
-        let filled: Date32Array = days
-            .iter()
-            .enumerate()
-            .map(|(row, day)| {
-                let is_faulty = faulty.next_if_eq(&row).is_some();
-                day.or((!is_faulty).then_some(open))
-            })
-            .collect();
+        let nulls = days.nulls().filter(|_| cast.faults.is_empty());
+        let filled: Date32Array = if let Some(nulls) = nulls {
+            days.values().iter().zip(nulls).map(|(day, is_known)| if is_known { *day } else { open }).collect::<Vec<i32>>().into()
+        } else {
+            let mut faulty = cast.faults.iter().map(|fault| fault.row).peekable();
+            let fill = |(row, day): (usize, Option<i32>)| day.or(faulty.next_if_eq(&row).is_none().then_some(open));
+            days.iter().enumerate().map(fill).collect()
+        };
         cast.array = Arc::new(filled);
     }
 
-    fn cast_text(&self, array: &StringArray) -> Cast {
-        self.map_text(array, is_normal, |text| Ok((Cow::Borrowed(text), false)))
-    }
-
-    fn cast_person_id(&self, array: &StringArray) -> Cast {
-        self.map_raw(
-            array,
-            |text| check_person_id(text.as_bytes()).is_ok(),
-            |text| {
-                let id = normalise_person_id(text).map_err(|_| Reason::BadIdentifier)?;
-                Ok((id.text, id.upgraded))
-            },
-        )
-    }
-
-    fn cast_entity_id(&self, array: &StringArray) -> Cast {
-        self.map_raw(
-            array,
-            |text| check_entity_id(text.as_bytes()).is_ok(),
-            |text| {
-                let id = normalise_entity_id(text).map_err(|_| Reason::BadIdentifier)?;
-                Ok((id.text, id.upgraded))
-            },
-        )
-    }
-
-    fn cast_code(&self, array: &StringArray) -> Cast {
-        let codes: Vec<&str> = self.column.codes.keys().map(String::as_str).collect();
-        self.map_text(
-            array,
-            |text| codes.contains(&text),
-            |text| match self.labels.get(text) {
-                Some(code) => Ok((Cow::Owned(code.clone()), false)),
-                None => Err(Reason::UnknownCode),
-            },
-        )
-    }
-
-    fn cast_region(&self, array: &StringArray) -> Cast {
-        let regions = &self.settings.regions;
-        self.map_text(
-            array,
-            |text| regions.contains(text),
-            |text| {
-                // Codes of 9 and 12 digits are often padded with zeros.
-                let mut code = text;
-                while !regions.contains(code) {
-                    code = code.strip_suffix("000").filter(|code| code.len() >= 6).ok_or(Reason::UnknownRegion)?;
-                }
-                Ok((Cow::Owned(code.to_owned()), false))
-            },
-        )
-    }
-
-    /// Maps values after NFKC and trimming; empty text and null words become null.
-    fn map_text(
-        &self,
-        array: &StringArray,
-        is_final: impl Fn(&str) -> bool,
-        change: impl for<'a> Fn(&'a str) -> Result<(Cow<'a, str>, bool), Reason>,
-    ) -> Cast {
-        self.map_raw(array, &is_final, |text| match normalised(text) {
-            Cow::Borrowed(text) if is_final(text) => Ok((Cow::Borrowed(text), false)),
-            Cow::Borrowed(text) => change(text),
-            Cow::Owned(text) if is_final(&text) => Ok((Cow::Owned(text), false)),
-            Cow::Owned(text) => change(&text).map(|(value, upgraded)| (Cow::Owned(value.into_owned()), upgraded)),
-        })
-    }
-
-    fn map_raw(
-        &self,
-        array: &StringArray,
-        is_final: impl Fn(&str) -> bool,
-        change: impl for<'a> Fn(&'a str) -> Result<(Cow<'a, str>, bool), Reason>,
-    ) -> Cast {
-        let words_are_final = self.settings.null_words.iter().any(|word| is_final(word));
-        if !words_are_final && array.iter().flatten().all(&is_final) {
-            return Cast { array: Arc::new(array.clone()), faults: Vec::new(), upgraded: Vec::new() };
-        }
-        let mut builder = StringBuilder::with_capacity(array.len(), array.values().len());
-        let (mut faults, mut upgraded) = (Vec::new(), Vec::new());
-        for (row, value) in array.iter().enumerate() {
-            let Some(text) = value.filter(|text| !self.is_null(text)) else {
-                builder.append_null();
-                continue;
-            };
-            if is_final(text) {
-                builder.append_value(text);
-                continue;
-            }
-            match change(text) {
-                Ok((value, was_upgraded)) => {
-                    builder.append_value(value);
-                    upgraded.extend(was_upgraded.then_some(row));
-                }
-                Err(reason) => {
-                    builder.append_null();
-                    faults.push(self.fault(row, reason, text));
-                }
-            }
-        }
-        Cast { array: Arc::new(builder.finish()), faults, upgraded }
-    }
-
-    fn is_null(&self, text: &str) -> bool {
+    pub(super) fn is_null(&self, text: &str) -> bool {
         let trimmed = text.trim();
-        trimmed.is_empty() || self.settings.null_words.iter().any(|word| word == trimmed)
+        trimmed.is_empty() || self.is_null_word(trimmed)
     }
 
-    fn fault(&self, row: usize, reason: Reason, value: &str) -> Fault {
+    pub(super) fn is_null_word(&self, text: &str) -> bool {
+        self.settings.null_words.iter().any(|word| word == text)
+    }
+
+    pub(super) fn fault(&self, row: usize, reason: Reason, value: &str) -> Fault {
         Fault { row, reason, value: shown(&self.column, value.trim()) }
     }
 
@@ -271,6 +176,7 @@ impl ColumnCast {
 
     fn cast_int(&self, array: &ArrayRef) -> Option<Cast> {
         let cast = match array.data_type() {
+            DataType::Int64 => whole(array.as_primitive::<Int64Type>().clone()),
             kind if kind.is_integer() => {
                 self.map_numbers::<Int64Type, _>(&decimals(array)?, |value: i128| i64::try_from(value).map_err(|_| Reason::OutOfRange))
             }
@@ -312,18 +218,19 @@ impl ColumnCast {
         let format = self.settings.date_format.as_deref();
         let mut cast = self.cast_days(array, |text| parse::month(text, format))?;
         let days = cast.array.as_primitive::<Date32Type>();
-        if days.iter().flatten().any(|day| parse::month_start(day) != day) {
+        if !all_known(days, |day| parse::month_start(day) == day) {
             cast.array = Arc::new(days.unary::<_, Date32Type>(parse::month_start));
         }
         Some(cast)
     }
 
     fn cast_days(&self, array: &ArrayRef, parse_text: impl Fn(&str) -> Result<i32, Reason>) -> Option<Cast> {
-        let in_range = |day: i32| Date32Type::to_naive_date_opt(day).ok_or(Reason::OutOfRange).and_then(parse::days);
+        let is_known_day = |day: i32| (FIRST_DAY..=OPEN_DAY).contains(&day);
+        let in_range = |day: i32| if is_known_day(day) { Ok(day) } else { Err(Reason::OutOfRange) };
         match array.data_type() {
             DataType::Date32 => {
                 let days = array.as_primitive::<Date32Type>();
-                if days.iter().flatten().all(|day| in_range(day).is_ok()) {
+                if all_known(days, is_known_day) {
                     return Some(whole(days.clone()));
                 }
                 Some(self.map_primitive::<Date32Type, Date32Type>(days, in_range))
@@ -402,7 +309,7 @@ impl ColumnCast {
     fn bounded_int(&self, mut cast: Cast) -> Cast {
         let (low, high) = (self.column.minimum.unwrap_or(i64::MIN), self.column.maximum.unwrap_or(i64::MAX));
         let values = cast.array.as_primitive::<Int64Type>();
-        if values.iter().flatten().any(|value| value < low || value > high) {
+        if !all_known(values, |value| low <= value && value <= high) {
             let bounded = self.map_primitive::<Int64Type, Int64Type>(values, |value| {
                 if value < low || value > high { Err(Reason::OutOfRange) } else { Ok(value) }
             });
@@ -415,7 +322,7 @@ impl ColumnCast {
         let low = self.column.minimum.map_or(i128::MIN, |least| i128::from(least) * 100);
         let high = self.column.maximum.map_or(i128::MAX, |most| i128::from(most) * 100);
         let values = cast.array.as_primitive::<Decimal128Type>();
-        if values.iter().flatten().any(|value| value < low || value > high) {
+        if !all_known(values, |value| low <= value && value <= high) {
             let mut bounded = self.map_primitive::<Decimal128Type, Decimal128Type>(values, |value| {
                 if value < low || value > high { Err(Reason::OutOfRange) } else { Ok(value) }
             });
@@ -430,6 +337,13 @@ impl ColumnCast {
     }
 }
 
+/// Whether all values are as wanted; what stands under nulls does not count.
+fn all_known<T: ArrowPrimitiveType>(array: &PrimitiveArray<T>, wanted: impl Fn(T::Native) -> bool) -> bool {
+    // Without branches in between, so that several values are compared at once. Mostly there is no harm under nulls either.
+    let all = |values: &[T::Native]| values.iter().fold(true, |all, value| all & wanted(*value));
+    array.values().chunks(1024).all(all) || array.null_count() > 0 && array.iter().flatten().all(&wanted)
+}
+
 /// The later array with the faults of both, by row.
 fn merged(earlier: Cast, mut later: Cast) -> Cast {
     later.faults.extend(earlier.faults);
@@ -441,12 +355,12 @@ fn whole(array: impl Array + 'static) -> Cast {
     Cast { array: Arc::new(array), faults: Vec::new(), upgraded: Vec::new() }
 }
 
-fn checked(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
+pub(super) fn checked(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).ok()
 }
 
 /// Text as it is, out of dictionaries and views; whole numbers as their digits. Other types are no text.
-fn text_of(array: &ArrayRef) -> Option<StringArray> {
+pub(super) fn text_of(array: &ArrayRef) -> Option<StringArray> {
     let kind = match array.data_type() {
         DataType::Utf8 => return Some(array.as_string::<i32>().clone()),
         DataType::Dictionary(_, values) => values.as_ref(),
@@ -494,7 +408,7 @@ pub(super) fn normalised(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a text is not empty and already normalised.
-fn is_normal(text: &str) -> bool {
+pub(super) fn is_normal(text: &str) -> bool {
     matches!(normalised(text), Cow::Borrowed(same) if same.len() == text.len() && !same.is_empty())
 }
 

@@ -33,7 +33,7 @@ fn cast(column: &RegisterColumn, array: impl Array + 'static) -> Option<Cast> {
         ..CastSettings::default()
     };
     let array: ArrayRef = Arc::new(array);
-    ColumnCast::new(column, &Arc::new(settings)).cast(&array)
+    ColumnCast::new(column, &Arc::new(settings)).cast(&array, &mut None)
 }
 
 /// Values and faults as text, for comparison.
@@ -71,7 +71,7 @@ fn identifiers() {
 #[test]
 fn normal_arrays_are_handed_on() {
     let array: ArrayRef = Arc::new(StringArray::from(vec![Some("11010519491231002X"), None]));
-    let found = ColumnCast::new(&column(ColumnType::PersonId), &Arc::default()).cast(&array).expect("castable");
+    let found = ColumnCast::new(&column(ColumnType::PersonId), &Arc::default()).cast(&array, &mut None).expect("castable");
     assert_eq!(found.array.to_data().buffers()[1].as_ptr(), array.to_data().buffers()[1].as_ptr());
 }
 

@@ -96,6 +96,17 @@ impl ColumnType {
             Self::Date | Self::Month => DataType::Date32,
         }
     }
+
+    /// Whether values are texts of which the same few stand in many rows, so that a dictionary is their better form.
+    pub(super) fn repeats(self) -> bool {
+        matches!(self, Self::Text | Self::Code | Self::Region)
+    }
+
+    /// How values are given: texts that repeat as dictionaries where these are asked for.
+    pub(super) fn given_type(self, dictionaries: bool) -> DataType {
+        let kind = self.arrow_type();
+        if dictionaries && self.repeats() { DataType::Dictionary(Box::new(DataType::Int32), Box::new(kind)) } else { kind }
+    }
 }
 
 /// When the rows of a register are true.
@@ -265,12 +276,12 @@ impl RegisterDeclaration {
 /// The schema of a register's batches: its declared columns, in their order, all nullable.
 #[must_use]
 pub fn arrow_schema(register: &RegisterDeclaration) -> SchemaRef {
-    schema_of(&register.columns)
+    schema_of(&register.columns, false)
 }
 
-/// The schema of some columns of a register.
-pub(super) fn schema_of<'a>(columns: impl IntoIterator<Item = &'a RegisterColumn>) -> SchemaRef {
-    let fields = columns.into_iter().map(|column| Field::new(&column.name, column.column_type.arrow_type(), true));
+/// The schema of some columns of a register, as they are given.
+pub(super) fn schema_of<'a>(columns: impl IntoIterator<Item = &'a RegisterColumn>, dictionaries: bool) -> SchemaRef {
+    let fields = columns.into_iter().map(|column| Field::new(&column.name, column.column_type.given_type(dictionaries), true));
     Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 

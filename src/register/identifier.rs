@@ -17,10 +17,28 @@ const ENTITY_WEIGHTS: [u32; 17] = [1, 3, 9, 27, 19, 26, 16, 17, 20, 29, 25, 13, 
 /// GB 11714, the organisation code inside.
 const BODY_WEIGHTS: [u32; 8] = [3, 7, 9, 10, 5, 8, 4, 2];
 /// The value of each byte in [`ENTITY_ALPHABET`]; 255 for what is not in it.
-const ENTITY_VALUES: [u8; 128] = entity_values();
+const ENTITY_VALUES: [u8; 256] = entity_values();
+/// Which months have which days: at 100 × month + day, 1 for days of every year, 2 for that of leap years.
+const DAYS_OF_YEAR: [u8; 1232] = days_of_year();
 
-const fn entity_values() -> [u8; 128] {
-    let mut values = [255; 128];
+const fn days_of_year() -> [u8; 1232] {
+    let lengths = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let mut days = [0; 1232];
+    let mut month = 0;
+    while month < 12 {
+        let mut day = 1;
+        while day <= lengths[month] {
+            days[100 * (month + 1) + day] = 1;
+            day += 1;
+        }
+        month += 1;
+    }
+    days[229] = 2;
+    days
+}
+
+const fn entity_values() -> [u8; 256] {
+    let mut values = [255; 256];
     let mut at = 0;
     while at < ENTITY_ALPHABET.len() {
         #[expect(clippy::cast_possible_truncation, reason = "the alphabet has 31 characters")]
@@ -94,6 +112,29 @@ pub fn check_person_id(bytes: &[u8]) -> Result<(), IdentifierFault> {
         return Err(IdentifierFault::CheckCharacter);
     }
     Ok(())
+}
+
+/// Whether the bytes are a person's identifier in its one form, as [`check_person_id`] finds, without telling why not.
+pub(super) fn is_person_id(id: &[u8; 18]) -> bool {
+    let digits: [u8; 17] = std::array::from_fn(|at| id[at].wrapping_sub(b'0'));
+    let has_digits_only = digits.iter().fold(0, |greatest, digit| greatest.max(*digit)) < 10;
+    if !has_digits_only || digits[0] == 0 {
+        return false;
+    }
+    let sum: u32 = digits.iter().zip(PERSON_WEIGHTS).map(|(digit, weight)| u32::from(*digit) * weight).sum();
+    let number = |range: std::ops::Range<usize>| digits[range].iter().fold(0, |number, digit| number * 10 + usize::from(*digit));
+    let (year, month_and_day) = (number(6..10), number(10..14));
+    let is_day = match DAYS_OF_YEAR.get(month_and_day) {
+        Some(1) => true,
+        Some(2) => year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)),
+        _ => false,
+    };
+    is_day & (1800..2200).contains(&year) & (PERSON_CHECKS[(sum % 11) as usize] == id[17])
+}
+
+/// The number that the first 17 digits of a person's identifier are.
+pub(super) fn digits_of(id: &[u8; 17]) -> u64 {
+    id.iter().fold(0, |number, byte| number.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0'))))
 }
 
 /// Whether eight digits are a date of the years 1800 to 2199.
@@ -200,13 +241,9 @@ pub fn check_entity_id(bytes: &[u8]) -> Result<(), IdentifierFault> {
     let Ok(id) = <&[u8; 18]>::try_from(bytes) else { return Err(IdentifierFault::Length(bytes.len())) };
     let mut values = [0_u32; 18];
     for (value, byte) in values.iter_mut().zip(id) {
-        let found = ENTITY_VALUES.get(usize::from(*byte)).copied().unwrap_or(255);
-        if found == 255 {
-            return Err(IdentifierFault::Character);
-        }
-        *value = u32::from(found);
+        *value = u32::from(ENTITY_VALUES[usize::from(*byte)]);
     }
-    if !id[2..8].iter().all(u8::is_ascii_digit) {
+    if values.iter().any(|value| *value == 255) || !id[2..8].iter().all(u8::is_ascii_digit) {
         return Err(IdentifierFault::Character);
     }
     let sum: u32 = values.iter().zip(ENTITY_WEIGHTS).map(|(value, weight)| value * weight).sum();
@@ -349,6 +386,22 @@ mod tests {
             let mut changed = id.into_bytes();
             changed[at] = if changed[at] == b'X' { b'0' + by } else { b'0' + (changed[at] - b'0' + by) % 10 };
             prop_assert!(check_person_id(&changed).is_err());
+        }
+
+        #[test]
+        fn the_quick_check_finds_the_same(id in person_id(), at in 0..18_usize, to in prop::sample::select(b"0123459X:/ab\xff".to_vec())) {
+            let mut id: [u8; 18] = id.into_bytes().try_into().expect("18 bytes");
+            prop_assert!(is_person_id(&id));
+            id[at] = to;
+            prop_assert_eq!(is_person_id(&id), check_person_id(&id).is_ok());
+        }
+
+        #[test]
+        fn the_quick_check_finds_the_same_dates(year in 1790..2210_u32, month in 0..14_u32, day in 0..33_u32) {
+            let digits = format!("110105{year}{month:02}{day:02}002");
+            let id = format!("{digits}{}", char::from(person_check_character(digits.as_bytes())));
+            let bytes = id.as_bytes().try_into().expect("18 bytes");
+            prop_assert_eq!(is_person_id(bytes), check_person_id(bytes).is_ok());
         }
 
         #[test]

@@ -6,19 +6,24 @@
 
 mod arrow_ipc;
 mod cast;
+mod cast_text;
 mod csv;
 pub mod declaration;
 mod declaration_checks;
 mod declaration_from_yaml;
 mod facts_from_yaml;
+mod files;
 pub mod identifier;
 mod parquet;
+mod parquet_bytes;
 mod parse_value;
 mod physical;
 pub mod quarantine;
 pub mod reader;
 mod row_cast;
 mod row_keys;
+mod seen_keys;
+mod settle;
 pub mod sources;
 mod transcode;
 

@@ -139,10 +139,17 @@ pub(super) fn month(text: &str, format: Option<&str>) -> Result<i32, Reason> {
     }
 }
 
-/// The first day of a day's month.
+/// The first day of a day's month, for days of the years 1800 to 9999. After Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms", `civil_from_days`: years that begin in March, in eras of 400.
 pub(super) fn month_start(day: i32) -> i32 {
-    let first = Date32Type::to_naive_date_opt(day).and_then(|date| date.with_day(1));
-    first.map_or(day, Date32Type::from_naive_date)
+    const ERA_DAYS: u32 = 146_097;
+    const SHIFT: i32 = 719_468;
+    let of_era = (day + SHIFT).cast_unsigned() % ERA_DAYS;
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let before = of_year - (153 * month + 2) / 5;
+    day - before.cast_signed()
 }
 
 #[cfg(test)]
@@ -197,6 +204,20 @@ mod tests {
             assert_eq!(month(text, None), Ok(day("2024-02-01")), "{text}");
         }
         assert_eq!(month("2024-13", None), Err(Reason::Uncastable));
+    }
+
+    #[test]
+    fn every_day_is_of_its_month() {
+        let (first, last) = (day("1800-01-01"), day("9999-12-31"));
+        assert_eq!((first, last), (-62_091, 2_932_896));
+        let mut start = first;
+        for date in NaiveDate::from_ymd_opt(1800, 1, 1).expect("a day").iter_days().take((last - first) as usize + 1) {
+            let now = Date32Type::from_naive_date(date);
+            if date.day() == 1 {
+                start = now;
+            }
+            assert_eq!(month_start(now), start, "{date}");
+        }
     }
 
     proptest! {

@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, RecordBatch, StringArray, new_null_array};
 use arrow::datatypes::DataType;
 
 use super::cast::normalised;
+use super::declaration::ColumnType;
 use super::quarantine::Reason;
 use super::sources::DataFile;
 use crate::diagnostic::{Diagnostic, code};
@@ -18,6 +19,7 @@ pub(super) struct Wanted {
     pub(super) physical: String,
     /// For people, to recognise a file that uses labels as names.
     pub(super) label: String,
+    pub(super) column_type: ColumnType,
 }
 
 /// Rows as they stand in a file, with the wanted columns in their order.
@@ -109,11 +111,15 @@ pub(super) fn unreadable(register: &str, path: &Path, error: &dyn std::fmt::Disp
 impl PhysicalBatch {
     /// The rows of an Arrow batch that holds the file's columns `projected`, in ascending order.
     pub(super) fn of_arrow(batch: &RecordBatch, places: &[Place], projected: &[usize], first_row: u64) -> Self {
-        let rows = batch.num_rows();
+        Self::of_columns(batch.columns(), batch.num_rows(), places, projected, first_row)
+    }
+
+    /// The rows of the file's columns `projected`, in ascending order.
+    pub(super) fn of_columns(columns: &[ArrayRef], rows: usize, places: &[Place], projected: &[usize], first_row: u64) -> Self {
         let columns = places
             .iter()
             .map(|place| match place {
-                Place::Column(index) => Arc::clone(batch.column(projected.binary_search(index).expect("every found column is projected"))),
+                Place::Column(index) => Arc::clone(&columns[projected.binary_search(index).expect("every found column is projected")]),
                 Place::Fixed(value) => repeated(value.as_deref(), rows),
             })
             .collect();

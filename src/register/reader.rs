@@ -1,11 +1,11 @@
 //! The rows of a register as Arrow batches of exactly its declared columns; what cannot be read goes to quarantine.
 //!
 //! ```text
-//! files ── parquet | csv | arrow_ipc ──▶ physical batches ── RowCast (parallel) ──▶ typed rows ── row keys (in order) ──▶ batches
-//!                                                                  └──────────── quarantine ───────────┘
+//! files ── parquet | csv | arrow_ipc ──▶ portions ── decoded, RowCast (parallel) ──▶ typed rows ── settled in order ──▶ batches
+//!                                                                 └──────────── quarantine ────────────┘
 //! ```
 //!
-//! The next window of physical batches is read while the current one is cast; rows keep the order of the files.
+//! The next window of portions is decoded and cast while the current one is settled; rows keep the order of the files.
 
 use std::collections::{HashSet, VecDeque};
 use std::fs::File;
@@ -14,20 +14,20 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-use arrow::compute::{cast, filter_record_batch};
-use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use chrono::NaiveDate;
 use rayon::prelude::*;
 use sha2::{Digest as _, Sha256};
 
-use super::cast::{CastSettings, mask_without, normalised};
-use super::declaration::{Absence, ColumnType, RegisterColumn, RegisterDeclaration};
-use super::physical::{PhysicalBatch, PhysicalBatches, Wanted};
-use super::quarantine::{Quarantine, Quarantined, Scope};
-use super::row_cast::{CastRows, RowCast, is_decisive};
-use super::row_keys::RowKeys;
-use super::sources::{DataFile, RegisterSource, SourceFormat};
-use super::{arrow_ipc, csv, parquet};
+use super::cast::{CastSettings, normalised};
+use super::declaration::{Absence, ColumnType, RegisterColumn, RegisterDeclaration, schema_of};
+use super::files::{Files, Portion, PortionRows, size_of};
+use super::physical::Wanted;
+use super::quarantine::Quarantine;
+use super::row_cast::{CastMemory, RowCast, is_decisive};
+use super::seen_keys::SeenKeys;
+use super::settle::{CastWindow, Settling};
+use super::sources::RegisterSource;
 use crate::diagnostic::{Diagnostic, code};
 use crate::region::RegionTree;
 
@@ -81,26 +81,19 @@ pub struct ReadOutcome {
 
 /// The typed rows of one register, batch by batch.
 pub struct RegisterReader {
-    register: Arc<str>,
     absence: Absence,
     may_be_empty: bool,
-    source: RegisterSource,
     schema: SchemaRef,
-    /// Columns of a cast batch that are given.
-    output: Vec<usize>,
     cast: RowCast,
     files: Files,
-    keys: Option<RowKeys>,
-    /// Physical batches to be cast next; none before the first.
-    window: Option<Vec<Result<FileBatch, Box<Diagnostic>>>>,
-    /// Batches of the window being settled.
-    settled: Vec<RecordBatch>,
+    settling: Settling,
+    /// Rows cast already, to be settled next; none before the first.
+    window: Option<CastWindow>,
     /// What ended the reading, to be told after the batches before it.
     failed: Option<Box<Diagnostic>>,
     ended: bool,
     /// Batches of the last window that the iterator has still to give.
     ready: VecDeque<RecordBatch>,
-    outcome: ReadOutcome,
 }
 
 /// Opens a register: its files are found, the first one is opened, its columns are found.
@@ -126,53 +119,45 @@ pub fn open(
         false_words: source.false_words.clone(),
         null_words: source.null_words.clone(),
         regions: Arc::new(if needs_regions { regions.all_codes().map(str::to_owned).collect() } else { HashSet::new() }),
+        dictionaries: options.dictionaries,
     });
     let wanted = columns.iter().map(|column| wanted(column, source)).collect();
-    let mut files =
-        Files { source: source.clone(), paths: source.files()?, wanted, batch_rows: options.batch_rows.max(1), opened: 0, current: None };
-    files.open_next()?;
-    let unique: Vec<ColumnType> =
-        declaration.unique.iter().filter_map(|name| declaration.column(name)).map(|column| column.column_type).collect();
+    let files = Files::open(source, wanted, options.batch_rows)?;
+    let cast = RowCast::new(declaration, &columns, &settings);
     Ok(RegisterReader {
-        register: declaration.name.as_str().into(),
         absence: declaration.absence,
         may_be_empty: declaration.may_be_empty,
-        source: source.clone(),
-        schema: given_schema(output.iter().map(|index| columns[*index]), options.dictionaries),
-        cast: RowCast::new(declaration, &columns, &settings),
-        output,
+        schema: schema_of(output.iter().map(|index| columns[*index]), options.dictionaries),
+        settling: Settling {
+            register: declaration.name.as_str().into(),
+            output,
+            keys: cast.has_keys().then(|| SeenKeys::with_room(files.expected_rows())),
+            outcome: ReadOutcome {
+                files: Vec::new(),
+                data_day: source.data_day,
+                rows_read: 0,
+                rows_kept: 0,
+                upgraded_ids: 0,
+                quarantine: Quarantine::with_limit(options.quarantine_limit),
+            },
+        },
+        cast,
         files,
-        keys: (!unique.is_empty()).then(|| RowKeys::new(&unique)),
         window: None,
-        settled: Vec::new(),
         failed: None,
         ended: false,
         ready: VecDeque::new(),
-        outcome: ReadOutcome {
-            files: Vec::new(),
-            data_day: source.data_day,
-            rows_read: 0,
-            rows_kept: 0,
-            upgraded_ids: 0,
-            quarantine: Quarantine::with_limit(options.quarantine_limit),
-        },
     })
-}
-
-/// The schema of batches that are given.
-fn given_schema<'a>(columns: impl IntoIterator<Item = &'a RegisterColumn>, dictionaries: bool) -> SchemaRef {
-    let fields = columns.into_iter().map(|column| {
-        let repeats = matches!(column.column_type, ColumnType::Text | ColumnType::Code | ColumnType::Region);
-        let kind = column.column_type.arrow_type();
-        let kind = if dictionaries && repeats { DataType::Dictionary(Box::new(DataType::Int32), Box::new(kind)) } else { kind };
-        Field::new(&column.name, kind, true)
-    });
-    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
 }
 
 fn wanted(column: &RegisterColumn, source: &RegisterSource) -> Wanted {
     let physical = source.header.get(&column.name).unwrap_or(&column.name);
-    Wanted { declared: column.name.clone(), physical: normalised(physical).into_owned(), label: column.label.zh.clone() }
+    Wanted {
+        declared: column.name.clone(),
+        physical: normalised(physical).into_owned(),
+        label: column.label.zh.clone(),
+        column_type: column.column_type,
+    }
 }
 
 /// A header map may name declared columns only.
@@ -201,13 +186,13 @@ impl RegisterReader {
     /// What was found so far.
     #[must_use]
     pub fn outcome(&self) -> &ReadOutcome {
-        &self.outcome
+        &self.settling.outcome
     }
 
     /// What was found.
     #[must_use]
     pub fn into_outcome(self) -> ReadOutcome {
-        self.outcome
+        self.settling.outcome
     }
 
     /// The batches of the next window, in the order of rows: as many as there are threads, or more, so that they can be worked on in
@@ -217,122 +202,46 @@ impl RegisterReader {
     ///
     /// `file-unreadable`, `wrong-encoding`, `register-empty`; nothing comes after an error.
     pub fn next_window(&mut self) -> Option<Result<Vec<RecordBatch>, Box<Diagnostic>>> {
-        while self.settled.is_empty() && !self.ended {
-            self.advance();
+        while !self.ended {
+            let batches = self.advance();
+            if !batches.is_empty() {
+                return Some(Ok(batches));
+            }
         }
-        if self.settled.is_empty() {
-            return self.failed.take().map(Err);
-        }
-        Some(Ok(std::mem::take(&mut self.settled)))
+        self.failed.take().map(Err)
     }
 
-    /// Casts the current window while the next one is read.
-    fn advance(&mut self) {
-        let size = rayon::current_num_threads().max(1);
-        let current = self.window.take().unwrap_or_else(|| self.files.window(size));
+    /// Settles the current window while the next one is decoded and cast.
+    fn advance(&mut self) -> Vec<RecordBatch> {
+        let (cast, files, settling) = (&self.cast, &mut self.files, &mut self.settling);
+        let current = self.window.take().unwrap_or_else(|| next_window(files, cast));
         if current.is_empty() {
             self.ended = true;
             self.failed = self.empty();
-            return;
+            return Vec::new();
         }
-        let (cast, files) = (&self.cast, &mut self.files);
-        let person_key = self.keys.as_ref().is_some_and(RowKeys::is_person);
-        let (results, next) = rayon::join(
-            || {
-                current
-                    .into_par_iter()
-                    .map(|batch| {
-                        let FileBatch { file, bytes, rows } = batch?;
-                        let first_row = rows.first_row;
-                        cast.cast(rows, person_key)
-                            .map(|rows| (file.clone(), bytes, first_row, rows))
-                            .map_err(|fault| cast.wrong_type(&file, &fault))
-                    })
-                    .collect::<Vec<_>>()
-            },
-            || files.window(size),
-        );
+        let ((batches, failed), next) = rayon::join(|| settling.settle(current, cast), || next_window(files, cast));
         self.window = Some(next);
-        for result in results {
-            match result {
-                Ok((file, bytes, first_row, rows)) => self.settle(&file, bytes, first_row, rows),
-                Err(diagnostic) => {
-                    self.failed = Some(diagnostic);
-                    self.ended = true;
-                    return;
-                }
-            }
-        }
-    }
-
-    /// Sets aside repeated rows, counts, and makes the batch ready. Called in the order of rows.
-    fn settle(&mut self, path: &Path, bytes: u64, first_row: u64, mut rows: CastRows) {
-        self.count(path, bytes, rows.rows_read);
-        let mut repeated = Vec::new();
-        if let Some(keys) = &mut self.keys {
-            for (index, key) in rows.keys.iter().enumerate() {
-                if !keys.insert(*key) {
-                    repeated.push(index);
-                }
-            }
-        }
-        for index in &repeated {
-            rows.faults.push(self.cast.repeated(&rows, *index));
-        }
-        if !repeated.is_empty() {
-            rows.faults.sort_by_key(|fault| (fault.row, fault.column));
-            let keep = mask_without(rows.batch.num_rows(), repeated.iter().copied());
-            rows.batch = filter_record_batch(&rows.batch, &keep).expect("the mask has the batch's length");
-            let dropped: Vec<usize> = repeated.iter().map(|index| rows.kept.as_ref().map_or(*index, |kept| kept[*index])).collect();
-            let is_dropped = |row: &usize| dropped.binary_search(row).is_ok();
-            rows.upgraded.retain(|row| !is_dropped(row));
-            rows.faults.retain(|fault| fault.scope == Scope::Row || !is_dropped(&fault.row));
-        }
-        let file: Arc<str> = path.to_string_lossy().into();
-        for fault in rows.faults {
-            self.outcome.quarantine.add(Quarantined {
-                register: Arc::clone(&self.register),
-                file: Arc::clone(&file),
-                row: first_row + fault.row as u64,
-                column: self.cast.name(fault.column),
-                value: fault.value,
-                reason: fault.reason,
-                scope: fault.scope,
-                subject: fault.subject,
-            });
-        }
-        self.outcome.upgraded_ids += rows.upgraded.len() as u64;
-        self.outcome.rows_kept += rows.batch.num_rows() as u64;
-        if rows.batch.num_rows() > 0 {
-            let columns = self.output.iter().zip(self.schema.fields());
-            let columns =
-                columns.map(|(index, field)| cast(rows.batch.column(*index), field.data_type()).expect("text goes into a dictionary"));
-            let given = RecordBatch::try_new(Arc::clone(&self.schema), columns.collect()).expect("the asked-for columns are there");
-            self.settled.push(given);
-        }
-    }
-
-    fn count(&mut self, path: &Path, bytes: u64, rows: usize) {
-        self.outcome.rows_read += rows as u64;
-        match self.outcome.files.last_mut().filter(|file| file.path == path) {
-            Some(file) => file.rows += rows as u64,
-            None => self.outcome.files.push(FileRead { path: path.to_path_buf(), bytes, rows: rows as u64 }),
-        }
+        self.ended = failed.is_some();
+        self.failed = failed;
+        batches
     }
 
     /// A complete register without any sound row would say "no" of everybody.
     fn empty(&mut self) -> Option<Box<Diagnostic>> {
         // Files without rows were read too.
         for file in &self.files.paths {
-            if !self.outcome.files.iter().any(|read| read.path == file.path) {
-                self.outcome.files.push(FileRead { path: file.path.clone(), bytes: size_of(&file.path), rows: 0 });
+            if !self.settling.outcome.files.iter().any(|read| read.path == file.path) {
+                self.settling.outcome.files.push(FileRead { path: file.path.clone(), bytes: size_of(&file.path), rows: 0 });
             }
         }
-        self.outcome.files.sort_by(|one, other| one.path.cmp(&other.path));
-        if self.outcome.rows_kept > 0 || self.may_be_empty || self.absence == Absence::Partial {
+        self.settling.outcome.files.sort_by(|one, other| one.path.cmp(&other.path));
+        let outcome = &self.settling.outcome;
+        if outcome.rows_kept > 0 || self.may_be_empty || self.absence == Absence::Partial {
             return None;
         }
-        let (register, path, read) = (&self.register, self.source.path.display(), self.outcome.rows_read);
+        let source = self.files.source();
+        let (register, path, read) = (&self.settling.register, source.path.display(), outcome.rows_read);
         let diagnostic = if read == 0 {
             Diagnostic::new(
                 &code::REGISTER_EMPTY,
@@ -347,7 +256,7 @@ impl RegisterReader {
             )
         };
         Some(Box::new(
-            self.source
+            source
                 .placed(diagnostic)
                 .help(
                     format!("没有行就等于说人人都“没有”: 核对 {path} 是否传送完整"),
@@ -372,64 +281,38 @@ impl Iterator for RegisterReader {
     }
 }
 
-/// A physical batch with the file that it is of.
-struct FileBatch {
-    file: PathBuf,
-    bytes: u64,
-    rows: PhysicalBatch,
+/// Decodes and casts the next portions, each by a task of its own.
+fn next_window(files: &mut Files, cast: &RowCast) -> CastWindow {
+    let portions = files.window(rayon::current_num_threads().max(1));
+    portions.into_par_iter().flat_map_iter(|portion| cast_portion(portion, cast)).collect()
 }
 
-/// The physical batches of all files of a register, in order.
-struct Files {
-    source: RegisterSource,
-    paths: Vec<DataFile>,
-    wanted: Vec<Wanted>,
-    batch_rows: usize,
-    /// How many of the files have been opened.
-    opened: usize,
-    current: Option<(PhysicalBatches, PathBuf, u64)>,
-}
-
-impl Files {
-    /// Opens the next file, if there is one.
-    fn open_next(&mut self) -> Result<bool, Box<Diagnostic>> {
-        let Some(file) = self.paths.get(self.opened) else { return Ok(false) };
-        self.opened += 1;
-        let register = &self.source.register;
-        let batches = match self.source.format {
-            SourceFormat::Parquet => parquet::open(register, file, &self.wanted, self.batch_rows),
-            SourceFormat::Csv | SourceFormat::Tsv => csv::open(&self.source, file, &self.wanted, self.batch_rows),
-            SourceFormat::Arrow => arrow_ipc::open(register, file, &self.wanted, self.batch_rows),
-        }?;
-        self.current = Some((batches, file.path.clone(), size_of(&file.path)));
-        Ok(true)
-    }
-
-    /// Up to `size` batches; fewer only at the end, and nothing after an error.
-    fn window(&mut self, size: usize) -> Vec<Result<FileBatch, Box<Diagnostic>>> {
-        let mut batches = Vec::with_capacity(size);
-        while batches.len() < size {
-            let Some((current, path, bytes)) = &mut self.current else { break };
-            match current.next() {
-                Some(Ok(rows)) => batches.push(Ok(FileBatch { file: path.clone(), bytes: *bytes, rows })),
-                Some(Err(diagnostic)) => {
-                    self.current = None;
-                    batches.push(Err(diagnostic));
-                }
-                None => {
-                    self.current = None;
-                    if let Err(diagnostic) = self.open_next() {
-                        batches.push(Err(diagnostic));
-                    }
+/// The cast batches of a portion; an error is the last item.
+fn cast_portion(portion: Result<Portion, Box<Diagnostic>>, cast: &RowCast) -> CastWindow {
+    let Portion { file, rows } = match portion {
+        Ok(portion) => portion,
+        Err(diagnostic) => return vec![Err(diagnostic)],
+    };
+    let mut memory = CastMemory::default();
+    let mut cast_one = |rows| {
+        let rows = cast.cast(rows, &mut memory).map_err(|fault| cast.wrong_type(&file.path, &fault))?;
+        Ok((Arc::clone(&file), rows))
+    };
+    match rows {
+        PortionRows::Batch(rows) => vec![cast_one(rows)],
+        PortionRows::Group(group) => {
+            let mut window = Vec::new();
+            for rows in group.batches() {
+                let rows = rows.and_then(&mut cast_one);
+                let failed = rows.is_err();
+                window.push(rows);
+                if failed {
+                    break;
                 }
             }
+            window
         }
-        batches
     }
-}
-
-fn size_of(path: &Path) -> u64 {
-    path.metadata().map_or(0, |metadata| metadata.len())
 }
 
 /// SHA-256 of a file's bytes, in hexadecimal.

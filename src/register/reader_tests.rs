@@ -6,10 +6,12 @@ use ::parquet::arrow::ArrowWriter;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, Int32Array, StringArray};
 use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Field, Schema};
 use arrow::ipc::writer::{FileWriter, StreamWriter};
+use proptest::prelude::*;
 
 use super::*;
+use crate::register::SourceFormat;
 use crate::register::declaration::arrow_schema;
-use crate::register::quarantine::Reason;
+use crate::register::quarantine::{Reason, Scope};
 
 const DECLARATION: &str = "register: benefits
 label: 待遇
@@ -235,6 +237,16 @@ fn parquet_bytes(batch: &RecordBatch) -> Vec<u8> {
     bytes
 }
 
+/// A file with row groups of so many rows.
+fn parquet_in_groups(batch: &RecordBatch, group_rows: usize) -> Vec<u8> {
+    let properties = ::parquet::file::properties::WriterProperties::builder().set_max_row_group_row_count(Some(group_rows)).build();
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, batch.schema(), Some(properties)).expect("a writer");
+    writer.write(batch).expect("written");
+    writer.close().expect("closed");
+    bytes
+}
+
 #[track_caller]
 fn check_sound(fixture: &Fixture) {
     let (batches, outcome) = fixture.read().expect("read");
@@ -340,5 +352,150 @@ fn the_dirt_planted_in_the_sample_is_found_and_no_more() {
         assert_eq!(found, expected, "{name}");
         assert_eq!(outcome.rows_read, planted["rows"][name].as_u64().unwrap_or_default(), "{name}");
         assert_eq!(outcome.upgraded_ids, planted["upgraded_ids"][name]["count"].as_u64().unwrap_or_default(), "{name}");
+    }
+}
+
+/// Every value as text, row by row.
+fn texts(batches: &[RecordBatch]) -> Vec<Vec<Option<String>>> {
+    let row = |columns: &[ArrayRef], row: usize| {
+        columns.iter().map(|column| column.as_string::<i32>()).map(|text| text.is_valid(row).then(|| text.value(row).to_owned())).collect()
+    };
+    let mut rows = Vec::new();
+    for batch in batches {
+        let columns: Vec<ArrayRef> =
+            batch.columns().iter().map(|column| arrow::compute::cast(column, &DataType::Utf8).expect("text")).collect();
+        rows.extend((0..batch.num_rows()).map(|at| row(&columns, at)));
+    }
+    rows
+}
+
+type Given = [Option<&'static str>; 7];
+
+const NAMES: [&str; 7] = ["person_id", "kind", "base", "region", "from_date", "to_date", "note"];
+
+fn noted(unique: &str) -> String {
+    DECLARATION.replace("unique: [person_id, from_date]", unique) + "  - {name: note, type: text}\n"
+}
+
+fn columns_of(rows: &[Given]) -> RecordBatch {
+    let column = |at: usize| Arc::new(rows.iter().map(|row| row[at]).collect::<StringArray>()) as ArrayRef;
+    RecordBatch::try_from_iter_with_nullable(NAMES.iter().enumerate().map(|(at, name)| (*name, column(at), true))).expect("a batch")
+}
+
+/// Reads the same rows, in the same files, from CSV and from Parquet.
+#[track_caller]
+fn check_formats(unique: &str, files: &[Vec<Given>], group_rows: usize, batch_rows: usize) {
+    let mut fixture = Fixture::new(&noted(unique), "none.csv", SourceFormat::Csv, b"");
+    let mut found = Vec::new();
+    for (format, dictionaries) in
+        [(SourceFormat::Csv, false), (SourceFormat::Csv, true), (SourceFormat::Parquet, false), (SourceFormat::Parquet, true)]
+    {
+        let folder = fixture.dir.path().join(format!("{format:?}-{dictionaries}"));
+        std::fs::create_dir(&folder).expect("made");
+        for (at, rows) in files.iter().enumerate() {
+            let line = |row: &Given| row.map(Option::unwrap_or_default).join(",") + "\n";
+            let bytes = match format {
+                SourceFormat::Parquet => parquet_in_groups(&columns_of(rows), group_rows),
+                _ => (NAMES.join(",") + "\n" + &rows.iter().map(line).collect::<String>()).into_bytes(),
+            };
+            let extension = if format == SourceFormat::Parquet { "parquet" } else { "csv" };
+            std::fs::write(folder.join(format!("{at}.{extension}")), bytes).expect("written");
+        }
+        fixture.source.path = folder;
+        fixture.source.format = format;
+        let options = ReadOptions { batch_rows, dictionaries, ..ReadOptions::default() };
+        let mut reader = open(&fixture.declaration, &fixture.source, &fixture.regions, &options).expect("opened");
+        let (mut batches, mut error) = (Vec::new(), None);
+        while let Some(window) = reader.next_window() {
+            match window {
+                Ok(window) => batches.extend(window),
+                Err(diagnostic) => error = Some(diagnostic.code.name),
+            }
+        }
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        assert!(batches.iter().all(|batch| batch.num_rows() <= batch_rows && batch.schema() == reader.schema()));
+        for (name, can_be) in [("person_id", false), ("kind", true), ("region", true), ("note", true)] {
+            let schema = reader.schema();
+            let field = schema.field_with_name(name).expect("a column");
+            assert_eq!(field.data_type() == &dictionary, can_be && dictionaries, "{name}");
+        }
+        let outcome = reader.into_outcome();
+        let told: Vec<_> = outcome
+            .quarantine
+            .entries
+            .iter()
+            .map(|entry| (entry.row, entry.column.to_string(), entry.value.clone(), entry.reason, entry.scope, entry.subject.clone()))
+            .collect();
+        let rows_of_files: Vec<u64> = outcome.files.iter().map(|file| file.rows).collect();
+        found.push((texts(&batches), told, rows_of_files, outcome.rows_read, outcome.rows_kept, outcome.upgraded_ids, error));
+    }
+    for other in &found[1..] {
+        assert_eq!(*other, found[0]);
+    }
+}
+
+#[test]
+fn keys_that_repeat_across_row_groups_and_files() {
+    let row = |id: &'static str, day: &'static str| [Some(id), Some("乙"), None, Some("990101000000"), Some(day), None, Some("x")];
+    let days = ["2024-01-01", "2024-01-02", "2024-01-03"];
+    let once: Vec<Given> = days.iter().flat_map(|day| [row(ONE, day), row(TWO, day)]).collect();
+    let again: Vec<Given> = once.iter().chain(&once).copied().collect();
+    for group_rows in [1, 3, 4, 100] {
+        check_formats("unique: [person_id, from_date]", &[again.clone(), once.clone()], group_rows, 2);
+        check_formats("unique: [person_id]", &[again.clone(), once.clone()], group_rows, 4);
+    }
+    let fixture = Fixture::new(
+        &noted("unique: [person_id, from_date]"),
+        "x.parquet",
+        SourceFormat::Parquet,
+        &parquet_in_groups(&columns_of(&again), 4),
+    );
+    let (batches, outcome) = fixture.read().expect("read");
+    assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), 6);
+    let expect: Vec<_> = (7..=12).map(|row| (row, "person_id", Reason::DuplicateKey, Scope::Row)).collect();
+    assert_eq!(faults(&outcome), expect);
+}
+
+#[test]
+fn a_row_group_that_is_damaged_is_told_after_the_rows_before_it() {
+    let rows: Vec<Given> =
+        (0..4).map(|at| [Some(if at % 2 == 0 { ONE } else { TWO }), None, None, None, Some("2024-01-01"), None, None]).collect();
+    let mut bytes = parquet_in_groups(&columns_of(&rows), 2);
+    let metadata = ::parquet::file::metadata::ParquetMetaDataReader::new().parse_and_finish(&bytes::Bytes::from(bytes.clone()));
+    let (start, length) = metadata.expect("a footer").row_group(1).column(0).byte_range();
+    let range = usize::try_from(start).expect("small")..usize::try_from(start + length).expect("small");
+    bytes[range].fill(0xff);
+    let fixture = Fixture::new(&noted("may_be_empty: true"), "x.parquet", SourceFormat::Parquet, &bytes);
+    let mut reader = open(&fixture.declaration, &fixture.source, &fixture.regions, &ReadOptions::default()).expect("opened");
+    assert_eq!(reader.next().expect("a batch").expect("sound").num_rows(), 2);
+    assert_eq!(reader.next().expect("an error").expect_err("an error").code.name, "file-unreadable");
+    assert!(reader.next().is_none());
+}
+
+fn given_row() -> impl Strategy<Value = Given> {
+    let some = |values: &'static [&'static str]| prop::option::weighted(0.9, prop::sample::select(values));
+    (
+        some(&[ONE, TWO, "110105491231002", " 11010519491231002x", "110105194912310021"]),
+        some(&["a", "b", "甲", "乙", "c", " a"]),
+        some(&["1", "2.50", "-1", "x"]),
+        some(&["990101", "990100", "990101000000", "990199"]),
+        some(&["2024-01-01", "2024/1/2", "20240103", "2024-02-30"]),
+        some(&["2024-01-02", "2025-01-01", "someday"]),
+        some(&["x", "y", "ＡＢ", " z"]),
+    )
+        .prop_map(|(id, kind, base, region, from, to, note)| [id, kind, base, region, from, to, note])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn formats_row_groups_and_dictionaries_change_nothing(
+        unique in prop::sample::select(vec!["unique: [person_id, from_date]", "unique: [person_id]", "unique: [kind, note]", "may_be_empty: true"]),
+        files in prop::collection::vec(prop::collection::vec(given_row(), 1..24), 1..4),
+        group_rows in 1..12_usize,
+        batch_rows in 1..9_usize,
+    ) {
+        check_formats(unique, &files, group_rows, batch_rows);
     }
 }

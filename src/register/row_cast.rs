@@ -6,13 +6,14 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::filter_record_batch;
-use arrow::datatypes::{DataType, Date32Type, SchemaRef};
+use arrow::datatypes::{DataType, Date32Type, Int32Type, SchemaRef};
 
 use super::cast::{CastSettings, ColumnCast, mask_without};
+use super::cast_text::JudgedDictionary;
 use super::declaration::{ColumnType, RegisterColumn, RegisterDeclaration, RegisterTime, schema_of};
 use super::physical::PhysicalBatch;
 use super::quarantine::{Reason, Scope, shown};
-use super::row_keys::RowKeys;
+use super::row_keys::{Key, RowKeys};
 use crate::diagnostic::{Diagnostic, code};
 
 /// Whether a column takes part in the decision that a row is sound, so that it is always read.
@@ -68,13 +69,19 @@ pub(super) struct CastRows {
     /// Rows of the physical batch that the batch's rows were; none when all are kept.
     pub(super) kept: Option<Vec<usize>>,
     /// The key of each row of the batch; empty where rows may repeat.
-    pub(super) keys: Vec<u128>,
+    pub(super) keys: Vec<Key>,
     /// By row, then column.
     pub(super) faults: Vec<RowFault>,
     /// Rows of the physical batch with an upgraded identifier, once for each.
     pub(super) upgraded: Vec<usize>,
     pub(super) rows_read: usize,
+    /// Row of the file, from 1, of the first row of the physical batch.
+    pub(super) first_row: u64,
 }
+
+/// What was found of the dictionaries of a row group, by column, for its further batches.
+#[derive(Debug, Default)]
+pub(super) struct CastMemory(Vec<Option<JudgedDictionary>>);
 
 /// A column whose physical type cannot be read as the declared one.
 #[derive(Debug)]
@@ -98,6 +105,7 @@ pub(super) struct RowCast {
     schema: SchemaRef,
     key: Option<usize>,
     unique: Vec<usize>,
+    row_keys: RowKeys,
     spell: Option<(usize, usize)>,
 }
 
@@ -108,13 +116,15 @@ impl RowCast {
             RegisterTime::Valid(from, to) => position(from).zip(position(to)),
             _ => None,
         };
+        let unique: Vec<usize> = declaration.unique.iter().filter_map(position).collect();
         Self {
             register: declaration.name.clone(),
+            row_keys: RowKeys::new(&unique.iter().map(|index| columns[*index].column_type).collect::<Vec<_>>()),
             names: columns.iter().map(|column| column.name.as_str().into()).collect(),
             whole_row: "".into(),
-            schema: schema_of(columns.iter().copied()),
+            schema: schema_of(columns.iter().copied(), settings.dictionaries),
             key: position(&declaration.key),
-            unique: declaration.unique.iter().filter_map(position).collect(),
+            unique,
             spell,
             columns: columns
                 .iter()
@@ -132,7 +142,8 @@ impl RowCast {
         column.map_or_else(|| Arc::clone(&self.whole_row), |index| Arc::clone(&self.names[index]))
     }
 
-    pub(super) fn cast(&self, physical: PhysicalBatch, person_key: bool) -> Result<CastRows, WrongType> {
+    pub(super) fn cast(&self, physical: PhysicalBatch, memory: &mut CastMemory) -> Result<CastRows, WrongType> {
+        memory.0.resize_with(self.columns.len(), || None);
         let mut arrays: Vec<ArrayRef> = Vec::with_capacity(self.columns.len());
         let mut cells = Vec::new();
         let mut upgraded = Vec::new();
@@ -142,7 +153,7 @@ impl RowCast {
             useless.insert(row, (None, reason, value));
         }
         for (index, (caster, array)) in self.columns.iter().zip(&physical.columns).enumerate() {
-            let Some(cast) = caster.cast.cast(array) else {
+            let Some(cast) = caster.cast.cast(array, &mut memory.0[index]) else {
                 return Err(WrongType { column: index, physical: array.data_type().clone() });
             };
             for fault in cast.faults {
@@ -152,8 +163,8 @@ impl RowCast {
                     cells.push((fault.row, index, fault.reason, fault.value));
                 }
             }
-            if caster.needs_value && cast.array.null_count() > 0 {
-                for row in (0..physical.rows).filter(|row| cast.array.is_null(*row)) {
+            if let Some(nulls) = cast.array.nulls().filter(|nulls| caster.needs_value && nulls.null_count() > 0) {
+                for row in (0..physical.rows).filter(|row| nulls.is_null(*row)) {
                     useless.entry(row).or_insert((Some(index), Reason::MissingRequired, String::new()));
                 }
             }
@@ -172,22 +183,32 @@ impl RowCast {
                 filter_record_batch(&batch, &mask_without(physical.rows, useless.into_keys())).expect("the mask has the batch's length")
             }
         };
-        let keys = self.keys(&batch, person_key);
-        Ok(CastRows { batch, kept, keys, faults, upgraded, rows_read: physical.rows })
+        let keys = self.keys(&batch);
+        Ok(CastRows { batch, kept, keys, faults, upgraded, rows_read: physical.rows, first_row: physical.first_row })
     }
 
-    fn keys(&self, batch: &RecordBatch, person_key: bool) -> Vec<u128> {
+    /// Whether a second row with the same key is set aside.
+    pub(super) fn has_keys(&self) -> bool {
+        !self.unique.is_empty()
+    }
+
+    fn keys(&self, batch: &RecordBatch) -> Vec<Key> {
         if self.unique.is_empty() {
             return Vec::new();
         }
         let columns: Vec<ArrayRef> = self.unique.iter().map(|index| Arc::clone(batch.column(*index))).collect();
-        RowKeys::keys(&columns, person_key, batch.num_rows())
+        self.row_keys.keys(&columns, batch.num_rows())
     }
 
     /// A spell that ends before it begins holds on no day.
     fn find_backward_spells(&self, arrays: &[ArrayRef], useless: &mut BTreeMap<usize, (Option<usize>, Reason, String)>) {
         let Some((from_index, to_index)) = self.spell else { return };
         let (from, to) = (arrays[from_index].as_primitive::<Date32Type>(), arrays[to_index].as_primitive::<Date32Type>());
+        // What stands under nulls may look backward, and is looked at again.
+        let backward = |from: &[i32], to: &[i32]| from.iter().zip(to).fold(false, |any, (from, to)| any | (to < from));
+        if !backward(from.values(), to.values()) {
+            return;
+        }
         for (row, spell) in from.iter().zip(to.iter()).enumerate() {
             if let (Some(from), Some(to)) = spell
                 && to < from
@@ -215,17 +236,15 @@ impl RowCast {
     }
 
     fn subject(&self, arrays: &[ArrayRef], row: usize) -> Option<String> {
-        let keys = arrays[self.key?].as_string_opt::<i32>()?;
-        keys.is_valid(row).then(|| keys.value(row).to_owned())
+        text_at(&arrays[self.key?], row).map(str::to_owned)
     }
 
     /// The fault of a row of the batch that repeats an earlier one.
     pub(super) fn repeated(&self, rows: &CastRows, index: usize) -> RowFault {
         let column = self.unique.first().copied();
         let value = column.map_or_else(String::new, |column| {
-            let array = rows.batch.column(column);
-            let text = array.as_string_opt::<i32>().filter(|text| text.is_valid(index));
-            text.map_or_else(String::new, |text| shown(&self.columns[column].cast.column, text.value(index)))
+            let text = text_at(rows.batch.column(column), index);
+            text.map_or_else(String::new, |text| shown(&self.columns[column].cast.column, text))
         });
         RowFault {
             row: rows.kept.as_ref().map_or(index, |kept| kept[index]),
@@ -240,7 +259,7 @@ impl RowCast {
     /// The diagnostic for a column of another type.
     pub(super) fn wrong_type(&self, file: &Path, fault: &WrongType) -> Box<Diagnostic> {
         let (register, path, name, physical) = (&self.register, file.display(), &self.names[fault.column], &fault.physical);
-        let declared = self.schema.field(fault.column).data_type();
+        let declared = self.columns[fault.column].cast.column.column_type.arrow_type();
         Box::new(
             Diagnostic::new(
                 &code::FILE_UNREADABLE,
@@ -253,4 +272,15 @@ impl RowCast {
             ),
         )
     }
+}
+
+/// The text in a row of a column of texts, as a dictionary or not.
+fn text_at(array: &ArrayRef, row: usize) -> Option<&str> {
+    if array.is_null(row) {
+        return None;
+    }
+    if let Some(dictionary) = array.as_dictionary_opt::<Int32Type>() {
+        return Some(dictionary.values().as_string_opt::<i32>()?.value(dictionary.key(row)?));
+    }
+    Some(array.as_string_opt::<i32>()?.value(row))
 }

@@ -1,60 +1,65 @@
-//! Finds rows whose key an earlier row has: exact for identifiers of persons, by hashes of 128 bits for other keys.
-
-use std::collections::HashSet;
-use std::hash::{BuildHasherDefault, Hasher};
+//! The key of a row from its key columns: exact for identifiers of persons, by hashes for other keys.
 
 use arrow::array::{Array, ArrayAccessor, ArrayRef, AsArray, StringArray};
-use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int64Type};
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type, Int32Type, Int64Type};
 
 use super::declaration::ColumnType;
+use super::identifier::digits_of;
 
 const FIRST: u64 = 0x9e37_79b9_7f4a_7c15;
 const SECOND: u64 = 0xd6e8_feb8_6659_fd93;
 
-/// The keys seen so far.
-#[derive(Debug)]
+/// Two words that tell rows apart: the first is spread evenly, the second is not zero for persons.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key(pub(super) u64, pub(super) u64);
+
+/// How the keys of a register are made.
+#[derive(Debug, Clone)]
 pub(super) enum RowKeys {
-    /// The key is one person's identifier: its 17 digits are a number, the check character follows from them.
-    Person(HashSet<u64, BuildHasherDefault<Spread>>),
-    /// Any columns. Two of 10⁸ different keys agree by chance once in 10²² registers.
-    Any(HashSet<u128, BuildHasherDefault<Spread>>),
+    /// The key is one person's identifier: its 17 digits are a number, the check character follows from them. Either word tells it.
+    Person,
+    /// Any columns, by their types.
+    Any(Vec<ColumnType>),
 }
 
 impl RowKeys {
     pub(super) fn new(types: &[ColumnType]) -> Self {
-        if types == [ColumnType::PersonId] { Self::Person(HashSet::default()) } else { Self::Any(HashSet::default()) }
+        if types == [ColumnType::PersonId] { Self::Person } else { Self::Any(types.to_vec()) }
     }
 
     /// The keys of the rows of a batch, given its key columns.
-    pub(super) fn keys(columns: &[ArrayRef], is_person: bool, rows: usize) -> Vec<u128> {
-        if let ([column], true) = (columns, is_person) {
-            return packed(column.as_string());
+    pub(super) fn keys(&self, columns: &[ArrayRef], rows: usize) -> Vec<Key> {
+        match (self, columns) {
+            (Self::Person, [column]) => {
+                let mut keys = Vec::with_capacity(rows);
+                keys.extend(packed(column.as_string()).map(|number| {
+                    let spread = bijective(number);
+                    Key(spread, spread)
+                }));
+                keys
+            }
+            (Self::Person, _) => Vec::new(),
+            (Self::Any(types), _) => {
+                let mut keys = vec![Key(FIRST, SECOND); rows];
+                for (column, kind) in columns.iter().zip(types) {
+                    mix_column(column, *kind, &mut keys);
+                }
+                keys
+            }
         }
-        let mut lanes = vec![(FIRST, SECOND); rows];
-        for column in columns {
-            mix_column(column, &mut lanes);
-        }
-        lanes.into_iter().map(|(first, second)| u128::from(first) << 64 | u128::from(second)).collect()
-    }
-
-    /// Whether the key is seen for the first time.
-    pub(super) fn insert(&mut self, key: u128) -> bool {
-        match self {
-            #[expect(clippy::cast_possible_truncation, reason = "17 digits are less than 2^57")]
-            Self::Person(seen) => seen.insert(key as u64),
-            Self::Any(seen) => seen.insert(key),
-        }
-    }
-
-    pub(super) fn is_person(&self) -> bool {
-        matches!(self, Self::Person(_))
     }
 }
 
-/// The first 17 digits as a number; identifiers here are normalised and never null.
-fn packed(column: &StringArray) -> Vec<u128> {
-    let digits = |id: &str| id.bytes().take(17).fold(0_u64, |number, byte| number * 10 + u64::from(byte.wrapping_sub(b'0')));
-    (0..column.len()).map(|row| u128::from(if column.is_null(row) { 0 } else { digits(column.value(row)) })).collect()
+/// The first 17 digits as a number, and one more; 1 for none. Identifiers here are normalised.
+fn packed(column: &StringArray) -> impl Iterator<Item = u64> + '_ {
+    column.iter().map(|id| 1 + id.and_then(|id| id.as_bytes().first_chunk()).map_or(0, digits_of))
+}
+
+/// Another number for each number, spread evenly (the finaliser of MurmurHash3); zero for zero only.
+fn bijective(number: u64) -> u64 {
+    let number = (number ^ (number >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    let number = (number ^ (number >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    number ^ (number >> 33)
 }
 
 fn fold(value: u64, by: u64) -> u64 {
@@ -64,64 +69,82 @@ fn fold(value: u64, by: u64) -> u64 {
     folded
 }
 
-fn mix(lanes: &mut (u64, u64), word: u64) {
-    lanes.0 = fold(lanes.0 ^ word, FIRST) ^ word.rotate_left(29);
-    lanes.1 = fold(lanes.1.wrapping_add(word), SECOND) ^ word.rotate_left(43);
+fn mix(key: &mut Key, word: u64) {
+    mix_both(key, word, word);
 }
 
-fn mix_bytes(lanes: &mut (u64, u64), bytes: &[u8]) {
-    mix(lanes, bytes.len() as u64 + 1);
-    for chunk in bytes.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        mix(lanes, u64::from_le_bytes(word));
+fn mix_both(key: &mut Key, first: u64, second: u64) {
+    key.0 = fold(key.0 ^ first, FIRST) ^ first.rotate_left(29);
+    key.1 = fold(key.1.wrapping_add(second), SECOND) ^ second.rotate_left(43);
+}
+
+/// The hash of a text by itself, the same in whatever form its column is.
+fn hash_of(bytes: &[u8]) -> Key {
+    let mut key = Key(FIRST, SECOND);
+    mix(&mut key, bytes.len() as u64 + 1);
+    let (words, rest) = bytes.as_chunks::<8>();
+    for word in words {
+        mix(&mut key, u64::from_le_bytes(*word));
     }
+    mix(&mut key, rest.iter().fold(0, |word, byte| word << 8 | u64::from(*byte)));
+    key
 }
 
-fn mix_column(column: &ArrayRef, lanes: &mut [(u64, u64)]) {
+fn mix_column(column: &ArrayRef, kind: ColumnType, keys: &mut [Key]) {
     match column.data_type() {
-        DataType::Int64 => mix_values(column.as_primitive::<Int64Type>(), lanes, |lanes, value| mix_bytes(lanes, &value.to_le_bytes())),
-        DataType::Date32 => mix_values(column.as_primitive::<Date32Type>(), lanes, |lanes, value| mix_bytes(lanes, &value.to_le_bytes())),
+        DataType::Int64 => mix_values(column.as_primitive::<Int64Type>(), keys, |key, value| {
+            mix(key, 1);
+            mix(key, value.cast_unsigned());
+        }),
+        DataType::Date32 => {
+            mix_values(column.as_primitive::<Date32Type>(), keys, |key, value| mix(key, 1 + u64::from(value.cast_unsigned())));
+        }
         DataType::Decimal128(..) => {
-            mix_values(column.as_primitive::<Decimal128Type>(), lanes, |lanes, value| mix_bytes(lanes, &value.to_le_bytes()));
+            mix_values(column.as_primitive::<Decimal128Type>(), keys, |key, value| {
+                #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
+                let (low, high) = (value as u64, (value >> 64) as u64);
+                mix(key, 1);
+                mix(key, low);
+                mix(key, high);
+            });
         }
-        DataType::Boolean => mix_values(column.as_boolean(), lanes, |lanes, value| mix_bytes(lanes, &[u8::from(value)])),
-        _ => mix_values(column.as_string::<i32>(), lanes, |lanes, value| mix_bytes(lanes, value.as_bytes())),
+        DataType::Boolean => mix_values(column.as_boolean(), keys, |key, value| mix(key, 1 + u64::from(value))),
+        DataType::Dictionary(..) => mix_dictionary(column, keys),
+        _ if kind == ColumnType::PersonId => {
+            for (key, number) in keys.iter_mut().zip(packed(column.as_string())) {
+                mix(key, number);
+            }
+        }
+        _ => mix_values(column.as_string::<i32>(), keys, |key, value| {
+            let hash = hash_of(value.as_bytes());
+            mix_both(key, hash.0, hash.1);
+        }),
     }
 }
 
-fn mix_values<A: ArrayAccessor>(column: A, lanes: &mut [(u64, u64)], mix_value: impl Fn(&mut (u64, u64), A::Item)) {
-    for (row, lanes) in lanes.iter_mut().enumerate() {
+/// As the texts themselves, each value hashed once.
+fn mix_dictionary(column: &ArrayRef, keys: &mut [Key]) {
+    let column = column.as_dictionary::<Int32Type>();
+    let values: Vec<Key> = column.values().as_string::<i32>().iter().map(|text| hash_of(text.unwrap_or_default().as_bytes())).collect();
+    mix_values(column.keys(), keys, |key, value| {
+        let hash = values[usize::try_from(value).unwrap_or(0)];
+        mix_both(key, hash.0, hash.1);
+    });
+}
+
+fn mix_values<A: ArrayAccessor>(column: A, keys: &mut [Key], mix_value: impl Fn(&mut Key, A::Item)) {
+    if column.null_count() == 0 {
+        for (row, key) in keys.iter_mut().enumerate() {
+            mix_value(key, column.value(row));
+        }
+        return;
+    }
+    for (row, key) in keys.iter_mut().enumerate() {
         if column.is_null(row) {
-            mix(lanes, 0);
+            mix(key, 0);
         } else {
-            mix_value(lanes, column.value(row));
+            mix_value(key, column.value(row));
         }
-    }
-}
-
-/// Spreads keys that are numbers already over the buckets of a set.
-#[derive(Debug, Default)]
-pub(super) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(u64::from(*byte));
-        }
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        self.0 = fold(self.0 ^ number ^ FIRST, SECOND);
-    }
-
-    fn write_u128(&mut self, number: u128) {
-        #[expect(clippy::cast_possible_truncation, reason = "either half is as good")]
-        self.write_u64(number as u64);
     }
 }
 
@@ -129,26 +152,32 @@ impl Hasher for Spread {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::Int64Array;
+    use arrow::array::{Date32Array, DictionaryArray, Int64Array};
     use proptest::prelude::*;
 
     use super::*;
 
     #[test]
     fn persons_are_packed() {
-        let column: ArrayRef = Arc::new(StringArray::from(vec!["11010519491231002X", "110105194912310037", "11010519491231002X"]));
-        let mut seen = RowKeys::new(&[ColumnType::PersonId]);
-        assert!(seen.is_person());
-        let found: Vec<bool> = RowKeys::keys(&[column], true, 3).into_iter().map(|key| seen.insert(key)).collect();
-        assert_eq!(found, [true, true, false]);
+        let ids = vec![Some("11010519491231002X"), Some("110105194912310038"), Some("11010519491231002X"), None];
+        let column: ArrayRef = Arc::new(StringArray::from(ids));
+        let keys = RowKeys::new(&[ColumnType::PersonId]).keys(&[column], 4);
+        assert_eq!((keys[0] == keys[2], keys[0] == keys[1], keys[0] == keys[3]), (true, false, false));
+        assert!(keys.iter().all(|key| key.1 != 0));
     }
 
     proptest! {
         #[test]
-        fn rows_are_the_same_exactly_when_their_keys_are(rows in prop::collection::vec((prop::option::of("[ab]{0,3}"), prop::option::of(0..3_i64)), 1..60)) {
-            let texts: ArrayRef = Arc::new(rows.iter().map(|row| row.0.clone()).collect::<StringArray>());
+        fn rows_are_the_same_exactly_when_their_keys_are(
+            rows in prop::collection::vec((prop::option::of("[ab]{0,3}"), prop::option::of(0..3_i64), prop::option::of(-1..2)), 1..60),
+        ) {
+            let texts: StringArray = rows.iter().map(|row| row.0.clone()).collect();
+            let dictionary: DictionaryArray<Int32Type> = rows.iter().map(|row| row.0.as_deref()).collect();
             let numbers: ArrayRef = Arc::new(rows.iter().map(|row| row.1).collect::<Int64Array>());
-            let keys = RowKeys::keys(&[texts, numbers], false, rows.len());
+            let days: ArrayRef = Arc::new(rows.iter().map(|row| row.2).collect::<Date32Array>());
+            let row_keys = RowKeys::new(&[ColumnType::Text, ColumnType::Int, ColumnType::Date]);
+            let keys = row_keys.keys(&[Arc::new(texts), Arc::clone(&numbers), Arc::clone(&days)], rows.len());
+            prop_assert_eq!(&keys, &row_keys.keys(&[Arc::new(dictionary), numbers, days], rows.len()));
             for (one, key) in rows.iter().zip(&keys) {
                 for (other, other_key) in rows.iter().zip(&keys) {
                     prop_assert_eq!(one == other, key == other_key);
