@@ -4,24 +4,27 @@ use std::cmp::Ordering;
 
 use arrow::array::{StringArray, StringBuilder};
 
+use super::codes::Place;
 use super::columns::{BatchColumn, Values};
 use super::kernels::logic::Words;
+use super::kernels::vector::Vectors;
 use super::kernels::{self, BoolBuffer};
 use super::logic::holds;
-use super::node::{BoolNode, Edge, Graph, Side, Test, TextId, TextNode, TextSource, TextTest};
-use super::scratch::{Buffers, Slot, Uniform};
+use super::node::{BoolNode, Edge, Graph, LaneId, LaneNode, Side, Test, TextId, TextNode, TextSource, TextTest};
+use super::plan::Plan;
+use super::scratch::{Buffers, Known, Slot, Uniform};
 
 /// A block of a batch, at most a few thousand rows, so that its lanes stay in the cache.
 pub(super) struct Block<'a> {
     pub(super) graph: &'a Graph,
+    pub(super) plan: &'a Plan,
     /// One per fact; only those that the program reads are loaded.
     pub(super) columns: &'a [BatchColumn],
     pub(super) buffers: &'a mut Buffers,
-    /// First row within the batch, a multiple of 64.
+    pub(super) vectors: Vectors,
+    /// First row within the batch, a multiple of 512.
     pub(super) start: usize,
     pub(super) rows: usize,
-    /// All rows of the block.
-    pub(super) full: Vec<u64>,
     /// Rows at which a lane left its range, with the lane.
     pub(super) lost: Vec<(usize, usize)>,
 }
@@ -32,11 +35,23 @@ impl Block<'_> {
         self.start = start;
         self.rows = rows;
         self.buffers.block += 1;
-        super::bitmap::fill_ones(rows, &mut self.full);
+        let words = rows.div_ceil(64);
+        self.buffers.zero.resize(words);
+        self.buffers.zero.fill(0);
+        self.buffers.full.resize(words);
+        self.buffers.full.fill(u64::MAX);
+        if let (Some(last), tail @ 1..) = (self.buffers.full.last_mut(), rows % 64) {
+            *last = (1 << tail) - 1;
+        }
     }
 
     pub(super) fn words(&self) -> usize {
-        self.full.len()
+        self.rows.div_ceil(64)
+    }
+
+    /// All rows of the block.
+    pub(super) fn full(&self) -> &[u64] {
+        &self.buffers.full
     }
 
     /// The words of a column's bitmap that belong to the block.
@@ -49,14 +64,35 @@ impl Block<'_> {
         match (self.buffers.bools[edge.node()].uniform, edge.is_negated()) {
             (Uniform::Yes, true) => Uniform::No,
             (Uniform::No, true) => Uniform::Yes,
+            (Uniform::KnownYes(known), true) => Uniform::KnownNo(known),
+            (Uniform::KnownNo(known), true) => Uniform::KnownYes(known),
             (uniform, _) => uniform,
         }
     }
 
     /// The verdicts of an edge that has been evaluated.
     pub(super) fn edge(&self, edge: Edge) -> Words<'_> {
-        let BoolBuffer { yes, no } = &self.buffers.bools[edge.node()].buffer;
+        let slot = &self.buffers.bools[edge.node()];
+        let (full, zero) = (&*self.buffers.full, &*self.buffers.zero);
+        let (yes, no) = match slot.uniform {
+            Uniform::Mixed => (&*slot.buffer.yes, &*slot.buffer.no),
+            Uniform::Yes => (full, zero),
+            Uniform::No => (zero, full),
+            Uniform::Unknown => (zero, zero),
+            Uniform::KnownYes(known) => (self.known(known), zero),
+            Uniform::KnownNo(known) => (zero, self.known(known)),
+        };
         if edge.is_negated() { Words { yes: no, no: yes } } else { Words { yes, no } }
+    }
+
+    fn known(&self, known: Known) -> &[u64] {
+        match known {
+            Known::Text(text) => self.text_known(text),
+            Known::Lane(lane) => match self.graph.lane_node(lane) {
+                LaneNode::Fact(fact) => self.part(&self.columns[*fact].known),
+                _ => &self.buffers.lanes[lane.0 as usize].buffer.known,
+            },
+        }
     }
 
     /// Evaluates the edge's node, unless that has been done for this block.
@@ -71,22 +107,42 @@ impl Block<'_> {
         self.buffers.bools[node] = Slot { buffer: out, stamp: self.buffers.block, uniform };
     }
 
+    /// As `bool`, but only where the least and the greatest values of the block say it already; tells whether they do.
+    pub(super) fn bool_at_once(&mut self, edge: Edge) -> bool {
+        let node = edge.node();
+        if self.buffers.bools[node].stamp == self.buffers.block {
+            return true;
+        }
+        let uniform = match &self.graph.bools.items()[node] {
+            BoolNode::Yes | BoolNode::Unknown | BoolNode::Fact(_) => {
+                self.bool(edge);
+                return true;
+            }
+            BoolNode::Range { lane, low, high } => self.place_of_lane(*lane, *low, *high),
+            BoolNode::Text { text, .. } => match &self.plan.class_ranges[node] {
+                Some(ranges) => self.place_of_text(*text, ranges),
+                None => return false,
+            },
+            _ => return false,
+        };
+        let Some(uniform) = uniform else { return false };
+        let slot = &mut self.buffers.bools[node];
+        slot.stamp = self.buffers.block;
+        slot.uniform = uniform;
+        true
+    }
+
     fn bool_node(&mut self, node: usize, out: &mut BoolBuffer) -> Uniform {
         let graph = self.graph;
         match &graph.bools.items()[node] {
-            BoolNode::Yes => return self.all_yes(out),
-            BoolNode::Unknown => {
-                out.yes.fill(0);
-                out.no.fill(0);
-                return Uniform::Mixed;
-            }
+            BoolNode::Yes => return Uniform::Yes,
+            BoolNode::Unknown => return Uniform::Unknown,
             BoolNode::Fact(fact) => {
                 if let Values::Bits = self.columns[*fact].values {
                     out.yes.copy_from_slice(self.part(&self.columns[*fact].yes));
                     out.no.copy_from_slice(self.part(&self.columns[*fact].no));
                 } else {
-                    out.yes.fill(0);
-                    out.no.fill(0);
+                    return Uniform::Unknown;
                 }
             }
             BoolNode::Range { lane, low, high } => return self.range(*lane, *low, *high, out),
@@ -98,7 +154,7 @@ impl Block<'_> {
             }
             BoolNode::TextKnown(text) => {
                 self.text(*text);
-                out.yes.copy_from_slice(self.text_part(*text).1);
+                out.yes.copy_from_slice(self.text_known(*text));
                 self.rest_is_no(out);
             }
             BoolNode::BoolKnown(edge) => {
@@ -109,7 +165,10 @@ impl Block<'_> {
                 }
                 self.rest_is_no(out);
             }
-            BoolNode::Text { text, test } => self.text_test(node, *text, test, out),
+            BoolNode::Text { text, test } => match &self.plan.class_ranges[node] {
+                Some(ranges) => return self.class_test(*text, ranges, out),
+                None => self.text_test(node, *text, test, out),
+            },
             BoolNode::TextSame(left, right) => self.text_same(*left, *right, out),
             BoolNode::And(edges) => return self.and(edges, out),
             BoolNode::AtLeast(needed, edges) => self.at_least(*needed, edges, out),
@@ -128,28 +187,17 @@ impl Block<'_> {
         self.classify(out)
     }
 
-    fn all_yes(&self, out: &mut BoolBuffer) -> Uniform {
-        out.yes.copy_from_slice(&self.full);
-        out.no.fill(0);
-        Uniform::Yes
-    }
-
-    fn all_no(&self, out: &mut BoolBuffer) -> Uniform {
-        out.no.copy_from_slice(&self.full);
-        out.yes.fill(0);
-        Uniform::No
-    }
-
     fn rest_is_no(&self, out: &mut BoolBuffer) {
-        for ((no, yes), full) in out.no.iter_mut().zip(&out.yes).zip(&self.full) {
+        for ((no, yes), full) in out.no.iter_mut().zip(&*out.yes).zip(self.full()) {
             *no = full & !yes;
         }
     }
 
     fn classify(&self, out: &BoolBuffer) -> Uniform {
-        if out.no == self.full {
+        let full = self.full();
+        if *out.no == *full {
             Uniform::No
-        } else if out.yes == self.full {
+        } else if *out.yes == *full {
             Uniform::Yes
         } else {
             Uniform::Mixed
@@ -161,21 +209,35 @@ impl Block<'_> {
         let graph = self.graph;
         for leaves in [true, false] {
             for &edge in edges {
-                if matches!(graph.bool_node(edge), BoolNode::Range { .. } | BoolNode::Fact(_)) == leaves {
+                if is_leaf(graph, edge) == leaves {
                     self.bool(edge);
                     if self.uniform(edge) == Uniform::No {
-                        return self.all_no(out);
+                        return Uniform::No;
                     }
                 }
             }
         }
-        let mut open = edges.iter().filter(|&&edge| self.uniform(edge) != Uniform::Yes);
-        let Some(&first) = open.next() else { return self.all_yes(out) };
-        let first = self.edge(first);
-        out.yes.copy_from_slice(first.yes);
-        out.no.copy_from_slice(first.no);
-        for &edge in open {
-            kernels::logic::and(out, self.edge(edge));
+        let mut open = edges.iter().filter(|&&edge| self.uniform(edge) != Uniform::Yes).peekable();
+        if open.peek().is_none() {
+            return Uniform::Yes;
+        }
+        let mut before: Option<()> = None;
+        while let Some(&&first) = open.peek() {
+            let mut some = [self.edge(first); FOLD];
+            let mut count = 0;
+            while count < FOLD
+                && let Some(&edge) = open.next()
+            {
+                some[count] = self.edge(edge);
+                count += 1;
+            }
+            if before.replace(()).is_none() {
+                and_into(self.vectors, &some[..count], &mut out.yes, &mut out.no);
+            } else {
+                for words in &some[..count] {
+                    kernels::logic::and(out, *words);
+                }
+            }
         }
         self.classify(out)
     }
@@ -197,11 +259,11 @@ impl Block<'_> {
                 self.lane(den);
             }
         }
-        let lane = |id: super::node::LaneId| &self.buffers.lanes[id.0 as usize].buffer;
+        let lane = |id: LaneId| &self.buffers.lanes[id.0 as usize].buffer;
         let (left_num, right_num) = (lane(left.num), lane(right.num));
         let wanted = if test == Test::Less { Ordering::Less } else { Ordering::Equal };
         let plain = left.factor == 1 && right.factor == 1 && left.den.is_none() && right.den.is_none();
-        for (index, (yes, no)) in out.yes.iter_mut().zip(&mut out.no).enumerate() {
+        for (index, (yes, no)) in out.yes.iter_mut().zip(out.no.iter_mut()).enumerate() {
             let known = left_num.known[index] & right_num.known[index];
             let span = index * 64..self.rows.min(index * 64 + 64);
             let mut word = 0_u64;
@@ -220,6 +282,69 @@ impl Block<'_> {
         }
     }
 
+    /// A test of a fact's text against a set, as ranges of classes.
+    fn class_test(&mut self, text: TextId, ranges: &[(i64, i64)], out: &mut BoolBuffer) -> Uniform {
+        if let Some(uniform) = self.place_of_text(text, ranges) {
+            return uniform;
+        }
+        self.encode_text(text);
+        let codes = &self.buffers.text_codes[text.0 as usize].buffer;
+        let mut reaching = ranges.iter().filter(|&&(low, high)| codes.place(low, high) != Place::Outside);
+        if let Some(&(low, high)) = reaching.next() {
+            codes.within(low, high, self.vectors, &mut out.yes);
+        }
+        for &(low, high) in reaching {
+            codes.within(low, high, self.vectors, &mut out.no);
+            out.yes.iter_mut().zip(&*out.no).for_each(|(yes, more)| *yes |= more);
+        }
+        self.vectors.split(self.text_known(text), &mut out.yes, &mut out.no);
+        Uniform::Mixed
+    }
+
+    /// What the least and the greatest class of the block say of ranges of them.
+    fn place_of_text(&mut self, text: TextId, ranges: &[(i64, i64)]) -> Option<Uniform> {
+        let TextNode::Fact(fact) = self.graph.text_node(text) else { return None };
+        if matches!(self.columns[*fact].values, Values::Nothing) {
+            return Some(Uniform::Unknown);
+        }
+        self.text_codes(text, *fact);
+        let codes = &self.buffers.text_codes[text.0 as usize].buffer;
+        let mut outside = true;
+        for &(low, high) in ranges {
+            match codes.place(low, high) {
+                Place::Inside if codes.all_known => return Some(Uniform::Yes),
+                Place::Inside => return Some(Uniform::KnownYes(Known::Text(text))),
+                Place::Across => outside = false,
+                Place::Outside => {}
+            }
+        }
+        outside.then_some(if codes.all_known { Uniform::No } else { Uniform::KnownNo(Known::Text(text)) })
+    }
+
+    /// Finds the classes of a fact's texts, unless that has been done for this block.
+    fn text_codes(&mut self, text: TextId, fact: usize) {
+        let index = text.0 as usize;
+        if self.buffers.text_codes[index].stamp == self.buffers.block {
+            return;
+        }
+        let Some(classes) = &self.plan.classes[index] else { return };
+        let column = &self.columns[fact];
+        column.classes(classes, self.start..self.start + self.rows, &mut self.buffers.classes[index]);
+        let bounds = self.vectors.bounds(&self.buffers.classes[index]).unwrap_or_default();
+        let all_known = column.all_known || *self.part(&column.known) == *self.full();
+        let slot = &mut self.buffers.text_codes[index];
+        slot.buffer.begin(bounds, all_known);
+        slot.stamp = self.buffers.block;
+    }
+
+    fn encode_text(&mut self, text: TextId) {
+        let index = text.0 as usize;
+        let codes = &mut self.buffers.text_codes[index].buffer;
+        if codes.wants_codes() {
+            codes.encode(&self.buffers.classes[index], self.vectors);
+        }
+    }
+
     fn text_test(&mut self, node: usize, text: TextId, test: &TextTest, out: &mut BoolBuffer) {
         self.text(text);
         if self.buffers.passes[node].stamp != self.buffers.batch {
@@ -230,7 +355,7 @@ impl Block<'_> {
         }
         let (keys, known) = self.text_part(text);
         kernels::text::lookup(keys, &self.buffers.passes[node].buffer, &mut out.yes);
-        for ((yes, no), known) in out.yes.iter_mut().zip(&mut out.no).zip(known) {
+        for ((yes, no), known) in out.yes.iter_mut().zip(out.no.iter_mut()).zip(known) {
             *no = known & !*yes;
             *yes &= known;
         }
@@ -240,7 +365,7 @@ impl Block<'_> {
         self.text(left);
         self.text(right);
         let ((left_keys, left_known), (right_keys, right_known)) = (self.text_part(left), self.text_part(right));
-        for (index, (yes, no)) in out.yes.iter_mut().zip(&mut out.no).enumerate() {
+        for (index, (yes, no)) in out.yes.iter_mut().zip(out.no.iter_mut()).enumerate() {
             let known = left_known[index] & right_known[index];
             let (mut word, mut rest) = (0_u64, known);
             while rest != 0 {
@@ -268,7 +393,7 @@ impl Block<'_> {
             TextNode::Unknown => out.known.fill(0),
             TextNode::Constant(_) => {
                 out.keys.fill(0);
-                out.known.copy_from_slice(&self.full);
+                out.known.copy_from_slice(self.full());
             }
             TextNode::Select(condition, then, otherwise) => {
                 self.bool(*condition);
@@ -298,6 +423,14 @@ impl Block<'_> {
                 let buffer = &self.buffers.texts[text.0 as usize].buffer;
                 (&buffer.keys, &buffer.known)
             }
+        }
+    }
+
+    /// Where a text is known.
+    pub(super) fn text_known(&self, text: TextId) -> &[u64] {
+        match self.graph.text_node(text) {
+            TextNode::Fact(fact) => self.part(&self.columns[*fact].known),
+            _ => &self.buffers.texts[text.0 as usize].buffer.known,
         }
     }
 
@@ -360,4 +493,56 @@ impl Block<'_> {
             }
         }
     }
+}
+
+/// How many conditions are combined in one go.
+pub(super) const FOLD: usize = 6;
+
+/// Whether an edge is a condition on a column, or a constant.
+pub(super) fn is_leaf(graph: &Graph, edge: Edge) -> bool {
+    match graph.bool_node(edge) {
+        BoolNode::Yes | BoolNode::Unknown | BoolNode::Fact(_) => true,
+        BoolNode::Range { lane, .. } => matches!(graph.lane_node(*lane), LaneNode::Fact(_)),
+        BoolNode::Text { text, .. } => matches!(graph.text_node(*text), TextNode::Fact(_)),
+        _ => false,
+    }
+}
+
+/// Calls a loop for so many conditions as there are, from one to [`FOLD`].
+macro_rules! for_each_count {
+    ($conditions:expr, $some:ident => $call:expr, otherwise $otherwise:expr) => {
+        match $conditions {
+            &[a] => {
+                let $some = [a];
+                $call
+            }
+            &[a, b] => {
+                let $some = [a, b];
+                $call
+            }
+            &[a, b, c] => {
+                let $some = [a, b, c];
+                $call
+            }
+            &[a, b, c, d] => {
+                let $some = [a, b, c, d];
+                $call
+            }
+            &[a, b, c, d, e] => {
+                let $some = [a, b, c, d, e];
+                $call
+            }
+            &[a, b, c, d, e, f] => {
+                let $some = [a, b, c, d, e, f];
+                $call
+            }
+            _ => $otherwise,
+        }
+    };
+}
+pub(super) use for_each_count;
+
+/// Combines up to [`FOLD`] conditions.
+pub(super) fn and_into(vectors: Vectors, conditions: &[Words<'_>], yes: &mut [u64], no: &mut [u64]) {
+    for_each_count!(conditions, some => vectors.and(some, yes, no), otherwise unreachable!("as many conditions as are combined in one go"));
 }

@@ -16,12 +16,18 @@
 
 mod arrays;
 pub mod bitmap;
+mod classes;
+mod codes;
 mod columns;
+mod count;
 pub mod dates;
 mod error;
 mod evaluate;
 mod fraction;
+mod groups;
+mod index;
 pub mod interpreter;
+mod judge;
 mod kernels;
 mod lanes;
 mod logic;
@@ -40,13 +46,19 @@ mod verdicts;
 
 use arrow::record_batch::RecordBatch;
 
+pub use count::Count;
 pub use error::{CompileError, EvalError};
+pub use judge::Judged;
 pub use rational::{Rational, round_half_up, round_up};
 pub use scratch::Scratch;
 pub use values::{ValueProgram, Values};
 pub use verdicts::Verdicts;
 
 use crate::check::ir::{Expr, Schema, Ty};
+use count::evaluate_conditions;
+use evaluate::{Block, FOLD, for_each_count};
+use index::{Chain, Index};
+use kernels::vector::Vectors;
 use lower::Lowering;
 use node::{Edge, Graph};
 use plan::Plan;
@@ -58,6 +70,7 @@ pub struct Program {
     schema: Schema,
     graph: Graph,
     roots: Vec<Edge>,
+    index: Index,
     plan: Plan,
 }
 
@@ -82,8 +95,10 @@ impl Program {
         for (index, &edge) in edges.iter().enumerate() {
             plan.reach_bool(&graph, edge, index);
         }
+        plan.loose = index::loose_roots(&graph, &edges);
         plan.finish(&graph);
-        Ok(Self { schema: schema.clone(), graph, roots: edges, plan })
+        let index = Index::new(&graph, &edges);
+        Ok(Self { schema: schema.clone(), graph, roots: edges, index, plan })
     }
 
     /// How many roots there are.
@@ -119,21 +134,68 @@ impl Program {
     pub fn evaluate(&self, batch: &RecordBatch, scratch: &mut Scratch) -> Result<Verdicts, EvalError> {
         let mut verdicts = Verdicts::new(self.roots.len(), batch.num_rows(), &mut scratch.spare);
         self.plan.run(&self.graph, &self.schema, batch, scratch, |block| {
-            for (root, &edge) in self.roots.iter().enumerate() {
-                block.bool(edge);
-                let (yes, unknown) = verdicts.words_mut(root, block.start / 64, block.words());
-                if block.uniform(edge) == Uniform::No {
-                    yes.fill(0);
-                    unknown.fill(0);
-                    continue;
-                }
-                let words = block.edge(edge);
-                yes.copy_from_slice(words.yes);
-                for (index, unknown) in unknown.iter_mut().enumerate() {
-                    *unknown = block.full[index] & !(words.yes[index] | words.no[index]);
-                }
+            let mut alive = std::mem::take(&mut block.buffers.alive);
+            self.index.find_alive(block, &mut alive);
+            for (number, chain) in self.index.chains().iter().enumerate() {
+                let reached = if bitmap::is_set(&alive, number) { Some(evaluate_conditions(block, &self.index, chain)) } else { None };
+                self.write(block, chain, reached, &mut verdicts);
             }
+            block.buffers.alive = alive;
         })?;
         Ok(verdicts)
+    }
+
+    /// Writes the verdicts of a chain's roots, of whose conditions so many are to be looked at.
+    fn write(&self, block: &Block<'_>, chain: &Chain, reached: Option<usize>, verdicts: &mut Verdicts) {
+        let (first, count) = (block.start / 64, block.words());
+        for mark in self.index.marks(chain) {
+            let Some((&root, others)) = self.index.roots(mark).split_first() else { continue };
+            let (yes, unknown) = verdicts.words_mut(root as usize, first, count);
+            if reached.is_none_or(|reached| reached < mark.after) {
+                yes.fill(0);
+                unknown.fill(0);
+            } else {
+                conjunction(block, &self.index.conditions(chain)[..mark.after], yes, unknown);
+            }
+            for &other in others {
+                verdicts.copy(root as usize, other as usize, first, count);
+            }
+        }
+    }
+}
+
+/// Which vectors the loops over rows use on this machine: `avx512`, `avx2`, `neon` or `portable`.
+#[must_use]
+pub fn vectors() -> &'static str {
+    Vectors::best().name()
+}
+
+/// The rows in which all conditions are yes, and those in which none is no but one is unknown.
+fn conjunction(block: &Block<'_>, conditions: &[Edge], yes: &mut [u64], unknown: &mut [u64]) {
+    let mut open = conditions.iter().filter(|&&edge| block.uniform(edge) != Uniform::Yes).peekable();
+    yes.copy_from_slice(block.full());
+    unknown.fill(0);
+    let mut is_first = true;
+    while let Some(&&edge) = open.peek() {
+        let mut words = [block.edge(edge); FOLD];
+        let mut count = 0;
+        while count < FOLD
+            && let Some(&edge) = open.next()
+        {
+            words[count] = block.edge(edge);
+            count += 1;
+        }
+        if is_first {
+            for_each_count!(&words[..count], some => block.vectors.verdict(some, block.full(), yes, unknown), otherwise {});
+            is_first = false;
+        } else {
+            // what is still yes or unknown, and by the further conditions remains so
+            for words in &words[..count] {
+                for (index, (yes, unknown)) in yes.iter_mut().zip(unknown.iter_mut()).enumerate() {
+                    *unknown = (*yes | *unknown) & !(*yes & words.yes[index]) & !words.no[index];
+                    *yes &= words.yes[index];
+                }
+            }
+        }
     }
 }
