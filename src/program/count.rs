@@ -2,10 +2,12 @@
 
 use arrow::record_batch::RecordBatch;
 
-use super::evaluate::{Block, FOLD, and_into, for_each_count};
+use super::conjunction::{FOLD, and_into, evaluate_conditions, for_each_count};
+use super::evaluate::Block;
 use super::groups::{Grouping, Masks};
 use super::index::{Chain, Index, Mark};
 use super::kernels::logic::Words;
+use super::node::Edge;
 use super::scratch::Uniform;
 use super::{EvalError, Program, Scratch, bitmap};
 
@@ -71,18 +73,6 @@ impl Program {
     }
 }
 
-/// Evaluates the conditions of a chain, up to the first that is no for all rows; gives how many are to be looked at.
-pub(super) fn evaluate_conditions(block: &mut Block<'_>, index: &Index, chain: &Chain) -> usize {
-    let conditions = index.conditions(chain);
-    for (place, &condition) in conditions.iter().enumerate() {
-        block.bool(condition);
-        if block.uniform(condition) == Uniform::No {
-            return place;
-        }
-    }
-    conditions.len()
-}
-
 /// Where the counts of a block go.
 struct Counter<'a> {
     index: &'a Index,
@@ -102,11 +92,11 @@ impl Counter<'_> {
         let live = marks.partition_point(|mark| mark.after <= reached);
         let Some(last) = live.checked_sub(1).map(|last| &marks[last]) else { return };
         let conditions = &index.conditions(chain)[..last.after];
-        let open = |&&edge: &&super::node::Edge| block.uniform(edge) != Uniform::Yes;
+        let open = |&&edge: &&Edge| block.uniform(edge) != Uniform::Yes;
         let wide = conditions.iter().filter(open).count() > FOLD;
         match self.grouping {
             Grouping::One(group) if !wide => {
-                let mut words = [block.edge(super::node::Edge::YES); FOLD];
+                let mut words = [block.edge(Edge::YES); FOLD];
                 let mut count = 0;
                 // how many of the open conditions each conjunction has
                 let mut ends = [0_usize; FOLD + 1];
@@ -132,7 +122,7 @@ impl Counter<'_> {
         group: usize,
         marks: &[Mark],
         words: &[Words<'_>],
-        conditions: &[super::node::Edge],
+        conditions: &[Edge],
         ends: &[usize; FOLD + 1],
     ) {
         let (len, rows) = (block.words(), block.rows as u64);

@@ -19,6 +19,7 @@ pub mod bitmap;
 mod classes;
 mod codes;
 mod columns;
+mod conjunction;
 mod count;
 pub mod dates;
 mod error;
@@ -41,6 +42,7 @@ mod scratch;
 pub mod sql;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod values;
 mod verdicts;
 
@@ -55,14 +57,13 @@ pub use values::{ValueProgram, Values};
 pub use verdicts::Verdicts;
 
 use crate::check::ir::{Expr, Schema, Ty};
-use count::evaluate_conditions;
-use evaluate::{Block, FOLD, for_each_count};
+use conjunction::{conjunction, evaluate_conditions};
+use evaluate::Block;
 use index::{Chain, Index};
 use kernels::vector::Vectors;
 use lower::Lowering;
 use node::{Edge, Graph};
 use plan::Plan;
-use scratch::Uniform;
 
 /// Conditions compiled for many batches. Roots keep the order in which they were given.
 #[derive(Debug)]
@@ -168,34 +169,4 @@ impl Program {
 #[must_use]
 pub fn vectors() -> &'static str {
     Vectors::best().name()
-}
-
-/// The rows in which all conditions are yes, and those in which none is no but one is unknown.
-fn conjunction(block: &Block<'_>, conditions: &[Edge], yes: &mut [u64], unknown: &mut [u64]) {
-    let mut open = conditions.iter().filter(|&&edge| block.uniform(edge) != Uniform::Yes).peekable();
-    yes.copy_from_slice(block.full());
-    unknown.fill(0);
-    let mut is_first = true;
-    while let Some(&&edge) = open.peek() {
-        let mut words = [block.edge(edge); FOLD];
-        let mut count = 0;
-        while count < FOLD
-            && let Some(&edge) = open.next()
-        {
-            words[count] = block.edge(edge);
-            count += 1;
-        }
-        if is_first {
-            for_each_count!(&words[..count], some => block.vectors.verdict(some, block.full(), yes, unknown), otherwise {});
-            is_first = false;
-        } else {
-            // what is still yes or unknown, and by the further conditions remains so
-            for words in &words[..count] {
-                for (index, (yes, unknown)) in yes.iter_mut().zip(unknown.iter_mut()).enumerate() {
-                    *unknown = (*yes | *unknown) & !(*yes & words.yes[index]) & !words.no[index];
-                    *yes &= words.yes[index];
-                }
-            }
-        }
-    }
 }
