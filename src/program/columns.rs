@@ -1,41 +1,46 @@
 //! A batch as evaluation sees it: the buffers of the facts that the program reads, and what is unknown in them.
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, BooleanArray, Decimal128Array, DictionaryArray, Int8Array, Int16Array, Int32Array, Int64Array,
-    LargeStringArray, PrimitiveArray, StringArray, StringViewArray, UInt8Array, UInt16Array, UInt32Array, UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, DictionaryArray, LargeStringArray, PrimitiveArray, StringArray, StringViewArray,
 };
-use arrow::datatypes::{ArrowDictionaryKeyType, ArrowNativeType, DataType, Date32Type};
+use arrow::buffer::ScalarBuffer;
+use arrow::datatypes::{
+    ArrowDictionaryKeyType, ArrowNativeType, ArrowPrimitiveType, DataType, Date32Type, Decimal32Type, Decimal64Type, Decimal128Type,
+    Int8Type, Int16Type, Int32Type, Int64Type, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
 use arrow::downcast_dictionary_array;
-use arrow::record_batch::RecordBatch;
-use std::collections::HashMap;
+use hashbrown::HashMap;
+use std::sync::Arc;
 
 use super::bitmap;
+use super::classes::Classes;
 use super::error::EvalError;
 use crate::check::ir::{Column, Ty};
 
-/// The values of a column. Those of unknown rows are arbitrary.
+/// The values of a column, as they lie in its array. Those of unknown rows are arbitrary.
 #[derive(Debug, Default)]
 pub(super) enum Values {
     /// Everything is unknown.
     #[default]
     Nothing,
-    Int8(Int8Array),
-    Int16(Int16Array),
-    Int32(Int32Array),
-    Int64(Int64Array),
-    UInt8(UInt8Array),
-    UInt16(UInt16Array),
-    UInt32(UInt32Array),
-    UInt64(UInt64Array),
-    Date(PrimitiveArray<Date32Type>),
-    Decimal(Decimal128Array),
+    I8(ScalarBuffer<i8>),
+    I16(ScalarBuffer<i16>),
+    I32(ScalarBuffer<i32>),
+    I64(ScalarBuffer<i64>),
+    U8(ScalarBuffer<u8>),
+    U16(ScalarBuffer<u16>),
+    U32(ScalarBuffer<u32>),
+    U64(ScalarBuffer<u64>),
+    I128(ScalarBuffer<i128>),
     /// Yes bits.
     Bits,
-    /// Keys into distinct values.
+    /// Keys into distinct values, where the program needs them.
     Keys(Distinct),
+    /// Texts of which the program needs no more than their classes.
+    Texts,
 }
 
-/// The distinct values of a text column.
+/// The distinct values of a text column; one may stand there more than once.
 #[derive(Debug)]
 pub(super) struct Distinct {
     texts: Texts,
@@ -57,17 +62,27 @@ pub(super) struct BatchColumn {
     pub(super) values: Values,
     /// Whether the value is known.
     pub(super) known: Vec<u64>,
+    /// Whether it is for all rows.
+    pub(super) all_known: bool,
     /// Of a boolean column, yes and no.
     pub(super) yes: Vec<u64>,
     pub(super) no: Vec<u64>,
     /// Of a text column, the key per row.
     pub(super) keys: Vec<u32>,
+    /// Of a text column, the array.
+    texts: Option<ArrayRef>,
+    /// Of a dictionary, the class of each of its values.
+    class_of: Vec<u32>,
+    /// The dictionary that `class_of` was made for; the next batch often has the same.
+    classified: Option<ArrayRef>,
 }
 
+/// How many rows are looked at before texts are taken to be all different.
+const SAMPLE: usize = 1024;
+
 impl BatchColumn {
-    /// Takes the fact's column out of the batch.
-    pub(super) fn load(&mut self, fact: &Column, batch: &RecordBatch) -> Result<(), EvalError> {
-        let array = batch.column_by_name(&fact.name).ok_or_else(|| EvalError::MissingColumn { name: fact.name.to_string() })?;
+    /// Takes the fact's column: its keys if they are needed, and the classes of its texts if there are some.
+    pub(super) fn load(&mut self, fact: &Column, array: &ArrayRef, keys: bool, classes: Option<&Classes>) -> Result<(), EvalError> {
         let refuse = || EvalError::ColumnType { name: fact.name.to_string(), found: array.data_type().to_string() };
         self.known_from(array.as_ref());
         self.values = match (fact.ty, array.data_type()) {
@@ -77,25 +92,32 @@ impl BatchColumn {
                 Values::Nothing
             }
             (Ty::Bool, DataType::Boolean) => self.bits(array.as_boolean()),
-            (Ty::Number, DataType::Decimal128(_, scale)) if i16::from(*scale) == i16::from(fact.scale) => {
-                Values::Decimal(array.as_primitive().clone())
-            }
-            (Ty::Number, _) if fact.scale == 0 => integers(array).ok_or_else(refuse)?,
-            (Ty::Date, DataType::Date32) => Values::Date(array.as_primitive().clone()),
-            (Ty::Text, _) => Values::Keys(self.text(array).ok_or_else(refuse)?),
+            (Ty::Number, _) => numbers(array, fact.scale).ok_or_else(refuse)?,
+            (Ty::Date, DataType::Date32) => Values::I32(integers::<Date32Type>(array)),
+            (Ty::Text, _) => self.text(array, keys, classes).ok_or_else(refuse)?,
             _ => return Err(refuse()),
         };
         Ok(())
     }
 
+    /// Lets go of the batch.
+    pub(super) fn release(&mut self) {
+        self.values = Values::Nothing;
+        self.texts = None;
+    }
+
     fn known_from(&mut self, array: &dyn Array) {
+        self.all_known = false;
         match (array.data_type(), array.nulls()) {
             (DataType::Null, _) => {
                 self.known.clear();
                 self.known.resize(bitmap::words(array.len()), 0);
             }
-            (_, Some(nulls)) => bitmap::copy(nulls.inner(), &mut self.known),
-            (_, None) => bitmap::fill_ones(array.len(), &mut self.known),
+            (_, Some(nulls)) if nulls.null_count() > 0 => bitmap::copy(nulls.inner(), &mut self.known),
+            _ => {
+                self.all_known = true;
+                bitmap::fill_ones(array.len(), &mut self.known);
+            }
         }
     }
 
@@ -109,55 +131,124 @@ impl BatchColumn {
         Values::Bits
     }
 
-    fn text(&mut self, array: &ArrayRef) -> Option<Distinct> {
+    fn text(&mut self, array: &ArrayRef, keys: bool, classes: Option<&Classes>) -> Option<Values> {
+        self.texts = Some(Arc::clone(array));
         let array = array.as_ref();
-        downcast_dictionary_array!(
-            array => self.dictionary(array),
-            DataType::Utf8 => {
-                let texts = array.as_string::<i32>();
-                Some(self.encode(texts.iter(), Texts::Small(texts.clone())))
-            }
-            DataType::LargeUtf8 => {
-                let texts = array.as_string::<i64>();
-                Some(self.encode(texts.iter(), Texts::Large(texts.clone())))
-            }
-            DataType::Utf8View => {
-                let texts = array.as_string_view();
-                Some(self.encode(texts.iter(), Texts::View(texts.clone())))
+        let distinct = downcast_dictionary_array!(
+            array => {
+                let dictionary = array.values();
+                texts_of(dictionary)?;
+                self.forget_null_values(array);
+                if let Some(classes) = classes {
+                    self.classify(dictionary, classes, array.len());
+                }
+                if !keys {
+                    return Some(Values::Texts);
+                }
+                self.dictionary(array)
+            },
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                if !keys {
+                    return Some(Values::Texts);
+                }
+                self.encoded(array)
             }
             _ => None
-        )
+        );
+        distinct.map(Values::Keys)
+    }
+
+    /// A dictionary may hold null as a value: rows with it are unknown.
+    fn forget_null_values<K: ArrowDictionaryKeyType>(&mut self, array: &DictionaryArray<K>) {
+        let Some(nulls) = array.values().logical_nulls().filter(|nulls| nulls.null_count() > 0) else { return };
+        self.all_known = false;
+        for (row, key) in array.keys().values().iter().enumerate() {
+            if nulls.inner().len() <= key.as_usize() || nulls.is_null(key.as_usize()) {
+                self.known[row / 64] &= !(1 << (row % 64));
+            }
+        }
+    }
+
+    /// Finds the class of each value of a dictionary, unless it is much longer than the batch.
+    fn classify(&mut self, dictionary: &ArrayRef, classes: &Classes, rows: usize) {
+        if self.classified.as_ref().is_some_and(|known| Arc::ptr_eq(known, dictionary)) {
+            return;
+        }
+        self.class_of.clear();
+        self.classified = None;
+        if dictionary.len() <= 4 * rows.max(64)
+            && let Some(texts) = texts_of(dictionary)
+        {
+            self.class_of.extend((0..dictionary.len()).map(|key| texts.get(key).map_or(0, |text| classes.of(text))));
+            self.classified = Some(Arc::clone(dictionary));
+        }
+    }
+
+    /// The classes of the texts of some rows; those of unknown rows are arbitrary.
+    pub(super) fn classes(&self, classes: &Classes, rows: std::ops::Range<usize>, out: &mut Vec<u32>) {
+        out.clear();
+        let Some(array) = &self.texts else {
+            out.resize(rows.len(), 0);
+            return;
+        };
+        let array = array.as_ref();
+        downcast_dictionary_array!(
+            array => {
+                let keys = &array.keys().values()[rows];
+                if self.classified.is_some() {
+                    let table = self.class_of.as_slice();
+                    out.extend(keys.iter().map(|key| table.get(key.as_usize()).copied().unwrap_or(0)));
+                } else if let Some(texts) = texts_of(array.values()) {
+                    classify_rows(keys.iter().map(|key| texts.get(key.as_usize())), classes, out);
+                }
+            },
+            DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => {
+                if let Some(texts) = texts_of(array) {
+                    classify_rows(rows.map(|row| texts.get(row)), classes, out);
+                }
+            }
+            _ => out.resize(rows.len(), 0)
+        );
     }
 
     fn dictionary<K: ArrowDictionaryKeyType>(&mut self, array: &DictionaryArray<K>) -> Option<Distinct> {
-        let values = array.values();
-        let texts = match values.data_type() {
-            DataType::Utf8 => Texts::Small(values.as_string().clone()),
-            DataType::LargeUtf8 => Texts::Large(values.as_string().clone()),
-            DataType::Utf8View => Texts::View(values.as_string_view().clone()),
-            _ => return None,
-        };
+        let texts = texts_of(array.values())?;
+        let len = array.values().len();
         // keys of unknown rows are arbitrary, and may lie outside
-        let key = |key: &K::Native| if key.as_usize() < values.len() { u32::try_from(key.as_usize()).unwrap_or(0) } else { 0 };
+        let key = |key: &K::Native| if key.as_usize() < len { u32::try_from(key.as_usize()).unwrap_or(0) } else { 0 };
         self.keys.clear();
-        self.keys.extend(array.keys().values().iter().map(key));
-        if let Some(nulls) = values.logical_nulls().filter(|nulls| nulls.null_count() > 0) {
-            for (row, &key) in self.keys.iter().enumerate() {
-                if values.is_empty() || nulls.is_null(key as usize) {
-                    self.known[row / 64] &= !(1 << (row % 64));
-                }
-            }
+        if len > 4 * array.len().max(64) {
+            // what is found out about each value is then cheaper found out about each row
+            let places = array.keys().values().iter().map(key).collect();
+            self.keys.extend((0..array.len()).map(|row| u32::try_from(row).unwrap_or(u32::MAX)));
+            return Some(Distinct { texts, places: Some(places), len: array.len() });
         }
-        Some(Distinct { texts, places: None, len: values.len() })
+        self.keys.extend(array.keys().values().iter().map(key));
+        Some(Distinct { texts, places: None, len })
     }
 
-    /// Gives each distinct text a key. Registers come sorted, so the text of the row before is tried first.
-    fn encode<'t>(&mut self, rows: impl Iterator<Item = Option<&'t str>>, texts: Texts) -> Distinct {
+    fn encoded(&mut self, array: &dyn Array) -> Option<Distinct> {
+        Some(match texts_of(array)? {
+            Texts::Small(texts) => self.encode(texts.iter(), Texts::Small(texts.clone())),
+            Texts::Large(texts) => self.encode(texts.iter(), Texts::Large(texts.clone())),
+            Texts::View(texts) => self.encode(texts.iter(), Texts::View(texts.clone())),
+        })
+    }
+
+    /// Gives each distinct text a key. Registers come sorted, so the text of the row before is tried first. Where most
+    /// rows differ, as identifiers do, each row is its own key.
+    fn encode<'t>(&mut self, rows: impl ExactSizeIterator<Item = Option<&'t str>>, texts: Texts) -> Distinct {
         let mut keys: HashMap<&str, u32> = HashMap::new();
         let mut places = Vec::new();
         let mut last: Option<(&str, u32)> = None;
+        let len = rows.len();
         self.keys.clear();
         for (row, text) in rows.enumerate() {
+            if row == SAMPLE && places.len() > SAMPLE / 2 {
+                self.keys.clear();
+                self.keys.extend((0..len).map(|row| u32::try_from(row).unwrap_or(u32::MAX)));
+                return Distinct { texts, len, places: None };
+            }
             let key = match (text, last) {
                 (None, _) => 0,
                 (Some(text), Some((before, key))) if text == before => key,
@@ -189,28 +280,72 @@ impl Distinct {
 
     /// The text of a key; `None` where the dictionary itself holds none.
     pub(super) fn text(&self, key: usize) -> Option<&str> {
-        let place = match &self.places {
-            Some(places) => *places.get(key)? as usize,
-            None => key,
-        };
-        match &self.texts {
-            Texts::Small(texts) => (place < texts.len() && texts.is_valid(place)).then(|| texts.value(place)),
-            Texts::Large(texts) => (place < texts.len() && texts.is_valid(place)).then(|| texts.value(place)),
-            Texts::View(texts) => (place < texts.len() && texts.is_valid(place)).then(|| texts.value(place)),
+        match &self.places {
+            Some(places) => self.texts.get(*places.get(key)? as usize),
+            None => self.texts.get(key),
         }
     }
 }
 
-fn integers(array: &ArrayRef) -> Option<Values> {
+impl Texts {
+    fn get(&self, place: usize) -> Option<&str> {
+        match self {
+            Self::Small(texts) => (place < texts.len() && texts.is_valid(place)).then(|| texts.value(place)),
+            Self::Large(texts) => (place < texts.len() && texts.is_valid(place)).then(|| texts.value(place)),
+            Self::View(texts) => (place < texts.len() && texts.is_valid(place)).then(|| texts.value(place)),
+        }
+    }
+}
+
+fn texts_of(array: &dyn Array) -> Option<Texts> {
     Some(match array.data_type() {
-        DataType::Int8 => Values::Int8(array.as_primitive().clone()),
-        DataType::Int16 => Values::Int16(array.as_primitive().clone()),
-        DataType::Int32 => Values::Int32(array.as_primitive().clone()),
-        DataType::Int64 => Values::Int64(array.as_primitive().clone()),
-        DataType::UInt8 => Values::UInt8(array.as_primitive().clone()),
-        DataType::UInt16 => Values::UInt16(array.as_primitive().clone()),
-        DataType::UInt32 => Values::UInt32(array.as_primitive().clone()),
-        DataType::UInt64 => Values::UInt64(array.as_primitive().clone()),
+        DataType::Utf8 => Texts::Small(array.as_string().clone()),
+        DataType::LargeUtf8 => Texts::Large(array.as_string().clone()),
+        DataType::Utf8View => Texts::View(array.as_string_view().clone()),
+        _ => return None,
+    })
+}
+
+/// The text of the row before is tried first.
+fn classify_rows<'t>(rows: impl Iterator<Item = Option<&'t str>>, classes: &Classes, out: &mut Vec<u32>) {
+    let mut last = ("", classes.of(""));
+    out.extend(rows.map(|text| match text {
+        None => last.1,
+        Some(text) => {
+            if text != last.0 {
+                last = (text, classes.of(text));
+            }
+            last.1
+        }
+    }));
+}
+
+fn integers<T: ArrowPrimitiveType>(array: &ArrayRef) -> ScalarBuffer<T::Native> {
+    let array: &PrimitiveArray<T> = array.as_primitive();
+    array.values().clone()
+}
+
+fn numbers(array: &ArrayRef, scale: u8) -> Option<Values> {
+    let data_type = array.data_type();
+    let own_scale = match data_type {
+        DataType::Decimal32(_, scale) | DataType::Decimal64(_, scale) | DataType::Decimal128(_, scale) => i16::from(*scale),
+        _ => 0,
+    };
+    if own_scale != i16::from(scale) {
+        return None;
+    }
+    Some(match data_type {
+        DataType::Int8 => Values::I8(integers::<Int8Type>(array)),
+        DataType::Int16 => Values::I16(integers::<Int16Type>(array)),
+        DataType::Int32 => Values::I32(integers::<Int32Type>(array)),
+        DataType::Int64 => Values::I64(integers::<Int64Type>(array)),
+        DataType::UInt8 => Values::U8(integers::<UInt8Type>(array)),
+        DataType::UInt16 => Values::U16(integers::<UInt16Type>(array)),
+        DataType::UInt32 => Values::U32(integers::<UInt32Type>(array)),
+        DataType::UInt64 => Values::U64(integers::<UInt64Type>(array)),
+        DataType::Decimal32(..) => Values::I32(integers::<Decimal32Type>(array)),
+        DataType::Decimal64(..) => Values::I64(integers::<Decimal64Type>(array)),
+        DataType::Decimal128(..) => Values::I128(integers::<Decimal128Type>(array)),
         _ => return None,
     })
 }

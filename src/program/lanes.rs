@@ -2,105 +2,129 @@
 
 use std::sync::Arc;
 
+use super::codes::Place;
 use super::columns::Values;
 use super::evaluate::Block;
 use super::kernels::{BoolBuffer, LaneBuffer, arith, compare, dates};
 use super::node::{LaneId, LaneNode, TextId};
-use super::scratch::{Slot, Uniform};
+use super::scratch::{Buffers, Known, Slot, Uniform};
 
-/// Runs an expression on the slice of native integers that a column has for the block.
+/// Runs an expression on the slice of native integers that a column has for the block, of 64 bits at most.
 macro_rules! on_integers {
     ($values:expr, $span:expr, $slice:ident => $then:expr, otherwise $otherwise:expr) => {
+        on_integers!(@ $values, $span, $slice, $then, $otherwise, I8 I16 I32 I64 U8 U16 U32)
+    };
+    (@ $values:expr, $span:expr, $slice:ident, $then:expr, $otherwise:expr, $($kind:ident)*) => {
         match $values {
-            Values::Int8(array) => {
-                let $slice = &array.values()[$span];
+            $(Values::$kind(values) => {
+                let $slice = &values[$span];
                 $then
-            }
-            Values::Int16(array) => {
-                let $slice = &array.values()[$span];
-                $then
-            }
-            Values::Int32(array) => {
-                let $slice = &array.values()[$span];
-                $then
-            }
-            Values::Int64(array) => {
-                let $slice = &array.values()[$span];
-                $then
-            }
-            Values::UInt8(array) => {
-                let $slice = &array.values()[$span];
-                $then
-            }
-            Values::UInt16(array) => {
-                let $slice = &array.values()[$span];
-                $then
-            }
-            Values::UInt32(array) => {
-                let $slice = &array.values()[$span];
-                $then
-            }
-            Values::Date(array) => {
-                let $slice = &array.values()[$span];
-                $then
-            }
+            })*
             _ => $otherwise,
         }
     };
 }
 
 impl Block<'_> {
-    /// Whether a lane lies in a range. A fact is compared as it lies in its column, and not at all where the least and
-    /// the greatest value of the block already say it.
+    /// Whether a lane lies in a range. It is not compared at all where the least and the greatest value of the block
+    /// already say it.
     pub(super) fn range(&mut self, lane: LaneId, low: i64, high: i64, out: &mut BoolBuffer) -> Uniform {
-        let (graph, columns) = (self.graph, self.columns);
-        let LaneNode::Fact(fact) = graph.lane_node(lane) else { return self.range_of_lane(lane, low, high, out) };
-        let column = &columns[*fact];
-        let span = self.start..self.start + self.rows;
-        let Some(bounds) = self.bounds(*fact) else { return self.range_of_lane(lane, low, high, out) };
-        let known = self.part(&column.known);
-        if bounds.1 < low || high < bounds.0 {
-            out.yes.fill(0);
-            out.no.copy_from_slice(known);
-        } else if low <= bounds.0 && bounds.1 <= high {
-            out.yes.copy_from_slice(known);
-            out.no.fill(0);
-        } else {
-            on_integers!(&column.values, span, slice => compare::range(slice, low, high, &mut out.yes), otherwise out.yes.fill(0));
-            split(known, out);
-            return Uniform::Mixed;
+        if let Some(uniform) = self.place_of_lane(lane, low, high) {
+            return uniform;
         }
-        if known != self.full {
-            Uniform::Mixed
-        } else if out.yes[..] == *known {
-            Uniform::Yes
-        } else {
-            Uniform::No
-        }
-    }
-
-    fn range_of_lane(&mut self, lane: LaneId, low: i64, high: i64, out: &mut BoolBuffer) -> Uniform {
-        self.lane(lane);
-        let buffer = &self.buffers.lanes[lane.0 as usize].buffer;
-        compare::range(&buffer.values, low, high, &mut out.yes);
-        split(&buffer.known, out);
+        self.encode_lane(lane);
+        self.buffers.lane_codes[lane.0 as usize].buffer.within(low, high, self.vectors, &mut out.yes);
+        let known = match self.graph.lane_node(lane) {
+            LaneNode::Fact(fact) => self.part(&self.columns[*fact].known),
+            _ => &self.buffers.lanes[lane.0 as usize].buffer.known,
+        };
+        self.vectors.split(known, &mut out.yes, &mut out.no);
         Uniform::Mixed
     }
 
-    /// The least and the greatest value of a fact in the block; `None` where its column is not compared as it is.
-    fn bounds(&mut self, fact: usize) -> Option<(i64, i64)> {
-        if self.buffers.bounds[fact].stamp != self.buffers.block {
-            let span = self.start..self.start + self.rows;
-            let bounds = on_integers!(&self.columns[fact].values, span, slice => compare::bounds(slice), otherwise None);
-            self.buffers.bounds[fact] = Slot { buffer: bounds, stamp: self.buffers.block, uniform: Uniform::Mixed };
+    /// What the least and the greatest value of the block say of a range.
+    pub(super) fn place_of_lane(&mut self, lane: LaneId, low: i64, high: i64) -> Option<Uniform> {
+        let index = lane.0 as usize;
+        if self.buffers.lane_codes[index].stamp != self.buffers.block && !self.lane_codes(lane) {
+            return Some(Uniform::Unknown);
         }
-        self.buffers.bounds[fact].buffer
+        let codes = &self.buffers.lane_codes[index].buffer;
+        let place = if low > high { Place::Outside } else { codes.place(low, high) };
+        match (place, codes.all_known) {
+            (Place::Inside, true) => Some(Uniform::Yes),
+            (Place::Outside, true) => Some(Uniform::No),
+            (Place::Inside, false) => Some(Uniform::KnownYes(Known::Lane(lane))),
+            (Place::Outside, false) => Some(Uniform::KnownNo(Known::Lane(lane))),
+            (Place::Across, _) => None,
+        }
     }
 
-    /// Whether the lane is a column that always fits, so that it needs no checking on its own.
-    pub(super) fn is_plain(&self, lane: LaneId) -> bool {
+    /// Finds the least and the greatest value of a lane in the block; tells whether it has values at all.
+    fn lane_codes(&mut self, lane: LaneId) -> bool {
+        let index = lane.0 as usize;
+        let (bounds, all_known) = match self.fact_bounds(lane) {
+            Some((fact, bounds)) => {
+                let column = &self.columns[fact];
+                (bounds, column.all_known || *self.part(&column.known) == *self.full())
+            }
+            None => {
+                if let LaneNode::Fact(fact) = self.graph.lane_node(lane)
+                    && matches!(self.columns[*fact].values, Values::Nothing)
+                {
+                    return false;
+                }
+                self.lane(lane);
+                let buffer = &self.buffers.lanes[index].buffer;
+                (self.vectors.bounds(&buffer.values).unwrap_or_default(), *buffer.known == *self.full())
+            }
+        };
+        let slot = &mut self.buffers.lane_codes[index];
+        slot.buffer.begin(bounds, all_known);
+        slot.stamp = self.buffers.block;
+        true
+    }
+
+    /// The fact that a lane is, with its bounds in the block; `None` where it is none, or its values do not fit 64 bits.
+    fn fact_bounds(&self, lane: LaneId) -> Option<(usize, (i64, i64))> {
+        let LaneNode::Fact(fact) = self.graph.lane_node(lane) else { return None };
+        let span = self.start..self.start + self.rows;
+        let bounds = on_integers!(&self.columns[*fact].values, span, slice => self.vectors.bounds(slice), otherwise {
+            match &self.columns[*fact].values {
+                Values::I128(values) => compare::wide_bounds(&values[span]),
+                Values::U64(values) => compare::wide_bounds(&values[span]),
+                _ => None,
+            }
+        });
+        bounds.map(|bounds| (*fact, bounds))
+    }
+
+    fn encode_lane(&mut self, lane: LaneId) {
+        let index = lane.0 as usize;
+        if !self.buffers.lane_codes[index].buffer.wants_codes() {
+            return;
+        }
+        let (vectors, span) = (self.vectors, self.start..self.start + self.rows);
+        let Buffers { lane_codes, lanes, block, .. } = &mut *self.buffers;
+        let codes = &mut lane_codes[index].buffer;
+        let LaneNode::Fact(fact) = self.graph.lane_node(lane) else { return codes.encode(&lanes[index].buffer.values, vectors) };
+        on_integers!(&self.columns[*fact].values, span, slice => codes.encode(slice, vectors), otherwise {
+            match &self.columns[*fact].values {
+                // wider values that do not all fit were brought to 64 bits as a lane
+                _ if lanes[index].stamp == *block => codes.encode(&lanes[index].buffer.values, vectors),
+                Values::I128(values) => codes.encode(&values[span], vectors),
+                Values::U64(values) => codes.encode(&values[span], vectors),
+                _ => {}
+            }
+        });
+    }
+
+    /// Whether the lane is a column whose values fit in this block, so that it needs no checking on its own.
+    pub(super) fn is_plain(&mut self, lane: LaneId) -> bool {
         let LaneNode::Fact(fact) = self.graph.lane_node(lane) else { return false };
-        !matches!(self.columns[*fact].values, Values::Decimal(_) | Values::UInt64(_))
+        match self.columns[*fact].values {
+            Values::I128(_) | Values::U64(_) => self.fact_bounds(lane).is_some(),
+            _ => true,
+        }
     }
 
     /// Evaluates a lane, unless that has been done for this block.
@@ -125,7 +149,7 @@ impl Block<'_> {
             LaneNode::Unknown => out.known.fill(0),
             LaneNode::Constant(value) => {
                 out.values.fill(*value);
-                out.known.copy_from_slice(&self.full);
+                out.known.copy_from_slice(self.full());
             }
             LaneNode::Fact(fact) => return self.fact(*fact, out),
             LaneNode::Sum { left, left_factor, right, right_factor } => {
@@ -201,8 +225,8 @@ impl Block<'_> {
         let span = self.start..self.start + self.rows;
         out.known.copy_from_slice(self.part(&column.known));
         match &column.values {
-            Values::Decimal(array) => narrow(&array.values()[span], out),
-            Values::UInt64(array) => narrow(&array.values()[span], out),
+            Values::I128(values) => narrow(&values[span], out),
+            Values::U64(values) => narrow(&values[span], out),
             values => {
                 on_integers!(values, span, slice => {
                     for (out, &value) in out.values.iter_mut().zip(slice) {
@@ -235,14 +259,6 @@ impl Block<'_> {
                 None => out.known[row / 64] &= !(1 << (row % 64)),
             }
         }
-    }
-}
-
-/// Yes and no where known.
-fn split(known: &[u64], out: &mut BoolBuffer) {
-    for ((yes, no), known) in out.yes.iter_mut().zip(&mut out.no).zip(known) {
-        *no = known & !*yes;
-        *yes &= known;
     }
 }
 

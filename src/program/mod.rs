@@ -16,12 +16,19 @@
 
 mod arrays;
 pub mod bitmap;
+mod classes;
+mod codes;
 mod columns;
+mod conjunction;
+mod count;
 pub mod dates;
 mod error;
 mod evaluate;
 mod fraction;
+mod groups;
+mod index;
 pub mod interpreter;
+mod judge;
 mod kernels;
 mod lanes;
 mod logic;
@@ -35,22 +42,28 @@ mod scratch;
 pub mod sql;
 #[cfg(test)]
 mod tests;
+mod texts;
 mod values;
 mod verdicts;
 
 use arrow::record_batch::RecordBatch;
 
+pub use count::Count;
 pub use error::{CompileError, EvalError};
+pub use judge::Judged;
 pub use rational::{Rational, round_half_up, round_up};
 pub use scratch::Scratch;
 pub use values::{ValueProgram, Values};
 pub use verdicts::Verdicts;
 
 use crate::check::ir::{Expr, Schema, Ty};
+use conjunction::{conjunction, evaluate_conditions};
+use evaluate::Block;
+use index::{Chain, Index};
+use kernels::vector::Vectors;
 use lower::Lowering;
 use node::{Edge, Graph};
 use plan::Plan;
-use scratch::Uniform;
 
 /// Conditions compiled for many batches. Roots keep the order in which they were given.
 #[derive(Debug)]
@@ -58,6 +71,7 @@ pub struct Program {
     schema: Schema,
     graph: Graph,
     roots: Vec<Edge>,
+    index: Index,
     plan: Plan,
 }
 
@@ -82,8 +96,10 @@ impl Program {
         for (index, &edge) in edges.iter().enumerate() {
             plan.reach_bool(&graph, edge, index);
         }
+        plan.loose = index::loose_roots(&graph, &edges);
         plan.finish(&graph);
-        Ok(Self { schema: schema.clone(), graph, roots: edges, plan })
+        let index = Index::new(&graph, &edges);
+        Ok(Self { schema: schema.clone(), graph, roots: edges, index, plan })
     }
 
     /// How many roots there are.
@@ -119,21 +135,38 @@ impl Program {
     pub fn evaluate(&self, batch: &RecordBatch, scratch: &mut Scratch) -> Result<Verdicts, EvalError> {
         let mut verdicts = Verdicts::new(self.roots.len(), batch.num_rows(), &mut scratch.spare);
         self.plan.run(&self.graph, &self.schema, batch, scratch, |block| {
-            for (root, &edge) in self.roots.iter().enumerate() {
-                block.bool(edge);
-                let (yes, unknown) = verdicts.words_mut(root, block.start / 64, block.words());
-                if block.uniform(edge) == Uniform::No {
-                    yes.fill(0);
-                    unknown.fill(0);
-                    continue;
-                }
-                let words = block.edge(edge);
-                yes.copy_from_slice(words.yes);
-                for (index, unknown) in unknown.iter_mut().enumerate() {
-                    *unknown = block.full[index] & !(words.yes[index] | words.no[index]);
-                }
+            let mut alive = std::mem::take(&mut block.buffers.alive);
+            self.index.find_alive(block, &mut alive);
+            for (number, chain) in self.index.chains().iter().enumerate() {
+                let reached = if bitmap::is_set(&alive, number) { Some(evaluate_conditions(block, &self.index, chain)) } else { None };
+                self.write(block, chain, reached, &mut verdicts);
             }
+            block.buffers.alive = alive;
         })?;
         Ok(verdicts)
     }
+
+    /// Writes the verdicts of a chain's roots, of whose conditions so many are to be looked at.
+    fn write(&self, block: &Block<'_>, chain: &Chain, reached: Option<usize>, verdicts: &mut Verdicts) {
+        let (first, count) = (block.start / 64, block.words());
+        for mark in self.index.marks(chain) {
+            let Some((&root, others)) = self.index.roots(mark).split_first() else { continue };
+            let (yes, unknown) = verdicts.words_mut(root as usize, first, count);
+            if reached.is_none_or(|reached| reached < mark.after) {
+                yes.fill(0);
+                unknown.fill(0);
+            } else {
+                conjunction(block, &self.index.conditions(chain)[..mark.after], yes, unknown);
+            }
+            for &other in others {
+                verdicts.copy(root as usize, other as usize, first, count);
+            }
+        }
+    }
+}
+
+/// Which vectors the loops over rows use on this machine: `avx512`, `avx2`, `neon` or `portable`.
+#[must_use]
+pub fn vectors() -> &'static str {
+    Vectors::best().name()
 }

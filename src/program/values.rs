@@ -92,7 +92,7 @@ impl ValueProgram {
                 Root::Number(number) | Root::Date(number) => {
                     [Some(number.num), number.den].into_iter().flatten().for_each(|lane| plan.reach_lane(&graph, lane, index));
                 }
-                Root::Text(text) => plan.reach_text(&graph, *text, index),
+                Root::Text(text) => plan.reach_text(&graph, *text, index, true),
             }
         }
         plan.finish(&graph);

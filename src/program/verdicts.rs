@@ -32,6 +32,14 @@ impl Verdicts {
         (&mut self.yes[start..start + count], &mut self.unknown[start..start + count])
     }
 
+    /// Gives a root the words of another.
+    pub(super) fn copy(&mut self, from: usize, to: usize, first: usize, count: usize) {
+        let per_root = bitmap::words(self.rows);
+        let (from, to) = (from * per_root + first, to * per_root + first);
+        self.yes.copy_within(from..from + count, to);
+        self.unknown.copy_within(from..from + count, to);
+    }
+
     fn part<'a>(&self, words: &'a [u64], root: usize) -> &'a [u64] {
         let per_root = bitmap::words(self.rows);
         &words[root * per_root..(root + 1) * per_root]

@@ -1,31 +1,29 @@
-//! Comparisons: a column with constants straight on its buffer, and two numbers row by row.
+//! Comparisons: the integers that columns hold, bits packed into words, and two quotients.
 
 use std::cmp::Ordering;
 
 use super::super::rational::compare_quotients;
 
-/// The integers that Arrow columns hold and that comparisons run on as they are.
+/// The integers that Arrow columns hold and that are compared as they are; 64 unsigned and 128 bits only where
+/// [`wide_bounds`] has found that they fit.
 pub(in super::super) trait Narrow: Copy + Ord {
-    /// The least value, as 64 bits.
-    const LEAST: i64;
-    /// The greatest value, as 64 bits.
-    const GREATEST: i64;
-    /// The value, which lies within the type.
-    fn narrow(value: i64) -> Self;
     /// The value as 64 bits.
     fn widen(self) -> i64;
+}
+
+/// Distances from a least value.
+pub(in super::super) trait Code: Copy + Ord + Default {
+    /// The lower bits.
+    fn cut(distance: i64) -> Self;
+    /// The difference, wrapping.
+    fn minus(self, low: Self) -> Self;
 }
 
 macro_rules! narrow {
     ($($integer:ty),*) => {$(
         impl Narrow for $integer {
-            const LEAST: i64 = <$integer>::MIN as i64;
-            const GREATEST: i64 = <$integer>::MAX as i64;
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "callers compare with LEAST and GREATEST first")]
-            fn narrow(value: i64) -> Self {
-                value as Self
-            }
-            #[allow(clippy::cast_lossless, reason = "one of the types is i64 itself")]
+            #[allow(clippy::cast_lossless, clippy::cast_possible_truncation, clippy::cast_possible_wrap, reason = "wider ones are looked at first")]
+            #[inline(always)]
             fn widen(self) -> i64 {
                 self as i64
             }
@@ -33,9 +31,27 @@ macro_rules! narrow {
     )*};
 }
 
-narrow!(i8, i16, i32, i64, u8, u16, u32);
+macro_rules! code {
+    ($($integer:ty),*) => {$(
+        impl Code for $integer {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the lower bits are what is wanted")]
+            #[inline(always)]
+            fn cut(distance: i64) -> Self {
+                distance as Self
+            }
+            #[inline(always)]
+            fn minus(self, low: Self) -> Self {
+                self.wrapping_sub(low)
+            }
+        }
+    )*};
+}
+
+narrow!(i8, i16, i32, i64, u8, u16, u32, u64, i128);
+code!(u8, u16, u32, u64);
 
 /// Sets the bit of each value that passes the test. Whole words go through bytes, which compilers turn into vector code.
+#[inline(always)]
 pub(in super::super) fn pack<T: Copy>(values: &[T], out: &mut [u64], test: impl Fn(T) -> bool) {
     let (chunks, rest) = values.as_chunks::<64>();
     for (chunk, word) in chunks.iter().zip(out.iter_mut()) {
@@ -51,6 +67,7 @@ pub(in super::super) fn pack<T: Copy>(values: &[T], out: &mut [u64], test: impl 
 }
 
 /// 64 bytes of 0 or 1 as 64 bits: the product brings the lowest bit of each of eight bytes into the uppermost byte.
+#[inline(always)]
 fn squeeze(bytes: &[u8; 64]) -> u64 {
     let (eights, _) = bytes.as_chunks::<8>();
     eights
@@ -59,29 +76,11 @@ fn squeeze(bytes: &[u8; 64]) -> u64 {
         .fold(0, |word, (index, eight)| word | (u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56) << (8 * index))
 }
 
-/// Sets the bit of each value in `low..=high`.
-pub(in super::super) fn range<T: Narrow>(values: &[T], low: i64, high: i64, out: &mut [u64]) {
-    if low > high || low > T::GREATEST || high < T::LEAST {
-        out.fill(0);
-        return;
-    }
-    let (from_below, to_above) = (low <= T::LEAST, high >= T::GREATEST);
-    let (least, greatest) = (T::narrow(low.max(T::LEAST)), T::narrow(high.min(T::GREATEST)));
-    match (from_below, to_above) {
-        (true, true) => pack(values, out, |_| true),
-        (true, false) => pack(values, out, |value| value <= greatest),
-        (false, true) => pack(values, out, |value| value >= least),
-        (false, false) if least == greatest => pack(values, out, |value| value == least),
-        #[expect(clippy::needless_bitwise_bool, reason = "without a branch, rows are compared many at a time")]
-        (false, false) => pack(values, out, |value| (value >= least) & (value <= greatest)),
-    }
-}
-
-/// The least and the greatest value, unknown ones included; `None` of no values.
-pub(in super::super) fn bounds<T: Narrow>(values: &[T]) -> Option<(i64, i64)> {
+/// The least and the greatest of wider values, where both fit 64 bits; those of unknown rows count too.
+pub(in super::super) fn wide_bounds<T: Copy + Ord + TryInto<i64>>(values: &[T]) -> Option<(i64, i64)> {
     let first = *values.first()?;
     let (least, greatest) = values.iter().fold((first, first), |(least, greatest), &value| (least.min(value), greatest.max(value)));
-    Some((least.widen(), greatest.widen()))
+    Some((least.try_into().ok()?, greatest.try_into().ok()?))
 }
 
 /// Compares `left × left_factor / left_den` with `right × right_factor / right_den`, exactly. A denominator of zero,
@@ -103,34 +102,13 @@ pub(in super::super) fn quotients(left: (i64, i64, i64), right: (i64, i64, i64))
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check<T: Narrow>(values: &[T]) {
-        for low in [i64::MIN, -200, -128, -1, 0, 1, 5, 127, 255, 70_000, i64::MAX] {
-            for high in [i64::MIN, -128, 0, 1, 5, 100, 255, 70_000, i64::MAX] {
-                let mut out = vec![u64::MAX; values.len().div_ceil(64)];
-                range(values, low, high, &mut out);
-                for (row, value) in values.iter().enumerate() {
-                    let expected = low <= value.widen() && value.widen() <= high;
-                    assert_eq!(out[row / 64] >> (row % 64) & 1 == 1, expected, "row {row}, {low}..={high}");
-                }
-                let tail = values.len() % 64;
-                assert!(tail == 0 || out.last().is_none_or(|word| word >> tail == 0));
-            }
-        }
-    }
-
     #[test]
-    fn ranges_on_every_integer_type_and_odd_lengths() {
-        for length in [0, 1, 63, 64, 65, 200] {
-            let spread = |index: usize| i64::try_from(index * 97 % 300).expect("small") - 130;
-            check(&(0..length).map(|index| i8::narrow(spread(index))).collect::<Vec<_>>());
-            check(&(0..length).map(|index| u8::narrow(spread(index))).collect::<Vec<_>>());
-            check(&(0..length).map(|index| i16::narrow(spread(index) * 100)).collect::<Vec<_>>());
-            check(&(0..length).map(|index| u16::narrow(spread(index) * 100)).collect::<Vec<_>>());
-            check(&(0..length).map(|index| i32::narrow(spread(index) * 1000)).collect::<Vec<_>>());
-            check(&(0..length).map(|index| u32::narrow(spread(index) * 1000)).collect::<Vec<_>>());
-            check(&(0..length).map(|index| spread(index) * 1000).collect::<Vec<_>>());
-        }
+    fn bounds_of_wider_values_that_fit() {
+        assert_eq!(wide_bounds::<i128>(&[]), None);
+        assert_eq!(wide_bounds(&[3_i128, -7, 5]), Some((-7, 5)));
+        assert_eq!(wide_bounds(&[3_i128, i128::MAX]), None);
+        assert_eq!(wide_bounds(&[u64::MAX, 1]), None);
+        assert_eq!(wide_bounds(&[9_u64, 1]), Some((1, 9)));
     }
 
     #[test]
