@@ -26,7 +26,7 @@ use crate::eligibility::resolution::resolve;
 use crate::eligibility::results::changes::compare;
 use crate::eligibility::results::manifest::{Engine, Input, MANIFEST, Manifest, PolicyVersion, RunCounts, TIMINGS, input_file, sha256_of};
 use crate::eligibility::results::staging::Staging;
-use crate::eligibility::results::{Format, QuarantineRow, read_grants, write};
+use crate::eligibility::results::{Format, Previous, QuarantineRow, read_grants, write};
 use crate::eligibility::run::Found;
 use crate::program::{interpreter, round_half_up};
 use crate::register::declaration::SubjectKind;
@@ -112,23 +112,28 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
             })
             .collect();
     }
+    let silent = dossiers.as_ref().map(|dossiers| dossiers.silent.clone()).unwrap_or_default();
+    // Their files are many and large: they go while the rest is worked on.
+    let _removing = Removing(Some(std::thread::spawn(move || drop(dossiers))));
     let budgets: Vec<Option<i64>> = request.policies.iter().map(|policy| budget(policy, request.binder)).collect();
-    let mut resolution = resolve(&ResolutionInput {
+    let input = ResolutionInput {
         policies: request.policies,
         budgets: &budgets,
-        findings: &findings,
         as_of: request.as_of,
         paid: &paid,
         refusals: &refusals,
         conflicts: &conflicts,
         whole_register_unknown: &whole_register_unknown,
         fact_registers: &fact_registers,
-    });
+    };
+    let mut resolution = resolve(&findings, &input);
+    drop((paid, refusals, conflicts));
     only_chosen(&mut resolution, request);
     let changes = match &request.args.since {
         Some(since) => {
             let mut before = read_grants(since)?;
-            before.rows.retain(|row| is_chosen(request, &row.policy));
+            let Previous { rows, words, .. } = &mut before;
+            rows.retain(|row| is_chosen(request, words.get(row.policy)));
             Some(compare(&before, &resolution))
         }
         None => None,
@@ -141,15 +146,19 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let writing = Instant::now();
     let format: Format = request.args.format.into();
-    let results = write(&staging, format, request.as_of, &resolution, changes.as_deref(), &quarantine)?;
-    let silent = dossiers.as_ref().map(|dossiers| dossiers.silent.clone()).unwrap_or_default();
+    let (inputs, results) = rayon::join(
+        || inputs(request, &registers, &silent),
+        || write(&staging, format, request.as_of, &resolution, changes.as_deref(), &quarantine),
+    );
+    let results = results?;
+    let inputs = inputs?;
     let counts = RunCounts::of(&findings, &resolution);
     let manifest = Manifest {
         engine: Engine::this(),
         as_of: request.as_of.to_string(),
         known_at: request.args.known_at.map(|day| day.to_string()),
         options: options(request),
-        inputs: inputs(request, &registers, &silent)?,
+        inputs,
         policies: request
             .policies
             .iter()
@@ -179,13 +188,24 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
     Ok(Finished { summary, quarantined, conflicts: manifest.counts.conflicts })
 }
 
+/// Dossiers that are being removed; waited for when dropped.
+struct Removing(Option<std::thread::JoinHandle<()>>);
+
+impl Drop for Removing {
+    fn drop(&mut self) {
+        if let Some(thread) = self.0.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
 /// Whether a policy is told: all are, unless `--policy` chooses some.
 fn is_chosen(request: &Request<'_>, policy: &str) -> bool {
     request.args.policy.is_empty() || request.args.policy.iter().any(|code| code == policy)
 }
 
 /// With `--policy`, what the chosen policies rest on is judged too, but not told.
-fn only_chosen(resolution: &mut Resolution, request: &Request<'_>) {
+fn only_chosen(resolution: &mut Resolution<'_>, request: &Request<'_>) {
     if request.args.policy.is_empty() {
         return;
     }
@@ -315,7 +335,7 @@ fn peak_memory() -> Option<u64> {
 /// What a person wants to read at the end.
 fn summary(
     request: &Request<'_>,
-    resolution: &Resolution,
+    resolution: &Resolution<'_>,
     manifest: &Manifest,
     silent: &BTreeMap<String, Cause>,
     quarantined: u64,

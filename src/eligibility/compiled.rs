@@ -8,7 +8,7 @@ use crate::check::catalogue::{Catalogue, Definition, FactId};
 use crate::check::ir::{Expr, Kind, Schema, Ty};
 use crate::diagnostic::{Diagnostic, code};
 use crate::dossier::build::EachRequest;
-use crate::policy::document::{EachSource, Rounding};
+use crate::policy::document::{EachSource, Payee, Rounding};
 use crate::program::{CompileError, Program, Rational, ValueProgram, round_half_up, round_up};
 use crate::register::declaration::SubjectKind;
 
@@ -35,6 +35,8 @@ pub struct CompiledPolicy {
     pub each: Option<CompiledEach>,
     /// How amounts are rounded.
     pub rounding: Rounding,
+    /// Who receives a grant.
+    pub payee: Payee,
     /// Whether amounts are for members.
     pub per_member: bool,
     /// The verdict as what is missing is told of it: computed facts that the subject may commit to stay whole.
@@ -184,6 +186,7 @@ pub fn compile(
             has_amount: policy.document.benefit.amount.is_some(),
             each,
             rounding: policy.document.benefit.rounding,
+            payee: policy.document.benefit.payee,
             per_member: policy.document.benefit.per_member,
             facts: read.into_iter().collect(),
         });

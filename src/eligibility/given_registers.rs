@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
-use arrow::datatypes::{Date32Type, Decimal128Type};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Decimal128Type};
 use chrono::NaiveDate;
 
-use super::input::{Paid, PaidRow, RefusalKind, RefusalRow, Refusals};
+use super::input::{Paid, Payment, RefusalKind, RefusalRow, Refusals};
 use crate::check::bind::{Binder, days};
 use crate::diagnostic::Diagnostic;
 use crate::dossier::identity::Identities;
@@ -39,18 +40,19 @@ pub fn read_paid(
         let (kinds, ids, policies) = (text(batch, "subject_kind"), text(batch, "subject_id"), text(batch, "policy"));
         let (periods, occasions) = (text(batch, "period"), text(batch, "occasion"));
         let Some(paid_on) = batch.column_by_name("paid_on").map(|column| column.as_primitive::<Date32Type>().clone()) else { return };
-        let Some(amounts) = batch.column_by_name("amount").map(|column| column.as_primitive::<Decimal128Type>().clone()) else { return };
+        let amounts = batch.column_by_name("amount").and_then(|column| cast(column, &DataType::Decimal128(38, 2)).ok());
+        let Some(amounts) = amounts.map(|column| column.as_primitive::<Decimal128Type>().clone()) else { return };
         for row in 0..batch.num_rows() {
             let (Some(kind), Some(id), Some(policy)) = (kind_of(at(&kinds, row)), at(&ids, row), at(&policies, row)) else { continue };
             if paid_on.is_null(row) || paid_on.value(row) > today || amounts.is_null(row) {
                 continue;
             }
-            paid.rows.push(PaidRow {
+            paid.push(&Payment {
                 kind,
-                subject_id: identities.today(id).unwrap_or(id).into(),
-                policy: policy.into(),
-                period: at(&periods, row).unwrap_or("").into(),
-                occasion: at(&occasions, row).map(Arc::from),
+                subject_id: identities.today(id).unwrap_or(id),
+                policy,
+                period: at(&periods, row).unwrap_or(""),
+                occasion: at(&occasions, row),
                 amount: i64::try_from(amounts.value(row)).unwrap_or(i64::MAX),
                 paid_on: NaiveDate::default() + chrono::TimeDelta::days(i64::from(paid_on.value(row))),
             });
@@ -115,7 +117,8 @@ fn kind_of(word: Option<&str>) -> Option<SubjectKind> {
 }
 
 fn text(batch: &RecordBatch, name: &str) -> Option<StringArray> {
-    batch.column_by_name(name).map(|column| column.as_string::<i32>().clone())
+    let column = cast(batch.column_by_name(name)?, &DataType::Utf8).ok()?;
+    Some(column.as_string::<i32>().clone())
 }
 
 #[expect(clippy::ref_option, reason = "columns that may be absent are asked row by row")]

@@ -4,14 +4,16 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use super::finding::{Cause, MissingSets, PolicyIdx};
+use super::finding::{Amount, Cause, Finding, Findings, MissingSets, PolicyIdx, SubjectIdx, Subjects};
 use crate::diagnostic::Message;
-use crate::policy::document::Mode;
+use crate::policy::document::{Mode, Payee};
 use crate::register::declaration::SubjectKind;
 
 /// All that a run resolved. Lists are in the order of results: subject kind, region, id, policy, occasion, member.
-#[derive(Debug, Default)]
-pub struct Resolution {
+#[derive(Debug)]
+pub struct Resolution<'a> {
+    /// What it was resolved from: rows point into it.
+    pub findings: &'a Findings,
     /// Per policy, what all its rows share.
     pub policies: Vec<PolicySummary>,
     /// What is owed, also to those who wait or who refused.
@@ -20,6 +22,8 @@ pub struct Resolution {
     pub given: Vec<Given>,
     /// Unknowns that a commitment may settle.
     pub offers: Vec<Offer>,
+    /// The distinct lists of facts to commit to that [`Offer::facts`] points to.
+    pub commitments: Vec<Vec<(Arc<str>, Cause)>>,
     /// Unknown verdicts, but for those that only facts unknown for a whole register hold up.
     pub unknowns: Vec<Unknown>,
     /// The distinct sets that [`Unknown::missing`] points to.
@@ -36,6 +40,40 @@ pub struct Resolution {
     pub unknowns_told_once: u64,
 }
 
+impl<'a> Resolution<'a> {
+    /// Of these findings, without rows yet.
+    #[must_use]
+    pub fn new(findings: &'a Findings, policies: Vec<PolicySummary>) -> Self {
+        Self {
+            findings,
+            policies,
+            grants: Vec::new(),
+            given: Vec::new(),
+            offers: Vec::new(),
+            commitments: Vec::new(),
+            unknowns: Vec::new(),
+            missing: Vec::new(),
+            data_requests: Vec::new(),
+            conflicts: Vec::new(),
+            coverage: Vec::new(),
+            funnel: Vec::new(),
+            unknowns_told_once: 0,
+        }
+    }
+
+    /// What all rows of a policy share.
+    #[must_use]
+    pub fn policy(&self, policy: PolicyIdx) -> &PolicySummary {
+        &self.policies[policy as usize]
+    }
+
+    /// The subjects of a policy.
+    #[must_use]
+    pub fn subjects(&self, policy: PolicyIdx) -> &'a Subjects {
+        self.findings.subjects_of(self.policy(policy).kind)
+    }
+}
+
 /// What all rows of one policy share.
 #[derive(Debug, Clone)]
 pub struct PolicySummary {
@@ -49,6 +87,8 @@ pub struct PolicySummary {
     pub kind: SubjectKind,
     /// Unit of amounts.
     pub unit: Arc<str>,
+    /// Who receives a grant.
+    pub payee: Payee,
     /// The period that grants of this run are for: `2026-06`, `2026`, `2026-06-30`, or empty.
     pub period: Arc<str>,
     /// Identifiers of the criteria, in the order of the bits of [`Grant::reasons`].
@@ -85,39 +125,110 @@ impl Status {
     }
 }
 
-/// What a yes is worth, for one (subject, policy, period, occasion, member).
-#[derive(Debug, Clone, PartialEq)]
+/// What a yes is worth, for one (subject, policy, period, occasion, member). Subject, occasion and member are those of
+/// its finding.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Grant {
-    /// Stable across runs: hash of subject, policy, period, occasion and member.
-    pub grant_id: GrantId,
-    /// Kind of the subject.
-    pub kind: SubjectKind,
-    /// The subject.
-    pub subject_id: Arc<str>,
-    /// Who receives it; none when the policy names somebody whom no register shows.
-    pub payee_id: Option<Arc<str>>,
+    /// The finding that it is made of, in [`Findings::yes`].
+    pub finding: u32,
     /// The policy; with [`Resolution::policies`] also version, unit and period.
     pub policy: PolicyIdx,
     /// In hundredths of the unit; none for services and where a fact that the amount needs is unknown.
-    pub amount: Option<i64>,
-    /// What the policy owes before caps and budget, in hundredths.
-    pub full_amount: Option<i64>,
-    /// What for.
-    pub occasion: Option<Arc<str>>,
-    /// The member of the household whom the amount is for.
-    pub member: Option<Arc<str>>,
+    pub amount: Amount,
     /// How it reaches the subject.
     pub mode: Mode,
     /// Whether the subject may be told of it.
     pub notify: bool,
     /// What becomes of it.
     pub status: Status,
-    /// The subject's household: of a person, where known; of a household, itself.
-    pub household: Option<Arc<str>>,
+}
+
+impl Grant {
+    /// The finding that it is made of.
+    #[must_use]
+    pub fn finding<'a>(&self, resolution: &Resolution<'a>) -> &'a Finding {
+        &resolution.findings.yes[self.finding as usize]
+    }
+
+    /// Kind of the subject.
+    #[must_use]
+    pub fn kind(&self, resolution: &Resolution<'_>) -> SubjectKind {
+        resolution.policy(self.policy).kind
+    }
+
+    /// The subject.
+    #[must_use]
+    pub fn subject_id<'a>(&self, resolution: &Resolution<'a>) -> &'a str {
+        resolution.subjects(self.policy).id(self.finding(resolution).subject)
+    }
+
     /// Where the subject is counted; empty when unknown.
-    pub region: Arc<str>,
+    #[must_use]
+    pub fn region<'a>(&self, resolution: &Resolution<'a>) -> &'a str {
+        resolution.subjects(self.policy).region(self.finding(resolution).subject)
+    }
+
+    /// What for.
+    #[must_use]
+    pub fn occasion<'a>(&self, resolution: &Resolution<'a>) -> Option<&'a str> {
+        resolution.findings.word(self.finding(resolution).occasion)
+    }
+
+    /// The member of the household whom the amount is for.
+    #[must_use]
+    pub fn member<'a>(&self, resolution: &Resolution<'a>) -> Option<&'a str> {
+        resolution.findings.word(self.finding(resolution).member)
+    }
+
+    /// What the policy owes before caps and budget, in hundredths.
+    #[must_use]
+    pub fn full_amount(&self, resolution: &Resolution<'_>) -> Option<i64> {
+        self.finding(resolution).amount.get()
+    }
+
     /// The yes criteria that carry the verdict, as bits by their order in the policy.
-    pub reasons: u64,
+    #[must_use]
+    pub fn reasons(&self, resolution: &Resolution<'_>) -> u64 {
+        self.finding(resolution).reasons
+    }
+
+    /// Who receives it: the member that it is for, the subject, or whom the policy names; none when the policy names
+    /// somebody whom no register shows.
+    #[must_use]
+    pub fn payee_id<'a>(&self, resolution: &Resolution<'a>) -> Option<&'a str> {
+        let kind = self.kind(resolution);
+        payee(resolution.findings, kind, resolution.policy(self.policy).payee, self.finding(resolution))
+    }
+
+    /// The subject's household: of a person, where known; of a household, itself.
+    #[must_use]
+    pub fn household<'a>(&self, resolution: &Resolution<'a>) -> Option<&'a str> {
+        match self.kind(resolution) {
+            SubjectKind::Person => resolution.subjects(self.policy).household(self.finding(resolution).subject),
+            SubjectKind::Household => Some(self.subject_id(resolution)),
+            SubjectKind::Entity => None,
+        }
+    }
+
+    /// Stable across runs: hash of subject, policy, period, occasion and member.
+    #[must_use]
+    pub fn grant_id(&self, resolution: &Resolution<'_>) -> GrantId {
+        let summary = resolution.policy(self.policy);
+        let (occasion, member) = (self.occasion(resolution), self.member(resolution));
+        GrantId::of(summary.kind, self.subject_id(resolution), &summary.code, &summary.period, occasion, member)
+    }
+}
+
+/// Who receives a grant: the member that it is for, the subject, or whom the policy names.
+#[must_use]
+pub fn payee<'a>(findings: &'a Findings, kind: SubjectKind, payee: Payee, finding: &Finding) -> Option<&'a str> {
+    let subjects = findings.subjects_of(kind);
+    match payee {
+        Payee::Itself => Some(findings.word(finding.member).unwrap_or_else(|| subjects.id(finding.subject))),
+        Payee::Guardian => subjects.payees(finding.subject).guardian,
+        Payee::Head => subjects.payees(finding.subject).head,
+        Payee::LegalRepresentative => subjects.payees(finding.subject).legal_representative,
+    }
 }
 
 /// The identity of a grant.
@@ -145,54 +256,45 @@ impl std::fmt::Display for GrantId {
 }
 
 /// A yes whose grant of the period is paid already.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Given {
-    /// Kind of the subject.
-    pub kind: SubjectKind,
-    /// The subject.
-    pub subject_id: Arc<str>,
-    /// Where the subject is counted.
-    pub region: Arc<str>,
+    /// The finding that it is made of, in [`Findings::yes`].
+    pub finding: u32,
     /// The policy.
     pub policy: PolicyIdx,
-    /// What for.
-    pub occasion: Option<Arc<str>>,
-    /// The member of the household.
-    pub member: Option<Arc<str>>,
     /// What it is worth today, in hundredths.
-    pub amount: Option<i64>,
-    /// The yes criteria, as bits.
-    pub reasons: u64,
+    pub amount: Amount,
+}
+
+impl Given {
+    /// As if it were a grant: what subject, occasion and member are asked of.
+    #[must_use]
+    pub fn as_grant(&self) -> Grant {
+        let Self { finding, policy, amount } = *self;
+        Grant { finding, policy, amount, mode: Mode::Automatic, notify: false, status: Status::Granted }
+    }
 }
 
 /// An unknown that the subject's commitment for named facts may settle.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Offer {
-    /// Kind of the subject.
-    pub kind: SubjectKind,
-    /// The subject.
-    pub subject_id: Arc<str>,
-    /// Where the subject is counted.
-    pub region: Arc<str>,
     /// The policy.
     pub policy: PolicyIdx,
-    /// Exactly the facts to commit to, sorted, with why each is unknown.
-    pub facts: Vec<(Arc<str>, Cause)>,
+    /// The subject, of the policy's kind.
+    pub subject: SubjectIdx,
+    /// Exactly the facts to commit to, sorted, with why each is unknown; in [`Resolution::commitments`].
+    pub facts: u32,
     /// Whether the subject may be told of it.
     pub notify: bool,
 }
 
 /// An unknown verdict.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unknown {
-    /// Kind of the subject.
-    pub kind: SubjectKind,
-    /// The subject.
-    pub subject_id: Arc<str>,
-    /// Where the subject is counted.
-    pub region: Arc<str>,
     /// The policy.
     pub policy: PolicyIdx,
+    /// The subject, of the policy's kind.
+    pub subject: SubjectIdx,
     /// The minimal sets of facts that could make it yes, in [`Resolution::missing`].
     pub missing: u32,
     /// Whether an offer may settle it.

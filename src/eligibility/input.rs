@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
 
-use super::finding::Findings;
 use super::grant::ConflictRow;
+use super::texts::{Word, Words};
 use crate::check::CheckedPolicy;
 use crate::policy::document::Period;
 use crate::register::declaration::SubjectKind;
 
-/// One run, judged but not resolved.
+/// What resolution needs beside the findings of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct ResolutionInput<'a> {
     /// Sorted by code, in the order of [`PolicyIdx`](super::finding::PolicyIdx). It must hold every policy that another one
@@ -19,8 +19,6 @@ pub struct ResolutionInput<'a> {
     pub policies: &'a [CheckedPolicy],
     /// Per policy, the budget in hundredths; none where the policy has none, or where its value is unknown.
     pub budgets: &'a [Option<i64>],
-    /// The verdicts.
-    pub findings: &'a Findings,
     /// The day that the run is about.
     pub as_of: NaiveDate,
     /// What is already given.
@@ -40,38 +38,76 @@ pub struct ResolutionInput<'a> {
 pub struct Paid {
     /// In any order; rows of one grant add up.
     pub rows: Vec<PaidRow>,
+    /// The subjects of each kind.
+    pub subjects: [Words; 3],
+    /// Codes of policies, periods, occasions.
+    pub words: Words,
 }
 
-/// One payment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PaidRow {
+/// One payment, as registers tell it.
+#[derive(Debug, Clone, Copy)]
+pub struct Payment<'a> {
     /// Kind of the subject.
     pub kind: SubjectKind,
     /// The subject.
-    pub subject_id: Arc<str>,
+    pub subject_id: &'a str,
     /// Code of the policy.
-    pub policy: Arc<str>,
+    pub policy: &'a str,
     /// `2026-06-30`, `2026-06`, `2026`, or empty when the grant is given once.
-    pub period: Arc<str>,
+    pub period: &'a str,
     /// What for.
-    pub occasion: Option<Arc<str>>,
+    pub occasion: Option<&'a str>,
     /// In hundredths.
     pub amount: i64,
     /// The day of payment.
     pub paid_on: NaiveDate,
 }
 
-impl PaidRow {
-    /// Whether the payment is for the span of a kind that holds `as_of`: by its period, else by the day of payment.
+/// One payment, as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PaidRow {
+    /// Kind of the subject.
+    pub kind: SubjectKind,
+    /// The subject, in [`Paid::subjects`].
+    pub subject: Word,
+    /// Code of the policy, in [`Paid::words`].
+    pub policy: Word,
+    /// The period, in [`Paid::words`].
+    pub period: Word,
+    /// What for, in [`Paid::words`]; none where registers say none or nothing.
+    pub occasion: Option<Word>,
+    /// In hundredths.
+    pub amount: i64,
+    /// The day of payment.
+    pub paid_on: NaiveDate,
+}
+
+impl Paid {
+    /// Enters a payment.
+    pub fn push(&mut self, payment: &Payment<'_>) {
+        let occasion = payment.occasion.filter(|occasion| !occasion.is_empty());
+        self.rows.push(PaidRow {
+            kind: payment.kind,
+            subject: self.subjects[payment.kind as usize].word(payment.subject_id),
+            policy: self.words.word(payment.policy),
+            period: self.words.word(payment.period),
+            occasion: occasion.map(|occasion| self.words.word(occasion)),
+            amount: payment.amount,
+            paid_on: payment.paid_on,
+        });
+    }
+
+    /// Whether a payment is for the span of a kind that holds `as_of`: by its period, else by the day of payment.
     /// For a budget of one run (`once`) nothing was paid before.
     #[must_use]
-    pub fn is_within(&self, span: Period, as_of: NaiveDate) -> bool {
+    pub fn is_within(&self, row: &PaidRow, span: Period, as_of: NaiveDate) -> bool {
         let current = period_text(span, as_of);
+        let period = self.words.get(row.period);
         match span {
             Period::Once => false,
-            Period::Year | Period::Month | Period::Day if self.period.len() >= current.len() => self.period.starts_with(&current),
-            Period::Year => self.paid_on.year() == as_of.year(),
-            Period::Month | Period::Day => period_text(span, self.paid_on) == current,
+            Period::Year | Period::Month | Period::Day if period.len() >= current.len() => period.starts_with(&current),
+            Period::Year => row.paid_on.year() == as_of.year(),
+            Period::Month | Period::Day => period_text(span, row.paid_on) == current,
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod resolution;
 pub mod results;
 pub mod run;
 pub mod sql;
+pub mod texts;
 
 #[cfg(test)]
 mod tests;

@@ -16,6 +16,7 @@ mod exclusion;
 mod given;
 mod missing;
 mod offers;
+mod order;
 mod requirements;
 mod rows;
 mod spending;
@@ -24,7 +25,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::finding::{PolicyIdx, SubjectIdx, Subjects};
+use super::finding::{Findings, PolicyIdx};
 use super::grant::{PolicySummary, Resolution};
 use super::input::{ResolutionInput, period_text};
 use crate::register::declaration::SubjectKind;
@@ -37,12 +38,12 @@ use rows::Rows;
 ///
 /// When the findings speak of policies or subjects that the input does not hold.
 #[must_use]
-pub fn resolve(input: &ResolutionInput<'_>) -> Resolution {
-    let mut resolution = Resolution { policies: summaries(input), ..Resolution::default() };
-    let mut missing = MissingTable::new(&input.findings.missing);
-    let mut rows = Rows::new(input);
-    let paid = given::PaidIndex::new(input, &resolution.policies);
-    let refusals = delivery::RefusalIndex::new(input.refusals);
+pub fn resolve<'f>(findings: &'f Findings, input: &ResolutionInput<'_>) -> Resolution<'f> {
+    let mut resolution = Resolution::new(findings, summaries(input));
+    let mut missing = MissingTable::new(&findings.missing);
+    let mut rows = Rows::new(findings, input);
+    let paid = given::PaidIndex::new(findings, input.paid, &resolution.policies);
+    let refusals = delivery::RefusalIndex::new(findings, input.refusals);
 
     requirements::settle(&mut rows, &mut missing);
     let moot = exclusion::settle(&mut rows);
@@ -51,11 +52,15 @@ pub fn resolve(input: &ResolutionInput<'_>) -> Resolution {
     given::leave_out(&mut rows, &paid, &resolution.policies, &mut resolution.conflicts);
     spending::allocate(&mut rows, &paid);
 
-    let ranks = SubjectKind::ALL.map(|kind| ranks(input.findings.subjects_of(kind)));
-    delivery::grants(&rows, &refusals, &ranks, &mut resolution);
-    offers::collect(&rows, &mut missing, &refusals, &paid, &moot, &ranks, &mut resolution);
+    for kind in SubjectKind::ALL {
+        let ranks = order::ranks(findings.subjects_of(kind));
+        delivery::grants(&rows, kind, &refusals, &ranks, &mut resolution);
+        let open = offers::in_order(&rows, kind, &ranks);
+        offers::collect(&rows, kind, &open, &missing, &refusals, &paid, &moot, &mut resolution);
+        data_requests::collect(&rows, kind, &open, &missing, &mut resolution);
+    }
+    data_requests::sort(&mut resolution);
     coverage::collect(&rows, &mut resolution);
-    data_requests::collect(&rows, &missing, &mut resolution);
     resolution.missing = missing.into_sets();
     resolution.conflicts.extend_from_slice(input.conflicts);
     resolution.conflicts.par_sort();
@@ -72,27 +77,12 @@ fn summaries(input: &ResolutionInput<'_>) -> Vec<PolicySummary> {
             name: document.name.clone(),
             kind: document.subject,
             unit: Arc::from(document.benefit.unit.as_str()),
+            payee: document.benefit.payee,
             period: Arc::from(period_text(document.benefit.period, input.as_of)),
             criteria: policy.leaves.iter().map(|(id, _)| Arc::clone(id)).collect(),
         }
     };
     input.policies.iter().map(summary).collect()
-}
-
-/// The place of each subject in the order of results, by region and identifier.
-type Ranks = [Vec<u32>; 3];
-
-fn ranks(subjects: &Subjects) -> Vec<u32> {
-    let mut order: Vec<SubjectIdx> = (0..index(subjects.ids.len())).collect();
-    order.par_sort_unstable_by(|&left, &right| {
-        let key = |subject: SubjectIdx| (&subjects.regions[subject as usize], &subjects.ids[subject as usize], subject);
-        key(left).cmp(&key(right))
-    });
-    let mut ranks = vec![0; order.len()];
-    for (rank, subject) in order.into_iter().enumerate() {
-        ranks[subject as usize] = index(rank);
-    }
-    ranks
 }
 
 /// An index of a list that the run holds: subjects, policies and rows are counted in 32 bits.

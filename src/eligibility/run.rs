@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::compiled::{CompiledKind, compile};
 use super::dossier_file::DossierFile;
-use super::evaluate::{Context, Part, evaluate_stream, merge, occasions, spread};
+use super::evaluate::{Context, Part, Spread, evaluate_stream, merge, read_occasions, spread};
 use super::finding::Findings;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
@@ -128,7 +129,7 @@ pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
             }
         }
         if !counts_only {
-            spread_occasions(compiled, &dossiers, &each_places, &mut findings).await?;
+            spread_occasions(compiled, &dossiers, &each_places, options.threads, &mut findings)?;
         }
     }
     let seconds = vec![
@@ -208,30 +209,46 @@ fn each_requests(compiled: &[CompiledKind]) -> (Vec<crate::dossier::build::EachR
     (requests, places)
 }
 
-async fn spread_occasions(
+/// One finding per occasion for the policies that have such. Policies and shards are read side by side.
+fn spread_occasions(
     compiled: &CompiledKind,
     dossiers: &Dossiers,
     places: &BTreeMap<u32, usize>,
+    threads: usize,
     findings: &mut Findings,
 ) -> Result<(), DossierError> {
-    for policy in &compiled.policies {
-        let (Some(each), Some(&place)) = (&policy.each, places.get(&policy.index)) else { continue };
-        let ids = &findings.subjects[compiled.kind as usize].ids;
-        let wanted: HashMap<Arc<str>, u32> = findings
-            .yes
-            .iter()
-            .filter(|finding| finding.policy == policy.index)
-            .map(|finding| (Arc::clone(&ids[finding.subject as usize]), finding.subject))
-            .collect();
-        let mut found = HashMap::new();
-        if !wanted.is_empty() {
-            for shard in 0..dossiers.shards() {
-                let streams = dossiers.rows(place, shard)?;
-                occasions(policy, each, &wanted, streams, &mut found).await?;
-            }
+    let subjects = std::mem::take(&mut findings.subjects[compiled.kind as usize]);
+    let wanted: Vec<Spread<'_>> = compiled.policies.iter().filter_map(|policy| Spread::new(policy, &subjects, findings)).collect();
+    let tasks: Vec<(&Spread<'_>, usize, usize)> = wanted
+        .iter()
+        .filter_map(|spread| Some((spread, *places.get(&spread.policy())?)))
+        .flat_map(|(spread, place)| (0..dossiers.shards()).map(move |shard| (spread, place, shard)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let handle = tokio::runtime::Handle::current();
+    let work = || {
+        let mut found = Vec::new();
+        while let Some((spread, place, shard)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let streams = dossiers.rows(*place, *shard)?;
+            found.push((spread.policy(), handle.block_on(read_occasions(spread, streams))?));
         }
-        spread(&mut findings.yes, policy, found);
+        Ok::<_, DossierError>(found)
+    };
+    let found: Vec<Result<Vec<_>, DossierError>> = tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..threads.clamp(1, tasks.len().max(1))).map(|_| scope.spawn(work)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap_or(Err(DossierError::Cancelled))).collect()
+        })
+    });
+    let mut of_policy: HashMap<u32, Vec<_>> = HashMap::new();
+    for found in found {
+        for (policy, found) in found? {
+            of_policy.entry(policy).or_default().push(found);
+        }
     }
+    drop(wanted);
+    spread(findings, &compiled.policies, of_policy);
+    findings.subjects[compiled.kind as usize] = subjects;
     Ok(())
 }
 

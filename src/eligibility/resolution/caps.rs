@@ -36,7 +36,7 @@ fn by_household(rows: &Rows<'_>, policy: PolicyIdx) -> Vec<Vec<usize>> {
 
 fn apply_to(rows: &mut Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, scope: CapScope, group: &[usize]) {
     let standing: Vec<usize> = group.iter().copied().filter(|&at| rows.all[at].fate == Fate::Stands).collect();
-    let caps: Option<Vec<i64>> = standing.iter().map(|&at| rows.finding(&rows.all[at]).cap).collect();
+    let caps: Option<Vec<i64>> = standing.iter().map(|&at| rows.findings.limits_of(rows.finding(&rows.all[at])).cap).collect();
     let Some(cap) = caps.map(|caps| caps.into_iter().max()) else {
         for at in standing {
             rows.all[at].review = true;
@@ -50,10 +50,10 @@ fn apply_to(rows: &mut Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, scope:
     let mut seen = Vec::new();
     for &at in &given {
         let row = &rows.all[at];
-        let occasion = rows.finding(row).occasion.as_deref();
+        let occasion = rows.occasion(row);
         if !seen.contains(&(row.subject, occasion)) {
             seen.push((row.subject, occasion));
-            of_occasions += paid.for_occasion(policy, rows.id(policy, row.subject), occasion).unwrap_or(0);
+            of_occasions += paid.for_occasion(policy, row.subject, occasion).unwrap_or(0);
         }
     }
     fill(rows, &given, cap - (all_paid - of_occasions));
@@ -62,7 +62,7 @@ fn apply_to(rows: &mut Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, scope:
 
 fn is_given(rows: &Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, at: usize) -> bool {
     let row = &rows.all[at];
-    paid.for_occasion(policy, rows.id(policy, row.subject), rows.finding(row).occasion.as_deref()).is_some()
+    paid.for_occasion(policy, row.subject, rows.occasion(row)).is_some()
 }
 
 /// What was paid to the subjects of a group, within the period of the cap.
@@ -70,10 +70,10 @@ fn paid_to(rows: &Rows<'_>, paid: &PaidIndex<'_>, policy: PolicyIdx, scope: CapS
     let mut subjects: Vec<_> = group.iter().map(|&at| rows.all[at].subject).collect();
     subjects.sort_unstable();
     subjects.dedup();
-    let payments = subjects.into_iter().flat_map(|subject| paid.to_subject(policy, rows.id(policy, subject)));
+    let payments = subjects.into_iter().flat_map(|subject| paid.to_subject(policy, subject));
     let counts = payments.filter(|row| match scope {
         CapScope::Subject | CapScope::Household => paid.is_of_period(policy, row),
-        CapScope::Year => row.is_within(Period::Year, rows.input.as_of),
+        CapScope::Year => rows.input.paid.is_within(row, Period::Year, rows.input.as_of),
     });
     counts.map(|row| i128::from(row.amount)).sum()
 }
@@ -83,12 +83,12 @@ fn fill(rows: &mut Rows<'_>, order: &[usize], room: i128) {
     let mut left = room.max(0);
     for &at in order {
         let row = &mut rows.all[at];
-        let Some(amount) = row.amount.filter(|amount| *amount > 0) else { continue };
+        let Some(amount) = row.amount.get().filter(|amount| *amount > 0) else { continue };
         let part = i128::from(amount).min(left);
         left -= part;
         if part == 0 {
             row.fate = Fate::Capped;
         }
-        row.amount = i64::try_from(part).ok();
+        row.amount = i64::try_from(part).ok().into();
     }
 }

@@ -1,89 +1,98 @@
 //! How grants reach their subjects: payee, mode, silence, and what the subject refused.
 
-use std::collections::HashMap;
-
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use super::super::finding::{Finding, Payees, PolicyIdx};
-use super::super::grant::{Given, Grant, GrantId, PolicySummary, Resolution, Status};
+use super::super::finding::{Findings, SubjectIdx};
+use super::super::grant::{Given, Grant, PolicySummary, Resolution, Status, payee};
 use super::super::input::{RefusalKind, RefusalRow, Refusals};
-use super::Ranks;
+use super::super::texts::Words;
+use super::given::subjects_named;
+use super::order::by_rank;
 use super::rows::{Fate, Row, Rows};
-use crate::policy::document::{Mode, Payee};
+use crate::policy::document::Mode;
 use crate::register::declaration::SubjectKind;
 
 /// Refusals by subject.
-pub(super) struct RefusalIndex<'a>(HashMap<(SubjectKind, &'a str), Vec<&'a RefusalRow>>);
+pub(super) struct RefusalIndex<'a> {
+    /// Persons, households, entities of the run.
+    of_subject: [HashMap<SubjectIdx, Vec<&'a RefusalRow>>; 3],
+}
 
 impl<'a> RefusalIndex<'a> {
-    /// Refusals by subject.
-    pub(super) fn new(refusals: &'a Refusals) -> Self {
-        let mut of_subject: HashMap<(SubjectKind, &str), Vec<&RefusalRow>> = HashMap::new();
-        for row in &refusals.rows {
-            of_subject.entry((row.kind, &*row.subject_id)).or_default().push(row);
-        }
-        Self(of_subject)
+    /// Refusals of the subjects of the run.
+    pub(super) fn new(findings: &Findings, refusals: &'a Refusals) -> Self {
+        let of_kind = |kind: SubjectKind| {
+            let mut names = Words::default();
+            let rows = || refusals.rows.iter().filter(|row| row.kind == kind);
+            rows().for_each(|row| {
+                names.word(&row.subject_id);
+            });
+            let named = subjects_named(&names, findings.subjects_of(kind).ids());
+            let mut of_subject: HashMap<SubjectIdx, Vec<&RefusalRow>> = HashMap::new();
+            for row in rows() {
+                if let Some(subject) = names.find(&row.subject_id).and_then(|word| named.get(&word)) {
+                    of_subject.entry(*subject).or_default().push(row);
+                }
+            }
+            of_subject
+        };
+        Self { of_subject: SubjectKind::ALL.map(of_kind) }
     }
 
     /// Whether a subject refuses something of a policy.
-    pub(super) fn has(&self, kind: SubjectKind, subject: &str, policy: &str, refusal: RefusalKind) -> bool {
-        let Some(rows) = self.0.get(&(kind, subject)) else { return false };
+    pub(super) fn has(&self, kind: SubjectKind, subject: SubjectIdx, policy: &str, refusal: RefusalKind) -> bool {
+        let Some(rows) = self.of_subject[kind as usize].get(&subject) else { return false };
         rows.iter().any(|row| row.refusal == refusal && row.policy.as_deref().is_none_or(|of| of.is_empty() || of == policy))
+    }
+
+    fn is_empty(&self, kind: SubjectKind) -> bool {
+        self.of_subject[kind as usize].is_empty()
     }
 }
 
 /// Marks what the subject refused, before caps and budgets: it takes no money from others.
 pub(super) fn mark_refused(rows: &mut Rows<'_>, refusals: &RefusalIndex<'_>) {
-    if refusals.0.is_empty() {
-        return;
-    }
     for policy in rows.policies() {
+        let kind = rows.kind_of(policy);
+        if refusals.is_empty(kind) {
+            continue;
+        }
         for group in rows.groups(policy) {
-            let subject = rows.id(policy, rows.all[group.start].subject);
-            if refusals.has(rows.kind_of(policy), subject, &rows.policy(policy).document.code, RefusalKind::RefusedBenefit) {
+            let subject = rows.all[group.start].subject;
+            if refusals.has(kind, subject, &rows.policy(policy).document.code, RefusalKind::RefusedBenefit) {
                 rows.turn(group, Fate::Refused);
             }
         }
     }
 }
 
-/// The grants and what is already given, in the order of results.
-pub(super) fn grants(rows: &Rows<'_>, refusals: &RefusalIndex<'_>, ranks: &Ranks, resolution: &mut Resolution) {
-    let in_results = |row: &&Row| matches!(row.fate, Fate::Stands | Fate::Waitlisted | Fate::Refused | Fate::Given);
-    let mut order: Vec<&Row> = rows.all.iter().filter(in_results).collect();
-    order.par_sort_unstable_by(|left, right| {
-        let key = |row: &Row| {
-            let finding = rows.finding(row);
-            let rank = ranks[finding.kind as usize][row.subject as usize];
-            (finding.kind, rank, finding.policy, &finding.occasion, &finding.member, row.finding)
-        };
-        key(left).cmp(&key(right))
-    });
+/// The grants of one kind and what is already given of it, in the order of results.
+pub(super) fn grants(rows: &Rows<'_>, kind: SubjectKind, refusals: &RefusalIndex<'_>, ranks: &[u32], resolution: &mut Resolution<'_>) {
+    let is_told = |row: &&Row| matches!(row.fate, Fate::Stands | Fate::Waitlisted | Fate::Refused | Fate::Given);
+    // Rows lie by policy, occasion and member already: they are only put in the order of their subjects.
+    let of_kind = rows.policies().filter(|&policy| rows.kind_of(policy) == kind);
+    let all: Vec<&Row> = of_kind.flat_map(|policy| &rows.all[rows.of_policy[policy as usize].clone()]).filter(is_told).collect();
+    let all = by_rank(&all, ranks.len(), |row| ranks[row.subject as usize]);
+    let (given, open): (Vec<&Row>, Vec<&Row>) = all.into_iter().partition(|row| row.fate == Fate::Given);
     let policies = &resolution.policies;
-    let (given, open): (Vec<&Row>, Vec<&Row>) = order.into_iter().partition(|row| row.fate == Fate::Given);
-    let grants = open.into_par_iter().map(|row| grant(rows, refusals, policies, row)).collect();
-    resolution.given = given.into_par_iter().map(|row| already_given(rows, row)).collect();
-    resolution.grants = grants;
+    resolution.grants.par_extend(open.into_par_iter().map(|row| grant(rows, kind, refusals, policies, row)));
+    resolution.given.extend(given.into_iter().map(|row| {
+        let policy = rows.finding(row).policy;
+        Given { finding: row.finding, policy, amount: row.amount }
+    }));
 }
 
-fn grant(rows: &Rows<'_>, refusals: &RefusalIndex<'_>, policies: &[PolicySummary], row: &Row) -> Grant {
+fn grant(rows: &Rows<'_>, kind: SubjectKind, refusals: &RefusalIndex<'_>, policies: &[PolicySummary], row: &Row) -> Grant {
     let finding = rows.finding(row);
     let summary = &policies[finding.policy as usize];
-    let subject_id = rows.id(finding.policy, row.subject);
-    let payee_id = payee(rows, finding.policy, finding);
-    let refuses = |refusal| refusals.has(finding.kind, subject_id, &summary.code, refusal);
-    let needs_review = row.review || payee_id.is_none() || refuses(RefusalKind::ObjectedAutomation);
-    let (occasion, member) = (finding.occasion.as_deref(), finding.member.as_deref());
+    let refuses = |refusal| refusals.has(kind, row.subject, &summary.code, refusal);
+    let has_payee = || payee(rows.findings, kind, summary.payee, finding).is_some();
+    let needs_review = row.review || !has_payee() || refuses(RefusalKind::ObjectedAutomation);
     Grant {
-        grant_id: GrantId::of(finding.kind, subject_id, &summary.code, &summary.period, occasion, member),
-        kind: finding.kind,
-        subject_id: subject_id.clone(),
-        payee_id,
+        finding: row.finding,
         policy: finding.policy,
         amount: row.amount,
-        full_amount: finding.amount,
-        occasion: finding.occasion.clone(),
-        member: finding.member.clone(),
         mode: if needs_review { Mode::Review } else { rows.policy(finding.policy).document.delivery.mode },
         notify: !refuses(RefusalKind::PushOptOut),
         status: match row.fate {
@@ -91,35 +100,5 @@ fn grant(rows: &Rows<'_>, refusals: &RefusalIndex<'_>, policies: &[PolicySummary
             Fate::Refused => Status::Refused,
             _ => Status::Granted,
         },
-        household: rows.household(finding.policy, row.subject).cloned(),
-        region: rows.region(finding.policy, row.subject).clone(),
-        reasons: finding.reasons,
-    }
-}
-
-/// Who receives a grant: the member that it is for, the subject, or whom the policy names.
-fn payee(rows: &Rows<'_>, policy: PolicyIdx, finding: &Finding) -> Option<std::sync::Arc<str>> {
-    let payees = |choose: fn(&Payees) -> &Option<std::sync::Arc<str>>| {
-        rows.input.findings.subjects_of(finding.kind).payees.get(finding.subject as usize).and_then(|payees| choose(payees).clone())
-    };
-    match rows.policy(policy).document.benefit.payee {
-        Payee::Itself => Some(finding.member.as_ref().unwrap_or_else(|| rows.id(policy, finding.subject)).clone()),
-        Payee::Guardian => payees(|payees| &payees.guardian),
-        Payee::Head => payees(|payees| &payees.head),
-        Payee::LegalRepresentative => payees(|payees| &payees.legal_representative),
-    }
-}
-
-fn already_given(rows: &Rows<'_>, row: &Row) -> Given {
-    let finding = rows.finding(row);
-    Given {
-        kind: finding.kind,
-        subject_id: rows.id(finding.policy, row.subject).clone(),
-        region: rows.region(finding.policy, row.subject).clone(),
-        policy: finding.policy,
-        occasion: finding.occasion.clone(),
-        member: finding.member.clone(),
-        amount: row.amount,
-        reasons: finding.reasons,
     }
 }

@@ -158,7 +158,7 @@ fn worth(rows: &Rows<'_>, policy: PolicyIdx, subject: SubjectIdx) -> Option<i128
     let rows_of = &rows.all[rows.of_subject(policy, subject)];
     let amount = |row| {
         let finding = rows.finding(row);
-        if finding.amount_unknown { None } else { Some(i128::from(finding.amount.unwrap_or(0))) }
+        if finding.amount_unknown { None } else { Some(i128::from(finding.amount.get().unwrap_or(0))) }
     };
     rows_of.iter().map(amount).sum()
 }

@@ -1,75 +1,95 @@
 //! Unknown verdicts as results: which a commitment may settle, which are told once for a whole register.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use rayon::prelude::*;
+use hashbrown::HashMap;
 
 use super::super::finding::{Cause, MissingSets, PolicyIdx};
 use super::super::grant::{Offer, Resolution, Unknown};
 use super::super::input::RefusalKind;
-use super::Ranks;
 use super::delivery::RefusalIndex;
 use super::exclusion::Moot;
 use super::given::PaidIndex;
+use super::index;
 use super::missing::MissingTable;
+use super::order::by_rank;
 use super::rows::{Open, Rows};
+use crate::register::declaration::SubjectKind;
 
 /// Facts to commit to.
 type Commitment = Vec<(Arc<str>, Cause)>;
 
-/// Fills offers and unknowns.
+/// An unknown verdict with its policy.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct OpenOf {
+    pub policy: PolicyIdx,
+    pub open: Open,
+}
+
+/// What results say of the unknowns of one policy that lack the same.
+#[derive(Clone, Copy)]
+struct Told {
+    /// The place of the commitment that settles them, where one may.
+    commitment: Option<u32>,
+    /// Whether only facts unknown for a whole register hold them up.
+    once: bool,
+}
+
+/// The unknown verdicts of one kind in the order of results.
+pub(super) fn in_order(rows: &Rows<'_>, kind: SubjectKind, ranks: &[u32]) -> Vec<OpenOf> {
+    let policies = rows.policies().filter(|&policy| rows.kind_of(policy) == kind);
+    let all: Vec<OpenOf> =
+        policies.flat_map(|policy| rows.open[policy as usize].iter().map(move |open| OpenOf { policy, open: *open })).collect();
+    by_rank(&all, ranks.len(), |of| ranks[of.open.subject as usize])
+}
+
+/// Adds the offers and unknowns of one kind.
+#[expect(clippy::too_many_arguments, reason = "all that decides whether an unknown is offered")]
 pub(super) fn collect(
     rows: &Rows<'_>,
-    missing: &mut MissingTable,
+    kind: SubjectKind,
+    all: &[OpenOf],
+    missing: &MissingTable,
     refusals: &RefusalIndex<'_>,
     paid: &PaidIndex<'_>,
     moot: &Moot,
-    ranks: &Ranks,
-    resolution: &mut Resolution,
+    resolution: &mut Resolution<'_>,
 ) {
-    let mut open: Vec<(PolicyIdx, Open)> = rows.policies().flat_map(|policy| with(policy, &rows.open[policy as usize])).collect();
-    let rank = |policy: PolicyIdx, open: &Open| {
-        let kind = rows.kind_of(policy);
-        (kind, ranks[kind as usize][open.subject as usize], policy)
-    };
-    open.par_sort_unstable_by_key(|(policy, open)| rank(*policy, open));
-    let mut commitments: HashMap<(PolicyIdx, u32), Option<Commitment>> = HashMap::new();
-    let mut told_once: HashMap<(PolicyIdx, u32), bool> = HashMap::new();
-    for (policy, open) in open {
-        let document = &rows.policy(policy).document;
-        let kind = document.subject;
-        let subject_id = rows.id(policy, open.subject);
-        let region = rows.region(policy, open.subject);
-        let key = (policy, open.missing);
-        let facts = commitments.entry(key).or_insert_with(|| commitment(missing.get(open.missing), &document.commit));
-        let refuses = |refusal| refusals.has(kind, subject_id, &document.code, refusal);
+    let mut known: HashMap<(PolicyIdx, u32), Told> = HashMap::new();
+    resolution.unknowns.reserve(all.len());
+    for OpenOf { policy, open } in all {
+        let (policy, document) = (*policy, &rows.policy(*policy).document);
+        let told = *known.entry((policy, open.missing)).or_insert_with(|| {
+            let sets = missing.get(open.missing);
+            let commitment = commitment(sets, &document.commit).map(|facts| {
+                resolution.commitments.push(facts);
+                index(resolution.commitments.len() - 1)
+            });
+            Told { commitment, once: is_told_once(rows, kind, sets) }
+        });
+        let refuses = |refusal| refusals.has(kind, open.subject, &document.code, refusal);
         let may_offer = || {
-            let is_given = document.each.is_none() && document.occasion.is_none() && paid.for_occasion(policy, subject_id, None).is_some();
+            let is_given =
+                document.each.is_none() && document.occasion.is_none() && paid.for_occasion(policy, open.subject, None).is_some();
             !is_given && !moot.contains(&(policy, open.subject)) && !refuses(RefusalKind::RefusedBenefit)
         };
-        let offered = facts.is_some() && may_offer();
-        if let Some(facts) = facts.as_ref().filter(|_| offered) {
-            let (subject_id, region) = (subject_id.clone(), region.clone());
+        let offered = told.commitment.filter(|_| may_offer());
+        if let Some(facts) = offered {
             let notify = !refuses(RefusalKind::PushOptOut);
-            resolution.offers.push(Offer { kind, subject_id, region, policy, facts: facts.clone(), notify });
+            resolution.offers.push(Offer { policy, subject: open.subject, facts, notify });
         }
-        let is_whole = |fact: &Arc<str>| rows.input.whole_register_unknown.contains(&(kind, fact.clone()));
-        let only_whole = *told_once.entry(key).or_insert_with(|| {
-            let sets = &missing.get(open.missing).sets;
-            !sets.is_empty() && sets.iter().flatten().all(|(fact, _)| is_whole(fact))
-        });
-        if only_whole {
+        if told.once {
             resolution.unknowns_told_once += 1;
         } else {
-            let subject_id = subject_id.clone();
-            resolution.unknowns.push(Unknown { kind, subject_id, region: region.clone(), policy, missing: open.missing, offered });
+            let offered = offered.is_some();
+            resolution.unknowns.push(Unknown { policy, subject: open.subject, missing: open.missing, offered });
         }
     }
 }
 
-fn with(policy: PolicyIdx, open: &[Open]) -> impl Iterator<Item = (PolicyIdx, Open)> {
-    open.iter().map(move |open| (policy, *open))
+fn is_told_once(rows: &Rows<'_>, kind: SubjectKind, missing: &MissingSets) -> bool {
+    let is_whole = |fact: &Arc<str>| rows.input.whole_register_unknown.contains(&(kind, fact.clone()));
+    !missing.sets.is_empty() && missing.sets.iter().flatten().all(|(fact, _)| is_whole(fact))
 }
 
 /// The smallest minimal set that holds only facts that the policy lets a subject commit to.

@@ -1,13 +1,13 @@
 //! The yes rows and unknown verdicts that resolution works on, sorted so that one policy and one subject lie together.
 
-use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::Arc;
 
+use hashbrown::HashMap;
 use rayon::prelude::*;
 
-use super::super::finding::{Finding, PolicyIdx, SubjectIdx};
+use super::super::finding::{Amount, Finding, Findings, PolicyIdx, SubjectIdx, Subjects};
 use super::super::input::ResolutionInput;
+use super::super::texts::Word;
 use super::index;
 use crate::check::CheckedPolicy;
 use crate::register::declaration::SubjectKind;
@@ -39,7 +39,7 @@ pub(super) struct Row {
     /// Kept here for searches.
     pub subject: SubjectIdx,
     /// After caps and allocation.
-    pub amount: Option<i64>,
+    pub amount: Amount,
     /// What becomes of it.
     pub fate: Fate,
     /// An official must decide.
@@ -81,7 +81,9 @@ pub(super) struct Turn {
 
 /// The state of resolution.
 pub(super) struct Rows<'a> {
-    /// What came in.
+    /// The verdicts.
+    pub findings: &'a Findings,
+    /// What else came in.
     pub input: ResolutionInput<'a>,
     /// By policy, subject, occasion, member.
     pub all: Vec<Row>,
@@ -99,34 +101,17 @@ pub(super) struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     /// The rows of a run, sorted.
-    pub(super) fn new(input: &ResolutionInput<'a>) -> Self {
-        let findings = input.findings;
-        let mut order: Vec<u32> = (0..index(findings.yes.len())).collect();
-        order.par_sort_unstable_by(|&left, &right| {
-            let key = |at: u32| {
-                let finding = &findings.yes[at as usize];
-                (finding.policy, finding.subject, &finding.occasion, &finding.member, finding.amount, at)
-            };
-            key(left).cmp(&key(right))
-        });
-        let rows: Vec<Row> = order
-            .into_iter()
-            .map(|at| {
-                let finding = &findings.yes[at as usize];
-                Row { finding: at, subject: finding.subject, amount: finding.amount, fate: Fate::Stands, review: finding.amount_unknown }
-            })
-            .collect();
-        let policy_of = |row: &Row| findings.yes[row.finding as usize].policy;
-        let of_policy = (0..index(input.policies.len()))
-            .map(|policy| rows.partition_point(|row| policy_of(row) < policy)..rows.partition_point(|row| policy_of(row) <= policy))
-            .collect();
+    pub(super) fn new(findings: &'a Findings, input: &ResolutionInput<'a>) -> Self {
+        let (all, of_policy) = sorted(findings, input.policies.len());
         let mut open = vec![Vec::new(); input.policies.len()];
         for unknown in &findings.unknown {
             open[unknown.policy as usize].push(Open { subject: unknown.subject, missing: unknown.missing });
         }
-        open.par_iter_mut().for_each(|open| open.sort_unstable_by_key(|unknown| unknown.subject));
+        open.par_iter_mut().filter(|open| !open.is_sorted_by_key(|unknown| unknown.subject)).for_each(|open| {
+            open.sort_unstable_by_key(|unknown| unknown.subject);
+        });
         let by_code = input.policies.iter().enumerate().map(|(at, policy)| (policy.document.code.as_str(), index(at))).collect();
-        let mut rows = Self { input: *input, all: rows, of_policy, open, turns: Vec::new(), by_code, households: HashMap::new() };
+        let mut rows = Self { findings, input: *input, all, of_policy, open, turns: Vec::new(), by_code, households: HashMap::new() };
         rows.know_households();
         rows
     }
@@ -138,8 +123,8 @@ impl<'a> Rows<'a> {
             kinds.any(|kind| kind != policy.document.subject)
         };
         if self.input.policies.iter().any(crosses) {
-            let ids = &self.input.findings.subjects_of(SubjectKind::Household).ids;
-            self.households = ids.iter().enumerate().map(|(at, id)| (&**id, index(at))).collect();
+            let ids = self.findings.subjects_of(SubjectKind::Household).ids();
+            self.households = ids.iter().enumerate().map(|(at, id)| (id, index(at))).collect();
         }
     }
 
@@ -153,6 +138,11 @@ impl<'a> Rows<'a> {
         self.policy(policy).document.subject
     }
 
+    /// The subjects of a policy.
+    pub(super) fn subjects(&self, policy: PolicyIdx) -> &'a Subjects {
+        self.findings.subjects_of(self.kind_of(policy))
+    }
+
     /// All policies of the run.
     pub(super) fn policies(&self) -> std::ops::Range<PolicyIdx> {
         0..index(self.input.policies.len())
@@ -160,23 +150,23 @@ impl<'a> Rows<'a> {
 
     /// The finding of a row.
     pub(super) fn finding(&self, row: &Row) -> &'a Finding {
-        &self.input.findings.yes[row.finding as usize]
+        &self.findings.yes[row.finding as usize]
+    }
+
+    /// What a row is for.
+    pub(super) fn occasion(&self, row: &Row) -> Option<&'a str> {
+        self.findings.word(self.finding(row).occasion)
     }
 
     /// The identifier of a policy's subject.
-    pub(super) fn id(&self, policy: PolicyIdx, subject: SubjectIdx) -> &'a Arc<str> {
-        &self.input.findings.subjects_of(self.kind_of(policy)).ids[subject as usize]
-    }
-
-    /// The region of a policy's subject.
-    pub(super) fn region(&self, policy: PolicyIdx, subject: SubjectIdx) -> &'a Arc<str> {
-        &self.input.findings.subjects_of(self.kind_of(policy)).regions[subject as usize]
+    pub(super) fn id(&self, policy: PolicyIdx, subject: SubjectIdx) -> &'a str {
+        self.subjects(policy).id(subject)
     }
 
     /// The household of a policy's subject: a household's own identifier, a person's household where known.
-    pub(super) fn household(&self, policy: PolicyIdx, subject: SubjectIdx) -> Option<&'a Arc<str>> {
+    pub(super) fn household(&self, policy: PolicyIdx, subject: SubjectIdx) -> Option<&'a str> {
         match self.kind_of(policy) {
-            SubjectKind::Person => self.input.findings.subjects_of(SubjectKind::Person).households[subject as usize].as_ref(),
+            SubjectKind::Person => self.subjects(policy).household(subject),
             SubjectKind::Household => Some(self.id(policy, subject)),
             SubjectKind::Entity => None,
         }
@@ -187,8 +177,8 @@ impl<'a> Rows<'a> {
         let range = self.of_policy[policy as usize].clone();
         let rows = &self.all[range.clone()];
         let start = range.start + rows.partition_point(|row| row.subject < subject);
-        let end = range.start + rows.partition_point(|row| row.subject <= subject);
-        start..end
+        let more = self.all[start..range.end].iter().take_while(|row| row.subject == subject).count();
+        start..start + more
     }
 
     /// The rows of a policy, one range per subject, by subject.
@@ -238,8 +228,8 @@ impl<'a> Rows<'a> {
     /// The place of a person's household among the households of the run. `Err` when the household itself is unknown;
     /// none when nothing was found for it.
     pub(super) fn household_idx(&self, person: SubjectIdx) -> Result<Option<SubjectIdx>, ()> {
-        let household = self.input.findings.subjects_of(SubjectKind::Person).households[person as usize].as_ref().ok_or(())?;
-        Ok(self.households.get(&**household).copied())
+        let household = self.findings.subjects_of(SubjectKind::Person).household(person).ok_or(())?;
+        Ok(self.households.get(household).copied())
     }
 
     /// Gives a range of rows that still stand another fate.
@@ -255,4 +245,43 @@ impl<'a> Rows<'a> {
             row.review = true;
         }
     }
+}
+
+/// The rows of all findings by policy, subject, occasion, member, amount and place, and the rows of each policy.
+fn sorted(findings: &Findings, n_policies: usize) -> (Vec<Row>, Vec<Range<usize>>) {
+    // How many rows stand before those of each policy.
+    let mut starts = vec![0_usize; n_policies + 1];
+    findings.yes.iter().for_each(|finding| starts[finding.policy as usize + 1] += 1);
+    for policy in 0..n_policies {
+        starts[policy + 1] += starts[policy];
+    }
+    let of_policy: Vec<Range<usize>> = starts.windows(2).map(|pair| pair[0]..pair[1]).collect();
+    let mut order = vec![0_u32; findings.yes.len()];
+    for (at, finding) in findings.yes.iter().enumerate() {
+        let place = &mut starts[finding.policy as usize];
+        order[*place] = index(at);
+        *place += 1;
+    }
+    let ranks = findings.words.ranks();
+    let rank = |word: Option<Word>| word.map(|word| ranks[word.index()]);
+    let key = |at: u32| {
+        let finding = &findings.yes[at as usize];
+        (finding.subject, rank(finding.occasion), rank(finding.member), finding.amount, at)
+    };
+    let mut rest = order.as_mut_slice();
+    let mut slices = Vec::with_capacity(n_policies);
+    for range in &of_policy {
+        let (slice, others) = rest.split_at_mut(range.len());
+        slices.push(slice);
+        rest = others;
+    }
+    // Dossiers come by subject: most policies are in order already.
+    slices.into_par_iter().filter(|slice| !slice.is_sorted_by_key(|at| key(*at))).for_each(|slice| {
+        slice.par_sort_unstable_by_key(|at| key(*at));
+    });
+    let row = |at: u32| {
+        let finding = &findings.yes[at as usize];
+        Row { finding: at, subject: finding.subject, amount: finding.amount, fate: Fate::Stands, review: finding.amount_unknown }
+    };
+    (order.into_par_iter().map(row).collect(), of_policy)
 }

@@ -16,7 +16,7 @@ pub(super) fn allocate(rows: &mut Rows<'_>, paid: &PaidIndex<'_>) {
             rows.review(rows.of_policy[policy as usize].clone());
             continue;
         };
-        let left = i128::from(*amount) - paid.within(policy, budget.period, rows.input.as_of);
+        let left = i128::from(*amount) - paid.within(document.subject, policy, budget.period, rows.input.as_of);
         let left = i64::try_from(left.max(0)).unwrap_or(i64::MAX);
         match budget.at_exhaustion {
             Exhaustion::Waitlist => waitlist(rows, policy, budget, left),
@@ -26,14 +26,14 @@ pub(super) fn allocate(rows: &mut Rows<'_>, paid: &PaidIndex<'_>) {
 }
 
 fn takes_part(row: &Row) -> bool {
-    row.fate == Fate::Stands && row.amount.is_some_and(|amount| amount >= 0)
+    row.fate == Fate::Stands && row.amount.get().is_some_and(|amount| amount >= 0)
 }
 
 fn waitlist(rows: &mut Rows<'_>, policy: PolicyIdx, budget: &Budget, left: i64) {
     let mut units = rows.units(policy);
     units.retain(|unit| rows.all[unit.clone()].iter().any(takes_part));
     let claim = |unit: &std::ops::Range<usize>| {
-        let amounts = rows.all[unit.clone()].iter().filter(|row| takes_part(row)).filter_map(|row| row.amount);
+        let amounts = rows.all[unit.clone()].iter().filter(|row| takes_part(row)).filter_map(|row| row.amount.get());
         Claim { amount: amounts.fold(0, i64::saturating_add), ..claim(rows, policy, unit.start) }
     };
     let claims: Vec<Claim<'_>> = units.iter().map(claim).collect();
@@ -51,10 +51,10 @@ fn share(rows: &mut Rows<'_>, policy: PolicyIdx, left: i64) {
     let parts = pro_rata(left, &claims);
     for (at, part) in places.into_iter().zip(parts) {
         let row = &mut rows.all[at];
-        if part == 0 && row.amount != Some(0) {
+        if part == 0 && row.amount.get() != Some(0) {
             row.fate = Fate::Waitlisted;
         } else {
-            row.amount = Some(part);
+            row.amount = Some(part).into();
         }
     }
 }
@@ -63,10 +63,10 @@ fn claim<'a>(rows: &Rows<'a>, policy: PolicyIdx, at: usize) -> Claim<'a> {
     let row = &rows.all[at];
     let finding = rows.finding(row);
     Claim {
-        amount: row.amount.unwrap_or(0),
-        rank: finding.rank,
+        amount: row.amount.get().unwrap_or(0),
+        rank: rows.findings.limits_of(finding).rank,
         id: rows.id(policy, row.subject),
-        occasion: finding.occasion.as_deref(),
-        member: finding.member.as_deref(),
+        occasion: rows.occasion(row),
+        member: rows.findings.word(finding.member),
     }
 }

@@ -3,12 +3,14 @@
 //! Grants are compared without their period: the May and the June payment of a monthly policy are the same to its subject.
 //! What is already given counts as had, on both sides.
 
-use std::collections::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
+use hashbrown::{DefaultHashBuilder, HashSet, HashTable};
 use rayon::prelude::*;
 
-use super::super::grant::{Resolution, Status};
+use super::super::grant::{Grant, Resolution, Status};
+use super::super::texts::Word;
 use super::read::{Previous, PreviousRow};
 use crate::register::declaration::SubjectKind;
 
@@ -63,39 +65,93 @@ pub struct ChangeRow {
     pub reasons: Vec<Arc<str>>,
 }
 
-/// A grant without its period.
-type Key<'a> = (SubjectKind, &'a str, &'a str, Option<&'a str>, Option<&'a str>);
+/// A grant without its period: subject, policy, occasion and member, as the earlier run numbers them.
+type Key = (SubjectKind, Word, Word, Option<Word>, Option<Word>);
 
 /// A grant of this run, or one found given.
-struct Current<'a> {
-    key: Key<'a>,
-    region: &'a Arc<str>,
-    amount: Option<i64>,
-    reasons: (u32, u64),
+struct Current {
+    grant: Grant,
     now: &'static str,
 }
 
-fn key_of(row: &PreviousRow) -> Key<'_> {
-    (row.kind, &row.subject_id, &row.policy, row.occasion.as_deref(), row.member.as_deref())
+/// The rows of an earlier run, by what they are for, with what became of them.
+struct Earlier<'a> {
+    previous: &'a Previous,
+    table: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// Of each row: how it stands now.
+    now: Vec<Option<&'static str>>,
+    /// Of each row: whether it is still had.
+    kept: Vec<bool>,
+}
+
+fn key_of(row: &PreviousRow) -> Key {
+    (row.kind, row.subject, row.policy, row.occasion, row.member)
+}
+
+impl<'a> Earlier<'a> {
+    fn new(previous: &'a Previous) -> Self {
+        let hasher = DefaultHashBuilder::default();
+        let key = |at: u32| key_of(&previous.rows[at as usize]);
+        let mut table = HashTable::with_capacity(previous.rows.len());
+        for at in (0..).take(previous.rows.len()) {
+            let hash = hasher.hash_one(key(at));
+            match table.find_mut(hash, |other| key(*other) == key(at)) {
+                Some(other) => *other = at,
+                None => {
+                    table.insert_unique(hash, at, |other| hasher.hash_one(key(*other)));
+                }
+            }
+        }
+        Self { previous, table, hasher, now: vec![None; previous.rows.len()], kept: vec![false; previous.rows.len()] }
+    }
+
+    /// The row that a grant of this run had before.
+    fn find(&self, grant: &Grant, resolution: &Resolution<'_>) -> Option<usize> {
+        let words = &self.previous.words;
+        // Who was not known before had nothing before.
+        let word = |text: Option<&str>| match text {
+            Some(text) => words.find(text).map(Some),
+            None => Some(None),
+        };
+        let kind = grant.kind(resolution);
+        let key = (
+            kind,
+            self.previous.subjects[kind as usize].find(grant.subject_id(resolution))?,
+            words.find(&resolution.policy(grant.policy).code)?,
+            word(grant.occasion(resolution))?,
+            word(grant.member(resolution))?,
+        );
+        let found = self.table.find(self.hasher.hash_one(key), |other| key_of(&self.previous.rows[*other as usize]) == key);
+        found.map(|at| *at as usize)
+    }
+
+    /// Those that are no longer had.
+    fn gone(&self) -> Vec<usize> {
+        self.table.iter().map(|at| *at as usize).filter(|at| !self.kept[*at]).collect()
+    }
 }
 
 /// The changes from an earlier run to this one, by subject kind, region, identifier, policy, occasion and member.
 #[must_use]
-pub fn compare(before: &Previous, resolution: &Resolution) -> Vec<ChangeRow> {
-    let earlier: HashMap<Key<'_>, &PreviousRow> = before.rows.iter().map(|row| (key_of(row), row)).collect();
-    let current = current(resolution);
-    let kept: HashSet<Key<'_>> = current.iter().filter(|row| row.now == "granted" || row.now == "given").map(|row| row.key).collect();
+pub fn compare(before: &Previous, resolution: &Resolution<'_>) -> Vec<ChangeRow> {
+    let mut earlier = Earlier::new(before);
     let mut changes = Vec::new();
-    for row in &current {
-        let change = match (row.now, earlier.get(&row.key)) {
+    for row in current(resolution) {
+        let at = earlier.find(&row.grant, resolution);
+        if let Some(at) = at {
+            earlier.now[at] = Some(row.now);
+            earlier.kept[at] |= row.now == "granted" || row.now == "given";
+        }
+        let amount_before = at.map(|at| before.rows[at].amount);
+        let change = match (row.now, amount_before) {
             ("granted", None) => (Change::Gained, None),
-            ("granted" | "given", Some(earlier)) if earlier.amount != row.amount => (Change::AmountChanged, earlier.amount),
+            ("granted" | "given", Some(earlier)) if earlier != row.grant.amount => (Change::AmountChanged, earlier.get()),
             _ => continue,
         };
-        changes.push(changed(change, row, resolution));
+        changes.push(changed(change, &row, resolution));
     }
-    let gone: Vec<&PreviousRow> = earlier.iter().filter(|(key, _)| !kept.contains(*key)).map(|(_, row)| *row).collect();
-    changes.extend(lost(&gone, &current, resolution));
+    changes.extend(lost(&earlier, resolution));
     changes.par_sort_by(|left, right| order(left).cmp(&order(right)));
     changes
 }
@@ -106,76 +162,71 @@ fn order(row: &ChangeRow) -> Order<'_> {
     (row.kind, &row.region, &row.subject_id, &row.policy, row.occasion.as_deref(), row.member.as_deref())
 }
 
-fn current(resolution: &Resolution) -> Vec<Current<'_>> {
-    let code = |policy: u32| &*resolution.policies[policy as usize].code;
-    let grants = resolution.grants.iter().map(|grant| Current {
-        key: (grant.kind, &grant.subject_id, code(grant.policy), grant.occasion.as_deref(), grant.member.as_deref()),
-        region: &grant.region,
-        amount: grant.amount,
-        reasons: (grant.policy, grant.reasons),
-        now: match grant.status {
+fn current(resolution: &Resolution<'_>) -> impl Iterator<Item = Current> {
+    let grants = resolution.grants.iter().map(|grant| {
+        let now = match grant.status {
             Status::Granted => "granted",
             Status::Waitlisted => "waitlisted",
             Status::Refused => "refused",
-        },
+        };
+        Current { grant: *grant, now }
     });
-    let given = resolution.given.iter().map(|given| Current {
-        key: (given.kind, &given.subject_id, code(given.policy), given.occasion.as_deref(), given.member.as_deref()),
-        region: &given.region,
-        amount: given.amount,
-        reasons: (given.policy, given.reasons),
-        now: "given",
-    });
-    grants.chain(given).collect()
+    grants.chain(resolution.given.iter().map(|given| Current { grant: given.as_grant(), now: "given" }))
 }
 
-fn changed((change, amount_before): (Change, Option<i64>), row: &Current<'_>, resolution: &Resolution) -> ChangeRow {
-    let (kind, subject, _, occasion, member) = row.key;
-    let summary = &resolution.policies[row.reasons.0 as usize];
+fn changed((change, amount_before): (Change, Option<i64>), row: &Current, resolution: &Resolution<'_>) -> ChangeRow {
+    let grant = &row.grant;
+    let summary = resolution.policy(grant.policy);
     ChangeRow {
         change,
-        kind,
-        subject_id: Arc::from(subject),
-        region: Arc::clone(row.region),
+        kind: summary.kind,
+        subject_id: Arc::from(grant.subject_id(resolution)),
+        region: Arc::from(grant.region(resolution)),
         policy: Arc::clone(&summary.code),
-        occasion: occasion.map(Arc::from),
-        member: member.map(Arc::from),
+        occasion: grant.occasion(resolution).map(Arc::from),
+        member: grant.member(resolution).map(Arc::from),
         amount_before,
-        amount: row.amount,
+        amount: grant.amount.get(),
         now: row.now,
-        reasons: if change == Change::Gained { summary.reasons(row.reasons.1).cloned().collect() } else { Vec::new() },
+        reasons: if change == Change::Gained { summary.reasons(grant.reasons(resolution)).cloned().collect() } else { Vec::new() },
     }
 }
 
-fn lost(gone: &[&PreviousRow], current: &[Current<'_>], resolution: &Resolution) -> Vec<ChangeRow> {
-    let keys: HashSet<Key<'_>> = gone.iter().map(|row| key_of(row)).collect();
-    let held: HashMap<Key<'_>, &'static str> = current.iter().filter(|row| keys.contains(&row.key)).map(|row| (row.key, row.now)).collect();
-    let subjects: HashSet<(SubjectKind, &str)> = gone.iter().map(|row| (row.kind, &*row.subject_id)).collect();
-    let mut unknown: HashSet<(SubjectKind, &str, &str)> = HashSet::new();
+fn lost(earlier: &Earlier<'_>, resolution: &Resolution<'_>) -> Vec<ChangeRow> {
+    let before = earlier.previous;
+    let gone = earlier.gone();
+    let subjects: HashSet<(SubjectKind, Word)> = gone.iter().map(|at| (before.rows[*at].kind, before.rows[*at].subject)).collect();
+    let mut unknown: HashSet<(SubjectKind, Word, &str)> = HashSet::new();
     for row in &resolution.unknowns {
-        if subjects.contains(&(row.kind, &*row.subject_id)) {
-            unknown.insert((row.kind, &row.subject_id, &resolution.policies[row.policy as usize].code));
+        let summary = resolution.policy(row.policy);
+        let subject = before.subjects[summary.kind as usize].find(resolution.subjects(row.policy).id(row.subject));
+        if let Some(subject) = subject.filter(|subject| subjects.contains(&(summary.kind, *subject))) {
+            unknown.insert((summary.kind, subject, &summary.code));
         }
     }
     let in_run: HashSet<&str> = resolution.policies.iter().map(|policy| &*policy.code).collect();
-    let now = |row: &PreviousRow| match held.get(&key_of(row)) {
-        Some(now) => now,
-        None if !in_run.contains(&*row.policy) => "not_in_run",
-        None if unknown.contains(&(row.kind, &*row.subject_id, &*row.policy)) => "unknown",
-        None => "no",
-    };
-    let change = |row: &&PreviousRow| ChangeRow {
-        change: Change::Lost,
-        kind: row.kind,
-        subject_id: Arc::clone(&row.subject_id),
-        region: Arc::clone(&row.region),
-        policy: Arc::clone(&row.policy),
-        occasion: row.occasion.clone(),
-        member: row.member.clone(),
-        amount_before: row.amount,
-        amount: None,
-        now: now(row),
-        reasons: Vec::new(),
+    let change = |at: &usize| {
+        let row = &before.rows[*at];
+        let policy = before.words.get(row.policy);
+        let now = match earlier.now[*at] {
+            Some(now) => now,
+            None if !in_run.contains(policy) => "not_in_run",
+            None if unknown.contains(&(row.kind, row.subject, policy)) => "unknown",
+            None => "no",
+        };
+        ChangeRow {
+            change: Change::Lost,
+            kind: row.kind,
+            subject_id: Arc::from(before.subject_id(row)),
+            region: Arc::from(before.words.get(row.region)),
+            policy: Arc::from(policy),
+            occasion: before.word(row.occasion).map(Arc::from),
+            member: before.word(row.member).map(Arc::from),
+            amount_before: row.amount.get(),
+            amount: None,
+            now,
+            reasons: Vec::new(),
+        }
     };
     gone.iter().map(change).collect()
 }

@@ -154,7 +154,7 @@ pub struct ResultFile {
 impl RunCounts {
     /// The counts of a run.
     #[must_use]
-    pub fn of(findings: &Findings, resolution: &Resolution) -> Self {
+    pub fn of(findings: &Findings, resolution: &Resolution<'_>) -> Self {
         let status = |status| resolution.grants.iter().filter(|grant| grant.status == status).count() as u64;
         let mut counts = Self {
             judged: SubjectKind::ALL.iter().map(|kind| (kind.name().to_owned(), findings.judged[*kind as usize])).collect(),

@@ -77,7 +77,7 @@ pub fn write(
     staging: &Staging,
     format: Format,
     as_of: NaiveDate,
-    resolution: &Resolution,
+    resolution: &Resolution<'_>,
     changes: Option<&[ChangeRow]>,
     quarantine: &[QuarantineRow],
 ) -> Result<BTreeMap<String, ResultFile>, Diagnostic> {

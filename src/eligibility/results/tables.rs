@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
+use arrow::array::{ArrayRef, StringBuilder};
 use arrow::datatypes::{DataType, Field, Schema};
 use chrono::NaiveDate;
 
@@ -12,7 +12,7 @@ use super::changes::ChangeRow;
 use super::columns::{
     AMOUNT, amounts, counts, flags, ints, optional, optional_text, required, same_day, text, text_list, text_lists, written,
 };
-use super::table::Table;
+use super::table::{MakeColumn, Table};
 
 /// What is owed.
 pub const GRANTS: &str = "grants";
@@ -53,7 +53,7 @@ pub struct QuarantineRow {
 }
 
 /// Makes the array of some rows.
-type MakeArray<'a, T> = Box<dyn Fn(&[T]) -> ArrayRef + Send + Sync + 'a>;
+type MakeArray<'a, T> = Box<dyn Fn(&'a [T]) -> ArrayRef + Send + Sync + 'a>;
 
 /// The columns of a table over rows of type `T`.
 struct Columns<'a, T> {
@@ -61,29 +61,24 @@ struct Columns<'a, T> {
     makers: Vec<MakeArray<'a, T>>,
 }
 
-impl<'a, T: Sync> Columns<'a, T> {
+impl<'a, T: Sync + 'a> Columns<'a, T> {
     fn new() -> Self {
         Self { fields: Vec::new(), makers: Vec::new() }
     }
 
-    fn column(mut self, field: Field, make: impl Fn(&[T]) -> ArrayRef + Send + Sync + 'a) -> Self {
+    fn column(mut self, field: Field, make: impl Fn(&'a [T]) -> ArrayRef + Send + Sync + 'a) -> Self {
         self.fields.push(field);
         self.makers.push(Box::new(make));
         self
     }
 
-    /// Text of the row.
-    fn words(self, name: &str, get: impl Fn(&T) -> &str + Send + Sync + 'a) -> Self {
-        self.column(required(name, DataType::Utf8), move |rows| text(rows.iter().map(&get)))
-    }
-
-    /// Text that rows share.
-    fn shared(self, name: &str, get: impl Fn(&T) -> &'a str + Send + Sync + 'a) -> Self {
+    /// Text.
+    fn words(self, name: &str, get: impl Fn(&'a T) -> &'a str + Send + Sync + 'a) -> Self {
         self.column(required(name, DataType::Utf8), move |rows| text(rows.iter().map(&get)))
     }
 
     /// Text that may be absent.
-    fn maybe(self, name: &str, get: impl Fn(&T) -> Option<&str> + Send + Sync + 'a) -> Self {
+    fn maybe(self, name: &str, get: impl Fn(&'a T) -> Option<&'a str> + Send + Sync + 'a) -> Self {
         self.column(optional(name, DataType::Utf8), move |rows| optional_text(rows.iter().map(&get)))
     }
 
@@ -118,17 +113,13 @@ impl<'a, T: Sync> Columns<'a, T> {
     }
 
     fn over(self, name: &'static str, rows: &'a [T]) -> Table<'a> {
-        let schema = Arc::new(Schema::new(self.fields));
-        let (of_batches, makers) = (Arc::clone(&schema), self.makers);
-        Table::new(name, rows.len(), schema, move |range| {
-            let rows = &rows[range];
-            RecordBatch::try_new(Arc::clone(&of_batches), makers.iter().map(|make| make(rows)).collect())
-        })
+        let columns = self.makers.into_iter().map(|make| -> MakeColumn<'a> { Box::new(move |range| make(&rows[range])) });
+        Table::new(name, rows.len(), Arc::new(Schema::new(self.fields)), columns.collect())
     }
 }
 
 /// All tables that resolution alone fills.
-pub(super) fn of(resolution: &Resolution, as_of: NaiveDate) -> Vec<Table<'_>> {
+pub(super) fn of<'a>(resolution: &'a Resolution<'a>, as_of: NaiveDate) -> Vec<Table<'a>> {
     vec![
         grants(resolution, as_of),
         given(resolution, as_of),
@@ -141,84 +132,101 @@ pub(super) fn of(resolution: &Resolution, as_of: NaiveDate) -> Vec<Table<'_>> {
     ]
 }
 
-fn grants(resolution: &Resolution, as_of: NaiveDate) -> Table<'_> {
-    let policy = |row: &Grant| &resolution.policies[row.policy as usize];
+fn grants<'a>(resolution: &'a Resolution<'a>, as_of: NaiveDate) -> Table<'a> {
+    let policy = |row: &Grant| resolution.policy(row.policy);
     Columns::<Grant>::new()
-        .written("grant_id", |row, text| write!(text, "{}", row.grant_id))
-        .words("subject_kind", |row| row.kind.name())
-        .words("subject_id", |row| &row.subject_id)
-        .maybe("payee_id", |row| row.payee_id.as_deref())
-        .shared("policy", move |row| &policy(row).code)
+        .column(required("grant_id", DataType::Utf8), move |rows| grant_ids(resolution, rows))
+        .words("subject_kind", move |row| row.kind(resolution).name())
+        .words("subject_id", move |row| row.subject_id(resolution))
+        .maybe("payee_id", move |row| row.payee_id(resolution))
+        .words("policy", move |row| &policy(row).code)
         .int("version", move |row| policy(row).version)
-        .money("amount", |row| row.amount)
-        .money("full_amount", |row| row.full_amount)
-        .shared("unit", move |row| &policy(row).unit)
-        .shared("period", move |row| &policy(row).period)
-        .maybe("occasion", |row| row.occasion.as_deref())
-        .maybe("member", |row| row.member.as_deref())
+        .money("amount", |row| row.amount.get())
+        .money("full_amount", move |row| row.full_amount(resolution))
+        .words("unit", move |row| &policy(row).unit)
+        .words("period", move |row| &policy(row).period)
+        .maybe("occasion", move |row| row.occasion(resolution))
+        .maybe("member", move |row| row.member(resolution))
         .words("mode", |row| row.mode.name())
         .flag("notify", |row| row.notify)
         .words("status", |row| row.status.name())
-        .maybe("household", |row| row.household.as_deref())
-        .words("region", |row| &row.region)
-        .words("county", |row| county_of(&row.region))
-        .lists("reasons", move |row, push| policy(row).reasons(row.reasons).for_each(|id| push(id)))
+        .maybe("household", move |row| row.household(resolution))
+        .words("region", move |row| row.region(resolution))
+        .words("county", move |row| county_of(row.region(resolution)))
+        .lists("reasons", move |row, push| policy(row).reasons(row.reasons(resolution)).for_each(|id| push(id)))
         .on(as_of)
         .over(GRANTS, &resolution.grants)
 }
 
-fn given(resolution: &Resolution, as_of: NaiveDate) -> Table<'_> {
-    let policy = |row: &Given| &resolution.policies[row.policy as usize];
+/// Identities in hexadecimal digits.
+fn grant_ids(resolution: &Resolution<'_>, rows: &[Grant]) -> ArrayRef {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut all = StringBuilder::with_capacity(rows.len(), rows.len() * 32);
+    for row in rows {
+        let id = row.grant_id(resolution).0.to_be_bytes();
+        let digits = id.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+        let mut text = [0; 32];
+        text.iter_mut().zip(digits).for_each(|(place, digit)| *place = DIGITS[usize::from(digit)]);
+        all.append_value(std::str::from_utf8(&text).expect("hexadecimal digits are text"));
+    }
+    Arc::new(all.finish())
+}
+
+fn given<'a>(resolution: &'a Resolution<'a>, as_of: NaiveDate) -> Table<'a> {
+    let policy = |row: &Given| resolution.policy(row.policy);
     Columns::<Given>::new()
-        .words("subject_kind", |row| row.kind.name())
-        .words("subject_id", |row| &row.subject_id)
-        .shared("policy", move |row| &policy(row).code)
+        .words("subject_kind", move |row| policy(row).kind.name())
+        .words("subject_id", move |row| row.as_grant().subject_id(resolution))
+        .words("policy", move |row| &policy(row).code)
         .int("version", move |row| policy(row).version)
-        .money("amount", |row| row.amount)
-        .shared("unit", move |row| &policy(row).unit)
-        .shared("period", move |row| &policy(row).period)
-        .maybe("occasion", |row| row.occasion.as_deref())
-        .maybe("member", |row| row.member.as_deref())
-        .words("region", |row| &row.region)
-        .words("county", |row| county_of(&row.region))
-        .lists("reasons", move |row, push| policy(row).reasons(row.reasons).for_each(|id| push(id)))
+        .money("amount", |row| row.amount.get())
+        .words("unit", move |row| &policy(row).unit)
+        .words("period", move |row| &policy(row).period)
+        .maybe("occasion", move |row| row.as_grant().occasion(resolution))
+        .maybe("member", move |row| row.as_grant().member(resolution))
+        .words("region", move |row| row.as_grant().region(resolution))
+        .words("county", move |row| county_of(row.as_grant().region(resolution)))
+        .lists("reasons", move |row, push| policy(row).reasons(row.as_grant().reasons(resolution)).for_each(|id| push(id)))
         .on(as_of)
         .over(GIVEN, &resolution.given)
 }
 
-fn offers(resolution: &Resolution, as_of: NaiveDate) -> Table<'_> {
-    let policy = |row: &Offer| &resolution.policies[row.policy as usize];
+fn offers<'a>(resolution: &'a Resolution<'a>, as_of: NaiveDate) -> Table<'a> {
+    let policy = |row: &Offer| resolution.policy(row.policy);
+    let facts = |row: &Offer| &resolution.commitments[row.facts as usize];
+    let region = |row: &Offer| resolution.subjects(row.policy).region(row.subject);
     Columns::<Offer>::new()
-        .words("subject_kind", |row| row.kind.name())
-        .words("subject_id", |row| &row.subject_id)
-        .shared("policy", move |row| &policy(row).code)
+        .words("subject_kind", move |row| policy(row).kind.name())
+        .words("subject_id", move |row| resolution.subjects(row.policy).id(row.subject))
+        .words("policy", move |row| &policy(row).code)
         .int("version", move |row| policy(row).version)
-        .shared("unit", move |row| &policy(row).unit)
-        .shared("period", move |row| &policy(row).period)
-        .lists("facts", |row, push| row.facts.iter().map(|(fact, _)| &**fact).for_each(push))
-        .lists("causes", |row, push| row.facts.iter().map(|(_, cause)| cause_name(*cause)).for_each(push))
+        .words("unit", move |row| &policy(row).unit)
+        .words("period", move |row| &policy(row).period)
+        .lists("facts", move |row, push| facts(row).iter().map(|(fact, _)| &**fact).for_each(push))
+        .lists("causes", move |row, push| facts(row).iter().map(|(_, cause)| cause_name(*cause)).for_each(push))
         .flag("notify", |row| row.notify)
-        .words("region", |row| &row.region)
-        .words("county", |row| county_of(&row.region))
+        .words("region", region)
+        .words("county", move |row| county_of(region(row)))
         .on(as_of)
         .over(OFFERS, &resolution.offers)
 }
 
-fn unknowns(resolution: &Resolution, as_of: NaiveDate) -> Table<'_> {
-    let policy = |row: &Unknown| &resolution.policies[row.policy as usize];
+fn unknowns<'a>(resolution: &'a Resolution<'a>, as_of: NaiveDate) -> Table<'a> {
+    let policy = |row: &Unknown| resolution.policy(row.policy);
+    let region = |row: &Unknown| resolution.subjects(row.policy).region(row.subject);
     let texts: Vec<(String, String)> = resolution.missing.iter().map(|sets| (sets_text(sets), causes_text(sets))).collect();
     let texts = Arc::new(texts);
     let causes = Arc::clone(&texts);
     Columns::<Unknown>::new()
-        .words("subject_kind", |row| row.kind.name())
-        .words("subject_id", |row| &row.subject_id)
-        .shared("policy", move |row| &policy(row).code)
+        .words("subject_kind", move |row| policy(row).kind.name())
+        .words("subject_id", move |row| resolution.subjects(row.policy).id(row.subject))
+        .words("policy", move |row| &policy(row).code)
         .int("version", move |row| policy(row).version)
         .written("missing", move |row, text| text.write_str(&texts[row.missing as usize].0))
         .written("causes", move |row, text| text.write_str(&causes[row.missing as usize].1))
         .flag("offered", |row| row.offered)
-        .words("region", |row| &row.region)
-        .words("county", |row| county_of(&row.region))
+        .words("region", region)
+        .words("county", move |row| county_of(region(row)))
         .on(as_of)
         .over(UNKNOWNS, &resolution.unknowns)
 }
@@ -244,9 +252,9 @@ fn cause_name(cause: Cause) -> &'static str {
     }
 }
 
-fn coverage(resolution: &Resolution) -> Table<'_> {
+fn coverage<'a>(resolution: &'a Resolution<'a>) -> Table<'a> {
     Columns::<CoverageRow>::new()
-        .shared("policy", |row| &resolution.policies[row.policy as usize].code)
+        .words("policy", |row| &resolution.policies[row.policy as usize].code)
         .words("county", |row| &row.county)
         .count("yes", |row| row.yes)
         .count("no", |row| row.no)
@@ -262,9 +270,9 @@ fn coverage(resolution: &Resolution) -> Table<'_> {
         .over(COVERAGE, &resolution.coverage)
 }
 
-fn funnel(resolution: &Resolution) -> Table<'_> {
+fn funnel<'a>(resolution: &'a Resolution<'a>) -> Table<'a> {
     Columns::<FunnelRow>::new()
-        .shared("policy", |row| &resolution.policies[row.policy as usize].code)
+        .words("policy", |row| &resolution.policies[row.policy as usize].code)
         .words("county", |row| &row.county)
         .count("step", |row| u64::from(row.step))
         .words("criterion", |row| &row.criterion)
@@ -273,7 +281,7 @@ fn funnel(resolution: &Resolution) -> Table<'_> {
         .over(FUNNEL, &resolution.funnel)
 }
 
-fn data_requests(resolution: &Resolution) -> Table<'_> {
+fn data_requests<'a>(resolution: &'a Resolution<'a>) -> Table<'a> {
     Columns::<DataRequest>::new()
         .words("subject_kind", |row| row.kind.name())
         .words("fact", |row| &row.fact)
@@ -287,7 +295,7 @@ fn data_requests(resolution: &Resolution) -> Table<'_> {
         .over(DATA_REQUESTS, &resolution.data_requests)
 }
 
-fn conflicts(resolution: &Resolution) -> Table<'_> {
+fn conflicts<'a>(resolution: &'a Resolution<'a>) -> Table<'a> {
     Columns::<ConflictRow>::new()
         .words("subject_kind", |row| row.kind.name())
         .words("subject_id", |row| &row.subject_id)

@@ -11,8 +11,7 @@ fn the_policys_mode_holds_and_an_unknown_amount_goes_to_review() {
     let mut run = Run::new();
     run.policy("A", |policy| policy.delivery.mode = Mode::Confirm);
     run.yes("p1", "A", 10);
-    let finding = run.yes("p2", "A", 10);
-    (finding.amount, finding.amount_unknown) = (None, true);
+    run.yes_without_amount("p2", "A");
     run.expect(&["p1 A 10 confirm", "p2 A ? review"]);
 }
 
@@ -59,10 +58,10 @@ fn a_grant_without_anybody_to_receive_it_goes_to_review() {
     run.policy("A", |policy| policy.benefit.payee = Payee::Guardian);
     run.yes("p1", "A", 10);
     run.yes("p2", "A", 10);
-    run.findings.subjects[Person as usize].payees[0].guardian = Some("mother".into());
+    run.guarded("p1", "mother");
     let resolution = run.expect(&["p1 A 10", "p2 A 10 review"]);
-    assert_eq!(resolution.grants[0].payee_id.as_deref(), Some("mother"));
-    assert_eq!(resolution.grants[1].payee_id, None);
+    assert_eq!(resolution.grants[0].payee_id(&resolution), Some("mother"));
+    assert_eq!(resolution.grants[1].payee_id(&resolution), None);
 }
 
 #[test]
@@ -77,7 +76,7 @@ fn results_are_sorted_by_kind_region_id_policy_occasion() {
     run.yes_for("p3", "A", "a", 1);
     run.yes("p2", "A", 1);
     run.yes("p1", "A", 1);
-    run.findings.subjects[Person as usize].regions[0] = "990100".into();
+    run.counted("p3", "990100");
     run.expect(&["p3 A/a 1", "p3 A/b 1", "p1 A 1", "p2 A 1", "h1 H 1", "e1 E 1"]);
     run.findings.yes.reverse();
     run.expect(&["p3 A/a 1", "p3 A/b 1", "p1 A 1", "p2 A 1", "h1 H 1", "e1 E 1"]);
@@ -100,7 +99,7 @@ fn reasons_name_the_criteria_of_the_policy() {
     run.policy("A", |_| {});
     run.yes("p1", "A", 10).reasons = 0b10;
     let resolution = run.resolve();
-    let reasons: Vec<&str> = resolution.policies[0].reasons(resolution.grants[0].reasons).map(|id| &**id).collect();
+    let reasons: Vec<&str> = resolution.policies[0].reasons(resolution.grants[0].reasons(&resolution)).map(|id| &**id).collect();
     assert_eq!(reasons, ["second"]);
 }
 

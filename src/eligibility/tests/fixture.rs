@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::super::finding::{Cause, Counts, Finding, Findings, MissingSets, Payees, SubjectIdx, UnknownFinding};
+use super::super::finding::{
+    Amount, Cause, Counts, Finding, Findings, Limits, LimitsIdx, MissingSets, Payees, Subject, SubjectIdx, Subjects, UnknownFinding,
+};
 use super::super::grant::{ConflictRow, Grant, Resolution, Status};
-use super::super::input::{Paid, PaidRow, RefusalKind, RefusalRow, Refusals, ResolutionInput};
+use super::super::input::{Paid, Payment, RefusalKind, RefusalRow, Refusals, ResolutionInput};
 use super::super::resolution::resolve;
 use crate::check::CheckedPolicy;
 use crate::check::ir;
@@ -21,12 +23,23 @@ use crate::policy::document::{
 use crate::register::declaration::{SubjectKind, Written};
 use crate::yaml::{Node, Value};
 
+/// A subject under construction.
+#[derive(Clone)]
+struct Known {
+    id: String,
+    region: String,
+    household: Option<String>,
+    guardian: Option<String>,
+}
+
 /// A run under construction. Policies are added in the order of their codes.
 pub(super) struct Run {
     pub as_of: NaiveDate,
     pub documents: Vec<PolicyDocument>,
     pub budgets: Vec<Option<i64>>,
     pub findings: Findings,
+    /// Persons, households, entities.
+    known: [Vec<Known>; 3],
     pub paid: Paid,
     pub refusals: Refusals,
     pub conflicts: Vec<ConflictRow>,
@@ -128,6 +141,7 @@ impl Run {
             documents: Vec::new(),
             budgets: Vec::new(),
             findings: Findings::default(),
+            known: [const { Vec::new() }; 3],
             paid: Paid::default(),
             refusals: Refusals::default(),
             conflicts: Vec::new(),
@@ -154,21 +168,43 @@ impl Run {
     }
 
     pub(super) fn subject(&mut self, kind: SubjectKind, id: &str) -> SubjectIdx {
-        let subjects = &mut self.findings.subjects[kind as usize];
-        let at = subjects.ids.iter().position(|known| &**known == id).unwrap_or_else(|| {
-            subjects.ids.push(Arc::from(id));
-            subjects.regions.push(Arc::from("990101001"));
-            subjects.households.push(None);
-            subjects.payees.push(Payees::default());
-            subjects.ids.len() - 1
+        let known = &mut self.known[kind as usize];
+        let at = known.iter().position(|known| known.id == id).unwrap_or_else(|| {
+            known.push(Known { id: id.to_owned(), region: "990101001".to_owned(), household: None, guardian: None });
+            known.len() - 1
         });
+        self.enter(kind);
         u32::try_from(at).unwrap()
+    }
+
+    fn enter(&mut self, kind: SubjectKind) {
+        let mut subjects = Subjects::default();
+        for known in &self.known[kind as usize] {
+            let payees = Payees { guardian: known.guardian.as_deref(), ..Payees::default() };
+            subjects.push(&Subject { id: &known.id, region: &known.region, household: known.household.as_deref(), payees });
+        }
+        self.findings.subjects[kind as usize] = subjects;
+    }
+
+    fn person(&mut self, id: &str, change: impl FnOnce(&mut Known)) {
+        let at = self.subject(SubjectKind::Person, id) as usize;
+        change(&mut self.known[SubjectKind::Person as usize][at]);
+        self.enter(SubjectKind::Person);
     }
 
     /// Puts a person into a household.
     pub(super) fn lives(&mut self, person: &str, household: &str) {
-        let at = self.subject(SubjectKind::Person, person) as usize;
-        self.findings.subjects[SubjectKind::Person as usize].households[at] = Some(Arc::from(household));
+        self.person(person, |known| known.household = Some(household.to_owned()));
+    }
+
+    /// Gives a person a guardian.
+    pub(super) fn guarded(&mut self, person: &str, guardian: &str) {
+        self.person(person, |known| known.guardian = Some(guardian.to_owned()));
+    }
+
+    /// Counts a person in a region.
+    pub(super) fn counted(&mut self, person: &str, region: &str) {
+        self.person(person, |known| region.clone_into(&mut known.region));
     }
 
     fn kind(&self, code: &str) -> SubjectKind {
@@ -188,24 +224,55 @@ impl Run {
             self.counts(code).yes += 1;
         }
         self.findings.yes.push(Finding {
-            kind,
             subject,
             policy,
             occasion: None,
             member: None,
-            amount: Some(yuan * 100),
+            limits: None,
             amount_unknown: false,
+            amount: Some(yuan * 100).into(),
             reasons: 0b11,
-            rank: None,
-            cap: None,
         });
+        self.last()
+    }
+
+    fn last(&mut self) -> &mut Finding {
         self.findings.yes.last_mut().unwrap()
+    }
+
+    /// A yes whose amount needs a fact that is unknown.
+    pub(super) fn yes_without_amount(&mut self, id: &str, code: &str) {
+        let finding = self.yes(id, code, 0);
+        (finding.amount, finding.amount_unknown) = (Amount::NONE, true);
+    }
+
+    /// A yes for one member.
+    pub(super) fn yes_of_member(&mut self, id: &str, code: &str, member: &str, yuan: i64) {
+        let member = self.findings.words.word(member);
+        self.yes(id, code, yuan).member = Some(member);
+    }
+
+    fn limit(&mut self, limits: Limits) {
+        self.findings.limits.push(limits);
+        let at = LimitsIdx::new(self.findings.limits.len() - 1);
+        self.last().limits = Some(at);
+    }
+
+    /// Gives the last yes a rank.
+    pub(super) fn ranked(&mut self, rank: Option<i128>) {
+        self.limit(Limits { rank, cap: None });
+    }
+
+    /// Gives the last yes a cap, in hundredths.
+    pub(super) fn capped(&mut self, cap: i64) {
+        self.limit(Limits { rank: None, cap: Some(cap) });
     }
 
     /// A yes for one occasion.
     pub(super) fn yes_for(&mut self, id: &str, code: &str, occasion: &str, yuan: i64) -> &mut Finding {
+        let occasion = self.findings.words.word(occasion);
         let finding = self.yes(id, code, yuan);
-        finding.occasion = Some(Arc::from(occasion));
+        finding.occasion = Some(occasion);
         finding
     }
 
@@ -221,20 +288,13 @@ impl Run {
             self.findings.missing.len() - 1
         });
         let missing = u32::try_from(missing).unwrap();
-        self.findings.unknown.push(UnknownFinding { kind, subject, policy, missing });
+        self.findings.unknown.push(UnknownFinding { subject, policy, missing });
         self.counts(code).unknown += 1;
     }
 
     pub(super) fn paid(&mut self, id: &str, code: &str, period: &str, occasion: Option<&str>, yuan: i64) {
-        self.paid.rows.push(PaidRow {
-            kind: self.kind(code),
-            subject_id: Arc::from(id),
-            policy: Arc::from(code),
-            period: Arc::from(period),
-            occasion: occasion.map(Arc::from),
-            amount: yuan * 100,
-            paid_on: day("2026-06-10"),
-        });
+        let (kind, paid_on) = (self.kind(code), day("2026-06-10"));
+        self.paid.push(&Payment { kind, subject_id: id, policy: code, period, occasion, amount: yuan * 100, paid_on });
     }
 
     pub(super) fn refuses(&mut self, id: &str, refusal: RefusalKind, policy: Option<&str>) {
@@ -242,25 +302,25 @@ impl Run {
         self.refusals.rows.push(RefusalRow { kind: SubjectKind::Person, subject_id: Arc::from(id), refusal, policy });
     }
 
-    pub(super) fn resolve(&self) -> Resolution {
+    pub(super) fn resolve(&self) -> Resolution<'_> {
         let policies: Vec<CheckedPolicy> = self.documents.iter().map(checked).collect();
-        resolve(&ResolutionInput {
+        let input = ResolutionInput {
             policies: &policies,
             budgets: &self.budgets,
-            findings: &self.findings,
             as_of: self.as_of,
             paid: &self.paid,
             refusals: &self.refusals,
             conflicts: &self.conflicts,
             whole_register_unknown: &self.whole,
             fact_registers: &self.registers,
-        })
+        };
+        resolve(&self.findings, &input)
     }
 
     /// The grants as `subject policy[/occasion][@member] yuan [status] [mode]`, where status is not `granted` and mode not
     /// `automatic`.
     #[track_caller]
-    pub(super) fn expect(&self, expected: &[&str]) -> Resolution {
+    pub(super) fn expect(&self, expected: &[&str]) -> Resolution<'_> {
         let resolution = self.resolve();
         let grants: Vec<String> = resolution.grants.iter().map(|grant| line(&resolution, grant)).collect();
         assert_eq!(grants, expected);
@@ -285,15 +345,15 @@ fn checked(document: &PolicyDocument) -> CheckedPolicy {
     }
 }
 
-fn line(resolution: &Resolution, grant: &Grant) -> String {
-    let mut line = format!("{} {}", grant.subject_id, resolution.policies[grant.policy as usize].code);
-    if let Some(occasion) = &grant.occasion {
+fn line(resolution: &Resolution<'_>, grant: &Grant) -> String {
+    let mut line = format!("{} {}", grant.subject_id(resolution), resolution.policy(grant.policy).code);
+    if let Some(occasion) = grant.occasion(resolution) {
         line += &format!("/{occasion}");
     }
-    if let Some(member) = &grant.member {
+    if let Some(member) = grant.member(resolution) {
         line += &format!("@{member}");
     }
-    match grant.amount {
+    match grant.amount.get() {
         Some(amount) if amount % 100 == 0 => line += &format!(" {}", amount / 100),
         Some(amount) => line += &format!(" {amount} fen"),
         None => line += " ?",

@@ -6,6 +6,6 @@ mod exclusion;
 mod fixture;
 mod given;
 mod requirements;
-mod results;
+pub(super) mod results;
 mod staging;
 mod unknowns;

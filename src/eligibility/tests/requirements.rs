@@ -45,7 +45,10 @@ fn two_unknowns_need_minimal_unions_and_a_no_settles_them() {
     run.unknown("p2", "A", &[&["a"]]);
     assert_eq!(missing(&run, 0), [vec!["a"], vec!["b", "c"]]);
     let resolution = run.resolve();
-    assert!(resolution.unknowns.iter().all(|unknown| &*unknown.subject_id == "p1"), "p2 has no B, which is no unknown");
+    assert!(
+        resolution.unknowns.iter().all(|unknown| resolution.subjects(unknown.policy).id(unknown.subject) == "p1"),
+        "p2 has no B, which is no unknown"
+    );
     assert_eq!(resolution.coverage[0].no, 1);
 }
 

@@ -20,9 +20,8 @@ fn sample() -> Run {
     run.yes("p1", "A", 100).reasons = 0b01;
     run.yes_for("p2", "B", "第一孩, \"甲\"; x", 30);
     run.yes("p3", "A", 10);
-    let finding = run.yes("p4", "A", 0);
-    (finding.amount, finding.amount_unknown) = (None, true);
-    run.yes("h1", "H", 50).member = Some("p1".into());
+    run.yes_without_amount("p4", "A");
+    run.yes_of_member("h1", "H", "p1", 50);
     run.unknown("p5", "A", &[&["income"], &["assets", "housing"]]);
     run.paid("p3", "A", "2026-06", None, 11);
     run.conflicts.push(ConflictRow {
@@ -52,7 +51,18 @@ fn quarantine() -> Vec<QuarantineRow> {
     }]
 }
 
-fn save(out: &Path, run: &Run, format: Format, changes: Option<&[ChangeRow]>) -> Resolution {
+/// So many rows of quarantine, all different.
+pub(in crate::eligibility) fn quarantine_rows(n_rows: usize) -> Vec<QuarantineRow> {
+    let row = |at: usize| QuarantineRow {
+        row: at as u64,
+        column: (!at.is_multiple_of(3)).then(|| format!("column {}", at % 7).into()),
+        value: Some(format!("{}", at * 7_919 % 100_003).into()),
+        ..quarantine().remove(0)
+    };
+    (0..n_rows).map(row).collect()
+}
+
+fn save<'a>(out: &Path, run: &'a Run, format: Format, changes: Option<&[ChangeRow]>) -> Resolution<'a> {
     let resolution = run.resolve();
     let staging = Staging::begin(out).unwrap();
     let results = write(&staging, format, run.as_of, &resolution, changes, &quarantine()).unwrap();
@@ -143,7 +153,7 @@ fn grants_are_read_back_from_every_format() {
     }
     assert_eq!(read[0], read[1]);
     assert_eq!(read[0], read[2]);
-    let told: Vec<_> = read[0].rows.iter().map(|row| (&*row.subject_id, row.member.as_deref(), row.amount)).collect();
+    let told: Vec<_> = read[0].rows.iter().map(|row| (read[0].subject_id(row), read[0].word(row.member), row.amount.get())).collect();
     assert_eq!(
         told,
         [
@@ -154,7 +164,7 @@ fn grants_are_read_back_from_every_format() {
             ("p3", None, Some(1_000))
         ]
     );
-    assert_eq!(read[0].rows[1].occasion.as_deref(), Some("第一孩, \"甲\"; x"));
+    assert_eq!(read[0].word(read[0].rows[1].occasion), Some("第一孩, \"甲\"; x"));
 }
 
 #[test]

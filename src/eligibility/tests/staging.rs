@@ -129,6 +129,7 @@ fn a_full_disk_is_told_and_leaves_the_earlier_run() {
         reason: "a reason that is long enough to be written".into(),
     };
     let rows = vec![row; 20_000];
+    let findings = crate::eligibility::finding::Findings::default();
     let home = tempfile::tempdir().unwrap();
     let out = home.path().join("out");
     write_run(&out, "one").finish().unwrap();
@@ -137,7 +138,7 @@ fn a_full_disk_is_told_and_leaves_the_earlier_run() {
         let name = format!("quarantine.{format}");
         std::os::unix::fs::symlink("/dev/full", staging.path(&name)).unwrap();
         let day = super::fixture::day("2026-06-30");
-        fails(write(&staging, format, day, &Resolution::default(), None, &rows), "the disk is full");
+        fails(write(&staging, format, day, &Resolution::new(&findings, Vec::new()), None, &rows), "the disk is full");
         drop(staging);
         assert_eq!(content(&out).as_deref(), Some("one"));
         assert_eq!(only(home.path()), ["out"]);

@@ -17,10 +17,11 @@ fn committing() -> Run {
     run
 }
 
-fn offers(resolution: &Resolution) -> Vec<(&str, Vec<&str>)> {
-    let facts = |offer: &super::super::grant::Offer| offer.facts.iter().map(|(fact, _)| fact.len()).sum::<usize>();
-    assert!(resolution.offers.iter().all(|offer| facts(offer) > 0));
-    resolution.offers.iter().map(|offer| (&*offer.subject_id, offer.facts.iter().map(|(fact, _)| &**fact).collect())).collect()
+fn offers<'a>(resolution: &'a Resolution<'a>) -> Vec<(&'a str, Vec<&'a str>)> {
+    let facts = |offer: &super::super::grant::Offer| &resolution.commitments[offer.facts as usize];
+    assert!(resolution.offers.iter().all(|offer| !facts(offer).is_empty()));
+    let subject = |offer: &super::super::grant::Offer| resolution.subjects(offer.policy).id(offer.subject);
+    resolution.offers.iter().map(|offer| (subject(offer), facts(offer).iter().map(|(fact, _)| &**fact).collect())).collect()
 }
 
 #[test]
