@@ -346,7 +346,7 @@ with facts as (
     from facts
 )
 -- `if(not …, false, …)`: one condition that is a no for most settles a verdict; only the others are looked at further.
-select id, hukou, residence, household, mother, father, spouse, hukou_kind, deceased, age, stage, married, children_alive, birth_date,
+select id, hukou, residence, household, mother, father, spouse, hukou_kind = 'rural' as rural, deceased, age, stage, married, children_alive, birth_date,
     alive and (lives_with or relation = 5 or (relation = 1
         and (age < 18 or (full_time and stage in (5, 7, 4, 8, 9, 2, 1))))) as counted,
     income, assets, homes, vehicles, heating, rental_tenant, subsistence, near_subsistence, destitute,
@@ -402,7 +402,7 @@ select id, hukou, residence, household, mother, father, spouse, hukou_kind, dece
     girls_alive,
     -- 990100-WJ-0002
     if(not age >= 49, false, hukou_city and sex = 'female' and age >= 49 and only_child_status in ('deceased', 'disabled') and alive) as special_support,
-    only_child_status,
+    only_child_status = 'deceased' as only_child_died,
     -- 990100-WJ-0003
     hukou_city and sole_child_parent and alive as sole_child,
     -- 990100-YB-0001, but for those judged destitute in this run
@@ -469,11 +469,11 @@ union all select id, '990100-RS-0001', flexible, (4 * flexible_base + 15) // 30 
 union all select id, '990100-RS-0002', job_seeking, 150000 from person where job_seeking is not false
 union all select id, '990100-RS-0003', unemployment, 171000 from person where unemployment is not false
 union all select id, '990100-TY-0001', veteran, 120000 from person where veteran is not false
-union all select p.id, '990100-WJ-0001', p.family_own and (not p.married or s.hukou_kind = 'rural') as final,
+union all select p.id, '990100-WJ-0001', p.family_own and (not p.married or s.rural) as final,
     case when p.hukou = 990102 and p.children_alive = 0 then 156000
         when p.hukou = 990102 and p.children_alive = 1 and p.girls_alive = 1 then 120000 else 96000 end
     from person p left join person s on s.id = p.spouse where p.family_own is not false and final is not false
-union all select id, '990100-WJ-0002', special_support, if(only_child_status = 'deceased', 540000, 420000) from person where special_support is not false
+union all select id, '990100-WJ-0002', special_support, if(only_child_died, 540000, 420000) from person where special_support is not false
 union all select id, '990100-WJ-0003', sole_child, 24000 from person where sole_child is not false
 union all select p.id, '990100-YB-0001',
     p.medical_own and (p.destitute or case when d.id is null then false else d.verdict end or p.subsistence or p.near_subsistence) as final,
