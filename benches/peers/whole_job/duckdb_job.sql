@@ -286,12 +286,12 @@ where length(person_id) = 18 and check_character(digits) = substr(person_id, 18)
 -- @stage dossiers
 create or replace temp table person as
 with facts as (
-    select p.id, p.person_id, p.hukou, p.residence, p.hukou_kind, p.nationality, p.sex,
+    select p.id, p.hukou, p.residence, p.hukou_kind, p.nationality, p.sex,
         case when p.birth_date <> b.first_date or b.first_date <> b.last_date then null else p.birth_date end as birth_date,
         case when coalesce(p.hukou, p.residence) // 10000 = 99 then false end as none,
         case when coalesce(p.hukou, p.residence) // 10000 = 99 then 0 end as zero,
         d.id is not null or none as deceased, d.death_date,
-        b.lawful, b.mother_id, b.father_id,
+        b.lawful, hash(b.mother_id) as mother, hash(b.father_id) as father,
         m.relation, m.lives_with, m.household,
         not coalesce(i.doubt, false) as insurance_sure,
         case when insurance_sure then coalesce(i.unemployment_total, zero) end as unemployment_total,
@@ -345,64 +345,64 @@ with facts as (
         case when deceased is null then null when deceased then age(birth_date, last_day(death_date)) else age(birth_date, last_day(as_of())) end as age_month
     from facts
 )
-select id, person_id, hukou, household, mother_id, father_id, spouse, hukou_kind, deceased, age, full_time, stage, married, children_alive,
-    birth_date, unemployment_total, graduated_on, residence,
+-- `if(not …, false, …)`: one condition that is a no for most settles a verdict; only the others are looked at further.
+select id, hukou, residence, household, mother, father, spouse, hukou_kind = 'rural' as rural, deceased, age, stage, married, children_alive, birth_date,
     alive and (lives_with or relation = 5 or (relation = 1
         and (age < 18 or (full_time and stage in (5, 7, 4, 8, 9, 2, 1))))) as counted,
     income, assets, homes, vehicles, heating, rental_tenant, subsistence, near_subsistence, destitute,
     alive and age between 16 and 59 and not severe and not destitute as able_to_support,
     dishonest,
     -- 000000-RS-0002
-    (residence is not null or null) and unemployment_total >= case when residence is not null then 12 end
-        and recent_certificates >= 1 and alive as skills,
+    if(not recent_certificates >= 1, false, (residence is not null or null) and unemployment_total >= case when residence is not null then 12 end
+        and recent_certificates >= 1 and alive) as skills,
     -- 000000-RS-0003
-    (hukou is not null or null) and age >= 60 and resident_months >= 180 and not employee_pension and not other_pension
-        and not resident_pension and alive as pension,
+    if(not age >= 60, false, (hukou is not null or null) and age >= 60 and resident_months >= 180 and not employee_pension and not other_pension
+        and not resident_pension and alive) as pension,
     -- 000000-WJ-0001
-    (hukou is not null or null) and nationality = 'CHN' and lawful and alive
+    if(not birth_date >= date '2022-01-01', false, (hukou is not null or null) and nationality = 'CHN' and lawful and alive
         and ((birth_date between date '2022-01-01' and date '2024-12-31' and year(as_of()) <= year(birth_date) + 3)
-            or (birth_date >= date '2025-01-01' and year(as_of()) <= year(birth_date) + 2)) as childcare,
+            or (birth_date >= date '2025-01-01' and year(as_of()) <= year(birth_date) + 2))) as childcare,
     -- 990100-JY-0001
-    residence_city and full_time and (not full_time or stage in (7, 4, 8, 9, 2, 1))
-        and (subsistence or destitute or orphan or severe) and alive as student,
+    if(not full_time, false, residence_city and full_time and (not full_time or stage in (7, 4, 8, 9, 2, 1))
+        and (subsistence or destitute or orphan or severe) and alive) as student,
     -- 990100-MZ-0003, without spouse and parents
-    hukou_city and (age >= 60 or age < 16 or (card and ((disability in (2, 3) and grade <= 3)
+    if(not income < subsistence_line(hukou), false, hukou_city and (age >= 60 or age < 16 or (card and ((disability in (2, 3) and grade <= 3)
             or (disability = 5 and grade <= 2) or (disability = 7 and grade = 1))))
-        and income < subsistence_line(hukou) and assets <= case when hukou is not null then 3000000 end and (age < 16 or children_alive = 0) and alive as destitute_own,
+        and income < subsistence_line(hukou) and assets <= case when hukou is not null then 3000000 end and (age < 16 or children_alive = 0) and alive) as destitute_own,
     -- 990100-MZ-0004, without parents
     hukou_city and (age(birth_date, month0()) < 18 or full_time) and alive as orphan_own,
     -- 990100-MZ-0007
-    hukou_city and age_month >= 80 and (not deceased or date_trunc('month', death_date) >= month0() - to_months(1)) as old_age,
-    case when hukou = 990101 then case when age_month >= 100 then 100000 else 5000 end
+    if(not age_month >= 80, false, hukou_city and age_month >= 80 and (not deceased or date_trunc('month', death_date) >= month0() - to_months(1))) as old_age,
+    case when not age_month >= 80 then null when hukou = 990101 then case when age_month >= 100 then 100000 else 5000 end
         when hukou = 990102 then case when age_month >= 100 then 50000 when age_month >= 90 then 12000 else 6000 end
         else case when age_month >= 100 then 50000 when age_month >= 90 then 20000 else 10000 end end as old_age_amount,
     -- 990100-MZ-0011
-    hukou_city and card and subsistence and not destitute and not orphan and alive as disability_living,
+    if(not card, false, hukou_city and card and subsistence and not destitute and not orphan and alive) as disability_living,
     -- 990100-MZ-0012
-    hukou_city and card and grade in (1, 2) and (needs_care or hukou = 990104) and not destitute and alive as disability_care,
+    if(not card, false, hukou_city and card and grade in (1, 2) and (needs_care or hukou = 990104) and not destitute and alive) as disability_care,
     -- 990100-RS-0001
-    residence_city and pays_flexible and alive and (
+    if(not pays_flexible, false, residence_city and pays_flexible and alive and (
         (hard_to_employ and (as_of() < add_years(hard_since, 3)
             or (add_years(hard_since, 5) > add_years(birth_date, case when residence is not null then if(sex = 'male', 60, 50) end)
                 and age < case when residence is not null then if(sex = 'male', 60, 50) end)))
-        or (graduate and as_of() <= add_years(graduated_on, 2))) as flexible,
+        or (graduate and as_of() <= add_years(graduated_on, 2)))) as flexible,
     flexible_base,
     -- 990100-RS-0002
     residence_city and hardship_graduate and alive and not dishonest as job_seeking,
     -- 990100-RS-0003
-    residence_city and unemployment_total >= 12 and (not unemployed or reason in (1, 2, 3)) and unemployed and seeking and alive
+    if(not unemployed, false, residence_city and unemployment_total >= 12 and (not unemployed or reason in (1, 2, 3)) and unemployed and seeking and alive
         and (not unemployed or this_month() - month_index(since) + 1 <= case when unemployment_total is null then null
-            when unemployment_total >= 120 then 24 when unemployment_total >= 60 then 18 else 12 end) as unemployment,
+            when unemployment_total >= 120 then 24 when unemployment_total >= 60 then 18 else 12 end)) as unemployment,
     -- 990100-TY-0001
     hukou_city and veteran and alive as veteran,
     -- 990100-WJ-0001, without the spouse
-    hukou_city and hukou_kind = 'rural' and not violation
+    if(not age >= 60, false, hukou_city and hukou_kind = 'rural' and not violation
         and (children_alive = 1 or (children_alive = 2 and girls_alive = 2) or (children_born >= 1 and children_alive = 0))
-        and birth_date >= date '1933-01-01' and age >= 60 and alive as family_own,
+        and birth_date >= date '1933-01-01' and age >= 60 and alive) as family_own,
     girls_alive,
     -- 990100-WJ-0002
-    hukou_city and sex = 'female' and age >= 49 and only_child_status in ('deceased', 'disabled') and alive as special_support,
-    only_child_status,
+    if(not age >= 49, false, hukou_city and sex = 'female' and age >= 49 and only_child_status in ('deceased', 'disabled') and alive) as special_support,
+    only_child_status = 'deceased' as only_child_died,
     -- 990100-WJ-0003
     hukou_city and sole_child_parent and alive as sole_child,
     -- 990100-YB-0001, but for those judged destitute in this run
@@ -416,15 +416,15 @@ select p.id, p.destitute_own
         and (p.age >= 18 or (not m.able_to_support and not f.able_to_support)) as verdict
 from person p
 left join person s on s.id = p.spouse
-left join person m on m.id = hash(p.mother_id)
-left join person f on f.id = hash(p.father_id)
+left join person m on m.id = p.mother
+left join person f on f.id = p.father
 where p.destitute_own is not false;
 
 create or replace temp table orphan as
 select p.id, p.orphan_own and m.deceased and f.deceased as verdict
 from person p
-left join person m on m.id = hash(p.mother_id)
-left join person f on f.id = hash(p.father_id)
+left join person m on m.id = p.mother
+left join person f on f.id = p.father
 where p.orphan_own is not false;
 
 -- Hires of the last twelve months: whom a job-expansion grant (since October 2025) or the graduates' insurance subsidy is for.
@@ -469,11 +469,11 @@ union all select id, '990100-RS-0001', flexible, (4 * flexible_base + 15) // 30 
 union all select id, '990100-RS-0002', job_seeking, 150000 from person where job_seeking is not false
 union all select id, '990100-RS-0003', unemployment, 171000 from person where unemployment is not false
 union all select id, '990100-TY-0001', veteran, 120000 from person where veteran is not false
-union all select p.id, '990100-WJ-0001', p.family_own and (not p.married or s.hukou_kind = 'rural') as final,
+union all select p.id, '990100-WJ-0001', p.family_own and (not p.married or s.rural) as final,
     case when p.hukou = 990102 and p.children_alive = 0 then 156000
         when p.hukou = 990102 and p.children_alive = 1 and p.girls_alive = 1 then 120000 else 96000 end
     from person p left join person s on s.id = p.spouse where p.family_own is not false and final is not false
-union all select id, '990100-WJ-0002', special_support, if(only_child_status = 'deceased', 540000, 420000) from person where special_support is not false
+union all select id, '990100-WJ-0002', special_support, if(only_child_died, 540000, 420000) from person where special_support is not false
 union all select id, '990100-WJ-0003', sole_child, 24000 from person where sole_child is not false
 union all select p.id, '990100-YB-0001',
     p.medical_own and (p.destitute or case when d.id is null then false else d.verdict end or p.subsistence or p.near_subsistence) as final,
@@ -661,20 +661,21 @@ union all (
 )
 union all select 'household', v.id, policy, amount, null, null from household_verdicts v where verdict and policy <> '990100-MZ-0001'
 -- 990100-MZ-0001: a grant a member who counts.
-union all select distinct 'household', v.id, policy, v.amount, null, p.person_id
+union all select distinct 'household', v.id, policy, v.amount, null, n.person_id
     from household_verdicts v join membership m on m.household = v.id and m.still join person p on p.id = m.id and p.counted
+        join population n on n.id = m.id
     where verdict and policy = '990100-MZ-0001'
 union all select 'entity', id, policy, amount, occasion, null from entity_verdicts where verdict and policy not in ('990000-RS-0012', '990100-RS-0011')
 -- 990000-RS-0012 (at most 50) and 990100-RS-0011: a grant a hire.
 union all (
     select distinct 'entity', v.id, policy, v.amount, p.person_id, null
-    from entity_verdicts v join contracts c on c.entity = v.id and c.end_date >= as_of() join person p on p.id = c.id
+    from entity_verdicts v join contracts c on c.entity = v.id and c.end_date >= as_of() join population p on p.id = c.id
         join hire h on h.id = c.id and h.expansion
     where verdict and policy = '990000-RS-0012'
     qualify dense_rank() over (partition by v.id order by p.person_id) <= 50
 )
 union all select distinct 'entity', v.id, policy, v.amount, p.person_id, null
-    from entity_verdicts v join contracts c on c.entity = v.id and c.end_date >= as_of() join person p on p.id = c.id
+    from entity_verdicts v join contracts c on c.entity = v.id and c.end_date >= as_of() join population p on p.id = c.id
         join hire h on h.id = c.id and h.graduate
     where verdict and policy = '990100-RS-0011';
 
@@ -758,8 +759,8 @@ select id, occasion, (case when owed <= budget then amount else part + if(place 
 
 -- @stage write
 create or replace temp table guardians as
-select p.id, coalesce(p.mother_id, p.father_id, h.head_id) as payee
-from person p left join household h on h.id = p.household
+select p.id, coalesce(b.mother_id, b.father_id, h.head_id) as payee
+from person p left join birth b on b.id = p.id left join household h on h.id = p.household
 where p.id in (select id from owed where policy in ('000000-WJ-0001', '990100-JY-0001', '990100-MZ-0004'));
 
 copy (
@@ -770,7 +771,7 @@ copy (
         select o.subject_kind, p.person_id as subject_id,
             if(o.policy in ('000000-WJ-0001', '990100-JY-0001', '990100-MZ-0004'), g.payee, p.person_id) as payee_id,
             o.policy, o.amount, period, occasion, member, mode, review, notify, refused, false as waiting
-        from owed o join person p on p.id = o.id left join guardians g on g.id = o.id where subject_kind = 'person'
+        from owed o join population p on p.id = o.id left join guardians g on g.id = o.id where subject_kind = 'person'
         union all
         select o.subject_kind, h.household_id, h.head_id, o.policy, o.amount, period, occasion, member, mode, review, notify, refused,
             o.policy = '990100-ZJ-0001' and not refused and o.id in (from waitlisted)
@@ -786,7 +787,7 @@ copy (
 ) to '${out}/grants.parquet' (format parquet, compression zstd);
 
 copy (
-    select 'person' as subject_kind, person_id as subject_id, policy from person_verdicts v join person p on p.id = v.id where verdict is null
+    select 'person' as subject_kind, person_id as subject_id, policy from person_verdicts v join population p on p.id = v.id where verdict is null
     union all select 'household', household_id, policy from household_verdicts v join household h on h.id = v.id where verdict is null
     union all select 'entity', entity_id, policy from entity_verdicts v join entity e on e.id = v.id where verdict is null
 ) to '${out}/unknowns.parquet' (format parquet, compression zstd);
