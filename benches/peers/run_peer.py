@@ -1,6 +1,6 @@
 """Runs one peer on the matching workload and prints one JSON line: seconds of each repetition and the two checksums.
 
-    python run_peer.py PERSONS POLICIES polars|duckdb|datafusion|numpy [--form FORM] [--dir DIR] [--threads 2] [--repeat 1]
+    python run_peer.py PERSONS POLICIES PEER [--form FORM] [--dir DIR] [--threads 2] [--repeat 1]
 
 Each peer has its data in memory before the clock starts and counts, with three values, the yes (`e`) and the unknown (`u`)
 verdicts of every policy. What is counted goes from the query (SQL text, expressions) to the numbers; planning is part of it.
@@ -13,6 +13,7 @@ duckdb      filter     one wide SELECT of count(*) filter (where …) and count(
             case       one wide SELECT of sum(case when … then 1 else 0 end) and count(…)
 datafusion  filter     as duckdb
             sum        one wide SELECT of sum(cast(… as int)) and count(…)
+(each of these three also in parts: sum/100 is one query after the other, of 100 policies each)
 numpy       whole      as OpenFisca computes: whole vectors, each distinct condition once, one thread
             blocks     the same in blocks that fit the cache, blocks shared by threads
 """
@@ -24,8 +25,11 @@ import pathlib
 import resource
 import time
 
-FORMS = {"polars": ["select", "plain", "streaming"], "duckdb": ["filter", "sum", "case"], "datafusion": ["filter", "sum"],
+KINDS = {"polars": ["select", "plain", "streaming"], "duckdb": ["filter", "sum", "case"], "datafusion": ["filter", "sum"],
          "numpy": ["whole", "blocks"]}
+# What is worth trying: the rest of the forms was slower wherever it was tried.
+FORMS = {"polars": ["select", "plain", "streaming", "plain/100", "streaming/100"], "duckdb": ["case", "sum", "case/100", "sum/100", "case/25"],
+         "datafusion": ["sum", "sum/100", "sum/25"], "numpy": ["blocks", "whole"]}
 BLOCK = 32_768
 
 
@@ -66,17 +70,21 @@ def checksums(row, form, pairs):
     return int(yes), int(other if form == "filter" else pairs - other)
 
 
-def duckdb(path, policies, form, threads):
+def duckdb(path, form, threads):
     import duckdb as engine
     session = engine.connect()
     session.execute(f"set threads = {threads}")
     session.execute(f"create table t as select * from '{path}'")
     rows = session.execute("select count(*) from t").fetchone()[0]
-    query = counting_subquery(policies) if form == "sum" else counting_query(policies, form)
-    return lambda: checksums(session.execute(query).fetchone(), form, rows * len(policies))
+
+    def prepared(part):
+        query = counting_subquery(part) if form == "sum" else counting_query(part, form)
+        return lambda: checksums(session.execute(query).fetchone(), form, rows * len(part))
+
+    return prepared
 
 
-def datafusion(path, policies, form, threads):
+def datafusion(path, form, threads):
     import datafusion as engine
     import pyarrow.parquet as pq
     session = engine.SessionContext(engine.SessionConfig().with_target_partitions(threads))
@@ -84,16 +92,20 @@ def datafusion(path, policies, form, threads):
     batches = table.to_batches(max_chunksize=8192)
     parts = [batches[at::threads] for at in range(threads)]
     session.register_record_batches("t", [part for part in parts if part])
-    query = counting_query(policies, form)
 
-    def run():
-        row = [column[0] for column in session.sql(query).collect()[0].to_pydict().values()]
-        return checksums(row, form, table.num_rows * len(policies))
+    def prepared(part):
+        query = counting_query(part, form)
 
-    return run
+        def run():
+            row = [column[0] for column in session.sql(query).collect()[0].to_pydict().values()]
+            return checksums(row, form, table.num_rows * len(part))
+
+        return run
+
+    return prepared
 
 
-def polars(path, policies, form, threads):
+def polars(path, form, threads):
     os.environ["POLARS_MAX_THREADS"] = str(threads)
     import polars as pl
     assert pl.thread_pool_size() == threads
@@ -105,24 +117,29 @@ def polars(path, policies, form, threads):
             return column if value else ~column
         return {">=": column >= value, "<": column < value, "=": column == value}[op]
 
-    counts = []
-    for at, policy in enumerate(policies):
-        verdict = atom(*policy["and"][0])
+    def verdict(policy):
+        found = atom(*policy["and"][0])
         for one in policy["and"][1:]:
-            verdict = verdict & atom(*one)
-        if policy["or"]:
-            verdict = verdict & (atom(*policy["or"][0]) | atom(*policy["or"][1]))
-        counts += [verdict.sum().alias(f"e{at}"), verdict.is_null().sum().alias(f"u{at}")]
+            found = found & atom(*one)
+        return found & (atom(*policy["or"][0]) | atom(*policy["or"][1])) if policy["or"] else found
+
     how = {"plain": {"optimizations": pl.QueryOptFlags(comm_subexpr_elim=False)}, "streaming": {"engine": "streaming"}}.get(form, {})
 
-    def run():
-        row = frame.lazy().select(counts).collect(**how).row(0)
-        return sum(row[0::2]), sum(row[1::2])
+    def prepared(part):
+        counts = []
+        for at, policy in enumerate(part):
+            counts += [verdict(policy).sum().alias(f"e{at}"), verdict(policy).is_null().sum().alias(f"u{at}")]
 
-    return run
+        def run():
+            row = frame.lazy().select(counts).collect(**how).row(0)
+            return sum(row[0::2]), sum(row[1::2])
+
+        return run
+
+    return prepared
 
 
-def numpy(path, policies, form, threads):
+def numpy(path, form, threads):
     import concurrent.futures
 
     import numpy as np
@@ -134,7 +151,7 @@ def numpy(path, policies, form, threads):
         known[name] = ~np.asarray(column.is_null())
         values[name] = np.asarray(column.fill_null(False if str(column.type) == "bool" else 0))
 
-    def count(rows):
+    def count(policies, rows):
         done = {}
 
         def atom(fact, op, value):
@@ -158,16 +175,20 @@ def numpy(path, policies, form, threads):
             unknown += len(sure) - int(np.count_nonzero(sure | never))
         return yes, unknown
 
-    if form == "whole":
-        return lambda: count(slice(0, table.num_rows))
-    blocks = [slice(start, min(start + BLOCK, table.num_rows)) for start in range(0, table.num_rows, BLOCK)]
+    size = table.num_rows if form == "whole" else BLOCK
+    blocks = [slice(start, min(start + size, table.num_rows)) for start in range(0, table.num_rows, size)]
 
-    def run():
-        with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-            found = list(pool.map(count, blocks))
-        return sum(yes for yes, _ in found), sum(unknown for _, unknown in found)
+    def prepared(part):
+        def run():
+            if form == "whole":
+                return count(part, blocks[0])
+            with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+                found = list(pool.map(lambda rows: count(part, rows), blocks))
+            return sum(yes for yes, _ in found), sum(unknown for _, unknown in found)
 
-    return run
+        return run
+
+    return prepared
 
 
 def main():
@@ -182,16 +203,20 @@ def main():
     arguments.add_argument("--repeat", type=int, default=1)
     given = arguments.parse_args()
     form = given.form or FORMS[given.peer][0]
-    if form not in FORMS[given.peer]:
-        arguments.error(f"{given.peer} has the forms {', '.join(FORMS[given.peer])}")
+    kind, _, width = form.partition("/")
+    if kind not in KINDS[given.peer]:
+        arguments.error(f"{given.peer} has the forms {', '.join(KINDS[given.peer])}")
     persons = int(given.persons)
     policies = json.loads((given.dir / f"policies_{given.policies}.json").read_text())
-    evaluate = peers[given.peer](given.dir / f"dossiers_{persons}.parquet", policies, form, given.threads)
+    width = int(width or len(policies))
+    prepared = peers[given.peer](given.dir / f"dossiers_{persons}.parquet", kind, given.threads)
+    parts = [prepared(policies[start:start + width]) for start in range(0, len(policies), width)]
     seconds = []
     for _ in range(given.repeat):
         start = time.perf_counter()
-        yes, unknown = evaluate()
+        found = [part() for part in parts]
         seconds.append(time.perf_counter() - start)
+        yes, unknown = sum(one[0] for one in found), sum(one[1] for one in found)
     print(json.dumps({
         "engine": given.peer, "form": form, "version": importlib.metadata.version(given.peer), "persons": persons,
         "policies": given.policies, "threads": 1 if form == "whole" else given.threads, "seconds": seconds,

@@ -42,10 +42,7 @@ pub struct Conditions {
 pub fn conditions(path: &Path) -> Result<Vec<Conditions>, Box<dyn Error>> {
     let read: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     let policies = read.as_array().ok_or("a list of policies was expected")?;
-    policies
-        .iter()
-        .map(|policy| Ok(Conditions { all: list(&policy["and"])?, any: list(&policy["or"])? }))
-        .collect()
+    policies.iter().map(|policy| Ok(Conditions { all: list(&policy["and"])?, any: list(&policy["or"])? })).collect()
 }
 
 fn list(value: &Value) -> Result<Vec<Condition>, Box<dyn Error>> {
@@ -86,7 +83,8 @@ pub enum Fact {
 pub fn subjects(batches: &[RecordBatch], count: usize) -> Result<Vec<Subject>, Box<dyn Error>> {
     let mut complete = Vec::new();
     for batch in batches {
-        complete.extend((0..batch.num_rows()).filter(|&row| batch.columns().iter().all(|column| column.is_valid(row))).map(|row| (batch, row)));
+        complete
+            .extend((0..batch.num_rows()).filter(|&row| batch.columns().iter().all(|column| column.is_valid(row))).map(|row| (batch, row)));
     }
     let step = (complete.len() / count.max(1)).max(1);
     complete.into_iter().step_by(step).take(count).map(|(batch, row)| subject(batch, row)).collect()

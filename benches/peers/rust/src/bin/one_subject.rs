@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use chrono::NaiveDate;
 use clap::{Parser, ValueEnum};
+use mianshen_peers::batches;
 #[cfg(feature = "decision-table")]
 use mianshen_peers::one_subject::Table;
 use mianshen_peers::one_subject::{Engine, Expressions, Ours, Subject, Tree, conditions, subjects};
-use mianshen_peers::batches;
 use serde_json::json;
 
 /// Prints one JSON line per engine: microseconds per subject, and whether its verdicts are those of the first engine.
