@@ -24,12 +24,11 @@ impl Table {
     ///
     /// When the engine cannot read it.
     pub fn new(policies: &[Conditions], like: &Subject) -> Result<Self, Box<dyn Error>> {
-        let inputs: Vec<Value> =
-            like.facts.iter().map(|(name, _)| json!({"id": name, "name": name, "type": "expression", "field": name})).collect();
+        let inputs: Vec<Value> = like.facts.iter().map(|(name, _)| json!({"id": name, "name": name, "field": name})).collect();
         let rules: Vec<Value> = (0_u32..).zip(policies).flat_map(|(number, policy)| rows(number, policy)).collect();
         let table = json!({
             "hitPolicy": "collect", "inputs": inputs, "rules": rules,
-            "outputs": [{"id": "policy", "name": "policy", "type": "expression", "field": "policy"}],
+            "outputs": [{"id": "policy", "name": "policy", "field": "policy"}],
         });
         let graph = json!({
             "nodes": [
@@ -53,10 +52,13 @@ impl Table {
 fn rows(number: u32, policy: &Conditions) -> Vec<Value> {
     let row = |conditions: Vec<&Condition>| {
         let mut cells = Map::new();
-        for condition in conditions {
-            let cell = cells.entry(condition.fact.clone()).or_insert_with(|| Value::from(""));
-            let before = cell.as_str().unwrap_or_default();
-            *cell = if before.is_empty() { cell_of(condition) } else { format!("{before} and {}", cell_of(condition)) }.into();
+        for condition in &conditions {
+            let on_same: Vec<&Condition> = conditions.iter().copied().filter(|other| other.fact == condition.fact).collect();
+            let cell = match on_same.as_slice() {
+                [one] => cell_of(one),
+                several => several.iter().map(|one| whole_cell_of(one)).collect::<Vec<_>>().join(" and "),
+            };
+            cells.insert(condition.fact.clone(), cell.into());
         }
         cells.insert("_id".to_owned(), format!("{number}").into());
         cells.insert("policy".to_owned(), number.to_string().into());
@@ -68,12 +70,21 @@ fn rows(number: u32, policy: &Conditions) -> Vec<Value> {
     }
 }
 
-/// A condition as a cell says it.
+/// A condition that has a cell to itself.
 fn cell_of(Condition { op, value, .. }: &Condition) -> String {
     match op.as_str() {
         "is" => (*value != 0).to_string(),
-        "=" => format!("== {value}"),
+        "=" => value.to_string(),
         _ => format!("{op} {value}"),
+    }
+}
+
+/// A condition that shares its cell: `$` is the fact.
+fn whole_cell_of(Condition { op, value, .. }: &Condition) -> String {
+    match op.as_str() {
+        "is" => format!("$ == {}", *value != 0),
+        "=" => format!("$ == {value}"),
+        _ => format!("$ {op} {value}"),
     }
 }
 

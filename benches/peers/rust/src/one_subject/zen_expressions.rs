@@ -41,7 +41,7 @@ fn expression(policy: &Conditions) -> String {
 
 fn atom(Condition { fact, op, value }: &Condition) -> String {
     match (op.as_str(), value) {
-        ("is", 0) => format!("not {fact}"),
+        ("is", 0) => format!("(not {fact})"),
         ("is", _) => fact.clone(),
         ("=", _) => format!("{fact} == {value}"),
         _ => format!("{fact} {op} {value}"),
