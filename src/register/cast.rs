@@ -409,6 +409,9 @@ pub(super) fn normalised(text: &str) -> Cow<'_, str> {
 
 /// Whether a text is not empty and already normalised.
 pub(super) fn is_normal(text: &str) -> bool {
+    if let (Some(first), Some(last), true) = (text.as_bytes().first(), text.as_bytes().last(), text.is_ascii()) {
+        return !char::from(*first).is_whitespace() && !char::from(*last).is_whitespace();
+    }
     matches!(normalised(text), Cow::Borrowed(same) if same.len() == text.len() && !same.is_empty())
 }
 

@@ -183,3 +183,10 @@ fn what_is_no_such_thing_at_all() {
     let list = ListArray::from_iter_primitive::<Int32Type, _, _>(vec![Some(vec![Some(1)])]);
     assert!(cast(&column(ColumnType::Int), list).is_none());
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_text_is_normal_exactly_when_normalising_leaves_it(text in "[ \\ta-cＡ\u{3000}\u{b}\u{1f}]{0,4}") {
+        proptest::prop_assert_eq!(is_normal(&text), !text.is_empty() && normalised(&text) == text.as_str());
+    }
+}

@@ -134,7 +134,18 @@ pub(super) fn is_person_id(id: &[u8; 18]) -> bool {
 
 /// The number that the first 17 digits of a person's identifier are.
 pub(super) fn digits_of(id: &[u8; 17]) -> u64 {
-    id.iter().fold(0, |number, byte| number.wrapping_mul(10).wrapping_add(u64::from(byte.wrapping_sub(b'0'))))
+    let [first, second] = [0, 8].map(|at| eight_digits(std::array::from_fn(|digit| id[at + digit])));
+    (first.wrapping_mul(100_000_000).wrapping_add(second)).wrapping_mul(10).wrapping_add(u64::from(id[16].wrapping_sub(b'0')))
+}
+
+/// The number that eight digits are: pairs of digits are put together, then pairs of pairs, then all, in one word.
+fn eight_digits(digits: [u8; 8]) -> u64 {
+    const PAIRS: u64 = 0x0000_00ff_0000_00ff;
+    let word = u64::from_le_bytes(digits).wrapping_sub(0x3030_3030_3030_3030);
+    let word = word.wrapping_mul(10).wrapping_add(word >> 8);
+    let high = (word & PAIRS).wrapping_mul(100 + (1_000_000 << 32));
+    let low = (word >> 16 & PAIRS).wrapping_mul(1 + (10_000 << 32));
+    high.wrapping_add(low) >> 32
 }
 
 /// Whether eight digits are a date of the years 1800 to 2199.
@@ -394,6 +405,12 @@ mod tests {
             prop_assert!(is_person_id(&id));
             id[at] = to;
             prop_assert_eq!(is_person_id(&id), check_person_id(&id).is_ok());
+        }
+
+        #[test]
+        fn digits_are_a_number(number in 0..100_000_000_000_000_000_u64) {
+            let text = format!("{number:017}");
+            prop_assert_eq!(digits_of(text.as_bytes().try_into().expect("17 bytes")), number);
         }
 
         #[test]

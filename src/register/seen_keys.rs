@@ -90,7 +90,11 @@ impl Table {
 
     fn add_waiting(&mut self, waiting: &mut Vec<(u64, u64, usize)>, batch: usize, repeated: &mut Vec<(usize, usize)>) {
         for layer in &self.layers {
-            black_box(waiting.iter().fold(0, |all, (place, ..)| all | layer.buckets[layer.bucket(*place)][0]));
+            let ends = |place: u64| {
+                let bucket = &layer.buckets[layer.bucket(place)];
+                bucket[0] | bucket[SLOTS - 1]
+            };
+            black_box(waiting.iter().fold(0, |all, (place, ..)| all | ends(*place)));
         }
         for (place, word, row) in waiting.drain(..) {
             if !self.insert(place, word) {
@@ -104,15 +108,17 @@ impl Table {
         let word = word.max(1);
         let Some((last, earlier)) = self.layers.split_last_mut() else { return true };
         let was_full = earlier.iter().any(|layer| layer.buckets[layer.bucket(place)][SLOTS - 1] != 0);
-        if earlier.iter().any(|layer| layer.buckets[layer.bucket(place)].contains(&word)) {
+        if earlier.iter().any(|layer| has(&layer.buckets[layer.bucket(place)], word)) {
             return false;
         }
         let at = last.bucket(place);
         let bucket = &mut last.buckets[at];
-        if bucket.contains(&word) {
+        if has(bucket, word) {
             return false;
         }
-        let free = bucket.iter().position(|slot| *slot == 0);
+        // Slots fill from the first one on.
+        let filled: usize = bucket.iter().map(|slot| usize::from(*slot != 0)).sum();
+        let free = (filled < SLOTS).then_some(filled);
         if (was_full || free.is_none()) && self.overflow.contains(&Key(place, word)) {
             return false;
         }
@@ -129,6 +135,11 @@ impl Table {
         }
         true
     }
+}
+
+/// Whether a word stands in a bucket; all slots are compared, without branches in between.
+fn has(bucket: &[u64; SLOTS], word: u64) -> bool {
+    bucket.iter().fold(false, |any, slot| any | (*slot == word))
 }
 
 /// Buckets in the order of the first words; zero is a free slot.
