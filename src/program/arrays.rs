@@ -1,5 +1,7 @@
 //! Values per row as Arrow arrays: block by block, lane by lane, without a rational per row.
 
+#![expect(clippy::inline_always, reason = "a divisor written at the call becomes a product")]
+
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Date32Array, DictionaryArray, Int32Array, Int64Array, StringArray};

@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use hashbrown::HashMap;
 
+/// Ranges of classes, ascending, both ends included.
+pub(super) type Ranges = Box<[(i64, i64)]>;
+
 /// The classes of one text: texts that are in the same sets have the same class. Class 0 is in none.
 ///
 /// Classes are numbered so that sets of which each holds the other or shares nothing with it (the regions of a tree) are
@@ -15,8 +18,8 @@ pub(super) struct Classes {
 }
 
 impl Classes {
-    /// Classes for these sets, and per set its ranges of classes, ascending, both ends included.
-    pub(super) fn new(sets: &[&[Arc<str>]]) -> (Self, Vec<Box<[(i64, i64)]>>) {
+    /// Classes for these sets, and the ranges of each set.
+    pub(super) fn new(sets: &[&[Arc<str>]]) -> (Self, Vec<Ranges>) {
         let mut order: Vec<usize> = (0..sets.len()).collect();
         order.sort_by_key(|&set| (std::cmp::Reverse(sets[set].len()), set));
         let mut signatures: BTreeMap<&Arc<str>, Vec<usize>> = BTreeMap::new();

@@ -57,9 +57,9 @@ impl Codes {
         let (least, greatest) = self.bounds;
         self.encoded = true;
         match greatest.wrapping_sub(least).cast_unsigned() {
-            0..=0xFF => vectors.encode(values, least, sized(&mut self.bytes, values.len())),
-            0..=0xFFFF => vectors.encode(values, least, sized(&mut self.twos, values.len())),
-            0..=0xFFFF_FFFF => vectors.encode(values, least, sized(&mut self.fours, values.len())),
+            ..0x100 => vectors.encode(values, least, sized(&mut self.bytes, values.len())),
+            0x100..0x1_0000 => vectors.encode(values, least, sized(&mut self.twos, values.len())),
+            0x1_0000..0x1_0000_0000 => vectors.encode(values, least, sized(&mut self.fours, values.len())),
             _ => vectors.encode(values, least, sized(&mut self.eights, values.len())),
         }
     }
@@ -73,9 +73,9 @@ impl Codes {
         // what fits the distance from the least to the greatest value fits the codes
         #[expect(clippy::cast_possible_truncation, reason = "both lie within the width of the codes")]
         match distance(least, greatest) {
-            0..=0xFF => vectors.within_u8(&self.bytes, start as u8, width as u8, out),
-            0..=0xFFFF => vectors.within_u16(&self.twos, start as u16, width as u16, out),
-            0..=0xFFFF_FFFF => vectors.within_u32(&self.fours, start as u32, width as u32, out),
+            ..0x100 => vectors.within_u8(&self.bytes, start as u8, width as u8, out),
+            0x100..0x1_0000 => vectors.within_u16(&self.twos, start as u16, width as u16, out),
+            0x1_0000..0x1_0000_0000 => vectors.within_u32(&self.fours, start as u32, width as u32, out),
             _ => vectors.within_u64(&self.eights, start, width, out),
         }
     }

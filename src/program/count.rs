@@ -92,27 +92,23 @@ impl Counter<'_> {
         let live = marks.partition_point(|mark| mark.after <= reached);
         let Some(last) = live.checked_sub(1).map(|last| &marks[last]) else { return };
         let conditions = &index.conditions(chain)[..last.after];
-        let open = |&&edge: &&Edge| block.uniform(edge) != Uniform::Yes;
-        let wide = conditions.iter().filter(open).count() > FOLD;
-        match self.grouping {
-            Grouping::One(group) if !wide => {
-                let mut words = [block.edge(Edge::YES); FOLD];
-                let mut count = 0;
-                // how many of the open conditions each conjunction has
-                let mut ends = [0_usize; FOLD + 1];
-                for (place, edge) in conditions.iter().enumerate() {
-                    if open(&edge) {
-                        words[count] = block.edge(*edge);
-                        count += 1;
-                    }
-                    if place < FOLD {
-                        ends[place + 1] = count;
-                    }
+        let Grouping::One(group) = self.grouping else { return self.fold(block, chain, &marks[..live]) };
+        let mut words = [Words { yes: &[], no: &[] }; FOLD];
+        // how many conditions are not simply yes, up to each place
+        let (mut open, mut ends) = (0, [0_usize; FOLD + 1]);
+        for (place, &edge) in conditions.iter().enumerate() {
+            if block.uniform(edge) != Uniform::Yes {
+                if open == FOLD {
+                    return self.fold(block, chain, &marks[..live]);
                 }
-                self.count_words(block, group, &marks[..live], &words[..count], conditions, &ends);
+                words[open] = block.edge(edge);
+                open += 1;
             }
-            _ => self.fold(block, chain, &marks[..live]),
+            if place < FOLD {
+                ends[place + 1] = open;
+            }
         }
+        self.count_words(block, group, &marks[..live], &words[..open], conditions, &ends);
     }
 
     /// Few conditions and one group: the words are gone through once.
@@ -154,7 +150,9 @@ impl Counter<'_> {
         let conditions = self.index.conditions(chain);
         let mut folded = std::mem::take(&mut block.buffers.folded);
         let words = block.words();
-        folded.iter_mut().for_each(|buffer| buffer.resize(words));
+        for buffer in &mut folded {
+            buffer.resize(words);
+        }
         folded[0].yes.copy_from_slice(block.full());
         folded[0].no.fill(0);
         let mut done = 0;

@@ -57,6 +57,7 @@ impl Block<'_> {
     }
 
     /// Whether all rows of the block have one verdict.
+    #[inline]
     pub(super) fn uniform(&self, edge: Edge) -> Uniform {
         match (self.buffers.bools[edge.node()].uniform, edge.is_negated()) {
             (Uniform::Yes, true) => Uniform::No,
@@ -68,6 +69,7 @@ impl Block<'_> {
     }
 
     /// The verdicts of an edge that has been evaluated.
+    #[inline]
     pub(super) fn edge(&self, edge: Edge) -> Words<'_> {
         let slot = &self.buffers.bools[edge.node()];
         let (full, zero) = (&*self.buffers.full, &*self.buffers.zero);
@@ -93,11 +95,14 @@ impl Block<'_> {
     }
 
     /// Evaluates the edge's node, unless that has been done for this block.
+    #[inline]
     pub(super) fn bool(&mut self, edge: Edge) {
-        let node = edge.node();
-        if self.buffers.bools[node].stamp == self.buffers.block {
-            return;
+        if self.buffers.bools[edge.node()].stamp != self.buffers.block {
+            self.evaluate(edge.node());
         }
+    }
+
+    fn evaluate(&mut self, node: usize) {
         let mut out = std::mem::take(&mut self.buffers.bools[node].buffer);
         out.resize(self.words());
         let uniform = self.bool_node(node, &mut out);

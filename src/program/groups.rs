@@ -5,9 +5,9 @@ use super::bitmap;
 /// The groups that have rows in a block.
 #[derive(Debug, Default)]
 pub(super) struct Masks {
-    masks: Vec<Mask>,
+    rooms: Vec<Mask>,
     used: usize,
-    /// Per group, one more than its place in `masks`.
+    /// Per group, one more than its place in `rooms`.
     places: Vec<u32>,
 }
 
@@ -48,9 +48,7 @@ impl Masks {
         }
         self.places.resize(groups.max(self.places.len()), 0);
         let mut grouping = Grouping::Few;
-        let mut run = 0;
         for (start, end) in runs(rows) {
-            run += 1;
             let group = rows[start] as usize;
             if group >= groups {
                 continue;
@@ -62,20 +60,19 @@ impl Masks {
                 }
                 self.open(group, start / 64);
             }
-            self.masks[self.places[group] as usize - 1].set(start, end);
+            self.rooms[self.places[group] as usize - 1].set(start, end);
         }
-        debug_assert!(run > 0, "rows are a run at least");
-        for mask in &self.masks[..self.used] {
+        for mask in &self.rooms[..self.used] {
             self.places[mask.group] = 0;
         }
         grouping
     }
 
     fn open(&mut self, group: usize, first: usize) {
-        if self.used == self.masks.len() {
-            self.masks.push(Mask::default());
+        if self.used == self.rooms.len() {
+            self.rooms.push(Mask::default());
         }
-        let mask = &mut self.masks[self.used];
+        let mask = &mut self.rooms[self.used];
         mask.group = group;
         mask.first = first;
         mask.rows = 0;
@@ -86,7 +83,7 @@ impl Masks {
 
     /// The groups that have rows in the block.
     pub(super) fn masks(&self) -> &[Mask] {
-        &self.masks[..self.used]
+        &self.rooms[..self.used]
     }
 }
 

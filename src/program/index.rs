@@ -159,7 +159,9 @@ impl Index {
 
 fn bits(chains: &[u32], words: usize) -> Vec<u64> {
     let mut bits = vec![0; words];
-    chains.iter().for_each(|&chain| bits[chain as usize / 64] |= 1 << (chain % 64));
+    for &chain in chains {
+        bits[chain as usize / 64] |= 1 << (chain % 64);
+    }
     bits
 }
 
@@ -188,7 +190,9 @@ pub(super) fn loose_roots(graph: &Graph, roots: &[Edge]) -> usize {
             BoolNode::BoolKnown(edge) => &[*edge],
             _ => &[],
         };
-        edges.iter().for_each(|edge| inner[edge.node()] = true);
+        for edge in edges {
+            inner[edge.node()] = true;
+        }
     }
     for node in graph.lanes.items() {
         if let LaneNode::Select(condition, ..) = node {

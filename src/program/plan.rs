@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arrow::record_batch::RecordBatch;
 
 use super::EvalError;
-use super::classes::Classes;
+use super::classes::{Classes, Ranges};
 use super::columns::BatchColumn;
 use super::evaluate::Block;
 use super::kernels::vector::Vectors;
@@ -21,8 +21,9 @@ const LINE_ROWS: usize = 512;
 /// Least and greatest number of rows of a block.
 const BLOCK_ROWS: std::ops::RangeInclusive<usize> = 2_048..=16_384;
 
-/// What the verdict bitmaps of a block's nodes may take together, in bytes: about a core's second-level cache.
-const BLOCK_BYTES: usize = 1 << 20;
+/// What the verdict bitmaps of a block's nodes may take together, in bytes. Twice a core's second-level cache was
+/// measured to be faster than half or all of it: longer blocks cost less per root.
+const BLOCK_BYTES: usize = 2 << 20;
 
 /// What is needed of a graph, and in which portions of rows.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub(super) struct Plan {
     /// Per text that is tested against sets, its classes.
     pub(super) classes: Vec<Option<Classes>>,
     /// Per boolean node that is such a test, its classes.
-    pub(super) class_ranges: Vec<Option<Box<[(i64, i64)]>>>,
+    pub(super) class_ranges: Vec<Option<Ranges>>,
     /// Per fact, the text whose classes it is given.
     class_of_fact: Vec<Option<usize>>,
     /// Roots that are a conjunction which nothing else needs have no bitmap of their own.

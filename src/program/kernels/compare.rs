@@ -1,5 +1,7 @@
 //! Comparisons: the integers that columns hold, bits packed into words, and two quotients.
 
+#![expect(clippy::inline_always, reason = "part of loops that are compiled for several sets of features")]
+
 use std::cmp::Ordering;
 
 use super::super::rational::compare_quotients;
