@@ -75,13 +75,16 @@ class Job:
         return (frame.join(self.links.select(pl.col("old").alias(key), "new"), on=key, how="left")
                 .with_columns(pl.coalesce("new", key).alias(key)).drop("new"))
 
-    def one_row_each(self, frame):
+    def one_row_each(self, frame, *texts):
         """Registers with one row a subject: of two rows that a link puts together the one under the number of today counts."""
-        frame = (frame.join(self.links.select(pl.col("old").alias("id"), "new"), on="id", how="left")
-                 .with_columns(pl.coalesce("new", "id").alias("id"), came=pl.col("new").is_not_null()).drop("new"))
-        own = frame.filter(~pl.col("came")).drop("came")
-        came = frame.filter("came").drop("came").unique("id", keep="first")
-        return pl.concat([own, came.join(own.select("id"), on="id", how="anti")])
+        frame = self.collect(frame.join(self.links.rename({"old": "id"}), on="id", how="left").with_columns(
+            pl.coalesce("new", "id").alias("id"), *(pl.coalesce("new_id", name).alias(name) for name in texts), came=pl.col("new").is_not_null())
+            .drop("new", "new_id"))
+        if not frame["came"].any():
+            return frame.drop("came").lazy()
+        own = frame.filter(~pl.col("came"))
+        came = frame.filter("came").unique("id", keep="first").join(own.select("id"), on="id", how="anti")
+        return pl.concat([own, came]).drop("came").lazy()
 
 
 def hashed(column):
@@ -122,13 +125,14 @@ def tidy(id):
     return pl.when(half.str.len_chars() == 15).then(body + check_character(body.cast(pl.Int64, strict=False))).otherwise(half)
 
 
-def tidied(frame, column="person_id"):
-    """Only what is not in its one form is worked on: an identifier of 18 ASCII characters without a small x is."""
+def tidied(job, frame, column="person_id"):
+    """Only the few identifiers that are not 18 ASCII characters are worked on as a whole; the others lose a small x."""
+    frame = job.collect(frame)
     plain = pl.col(column).str.len_bytes() == 18
     return pl.concat([
         frame.filter(plain).with_columns(pl.col(column).str.replace("x", "X", literal=True)),
         frame.filter(~plain).with_columns(tidy(pl.col(column)).alias(column)),
-    ])
+    ]).lazy()
 
 
 def check_character(digits):
@@ -270,7 +274,7 @@ def registers(job):
 
     # Floor area left out: the row is set aside.
     sound = pl.col("area").is_not_null()
-    housing = tidied(job.scan("housing").filter((pl.col("from_date") <= as_of) | ~sound).select("person_id", doubt=~sound, homes=sound & job.still()))
+    housing = tidied(job, job.scan("housing").filter((pl.col("from_date") <= as_of) | ~sound).select("person_id", doubt=~sound, homes=sound & job.still()))
     frames["housing"] = job.renumber(housing.with_columns(id=pl.col("person_id").hash()).drop("person_id")).group_by("id").agg(
         pl.col("doubt").any().alias("housing_doubt"), pl.col("homes").sum().cast(pl.Int64))
 
@@ -296,10 +300,9 @@ def registers(job):
     ).with_columns(needs_care=pl.when(pl.col("care") != 3).then(pl.col("care") == 1)).drop("care")
 
     higher = [sorted(STAGES).index(name) for name in ("college", "bachelor", "master", "doctor")]
-    pupils = tidied(job.scan("education_enrolment").select("person_id", "stage", "full_time", "from_date", "to_date", "graduated_on")).unique(
-        ["person_id", "stage", "from_date"], keep="first").filter(pl.col("from_date") <= as_of).select(
+    pupils = tidied(job, job.scan("education_enrolment").select("person_id", "stage", "full_time", "from_date", "to_date", "graduated_on")).filter(pl.col("from_date") <= as_of).select(
         "full_time", "from_date", id=pl.col("person_id").hash(), stage=place("stage", STAGES), still=job.still(),
-        graduated_on=pl.when(pl.col("graduated_on") <= as_of).then("graduated_on"))
+        graduated_on=pl.when(pl.col("graduated_on") <= as_of).then("graduated_on")).unique(["id", "stage", "from_date"], keep="first")
     frames["education"] = job.renumber(pupils).select(
         "id", full_time=pl.when("still").then("full_time"), stage=pl.when("still").then(days("from_date") * 16 + pl.col("stage")),
         graduated_on=pl.when(pl.col("stage").is_in(higher)).then("graduated_on")
@@ -307,7 +310,7 @@ def registers(job):
                          graduated_on=pl.col("graduated_on").max()
     ).with_columns(full_time=pl.when(pl.col("full_time_rows") > 0).then("full_time")).drop("full_time_rows")
 
-    pensions = tidied(job.scan("pension_benefits").filter((pl.col("from_month") <= as_of) & job.still("to_month", month0)).select("person_id", "kind"))
+    pensions = tidied(job, job.scan("pension_benefits").filter((pl.col("from_month") <= as_of) & job.still("to_month", month0)).select("person_id", "kind"))
     frames["pension"] = job.renumber(pensions.select("kind", id=pl.col("person_id").hash())).group_by("id").agg(
         employee_pension=(pl.col("kind") == "employee").any(), resident_pension=(pl.col("kind") == "resident").any(),
         other_pension=(pl.col("kind") == "other").any())
@@ -355,10 +358,10 @@ def certificate_rows(job):
 
 def memberships(job):
     """Of rows with the same household, person and day the first counts. Only heads keep their text, for payees."""
-    frame = job.scan("household_membership").unique(["household_id", "person_id", "from_date"], keep="first").filter(
-        pl.col("from_date") <= job.as_of).select(
+    frame = job.scan("household_membership").filter(pl.col("from_date") <= job.as_of).select(
         "household_id", "living_together", "from_date", id=pl.col("person_id").hash(), household=pl.col("household_id").hash(),
-        head_id=pl.when(pl.col("relation") == "head").then("person_id"), relation=place("relation", RELATIONS), still=job.still())
+        head_id=pl.when(pl.col("relation") == "head").then("person_id"), relation=place("relation", RELATIONS), still=job.still()
+    ).unique(["household", "id", "from_date"], keep="first")
     frame = (frame.join(job.links.rename({"old": "id"}), on="id", how="left")
              .with_columns(id=pl.coalesce("new", "id"), head_id=pl.when(pl.col("head_id").is_not_null()).then(pl.coalesce("new_id", "head_id")))
              .drop("new", "new_id"))
@@ -372,11 +375,7 @@ def population(job):
     frame = frame.filter(plain & (check_value(pl.col("digits")) == last)).select(
         "person_id", "sex", "birth_date", "nationality", "hukou_kind", id=pl.col("person_id").hash(),
         hukou=county("hukou_region"), residence=county("residence_region"))
-    named = (frame.join(job.links.rename({"old": "id"}), on="id", how="left")
-             .with_columns(id=pl.coalesce("new", "id"), person_id=pl.coalesce("new_id", "person_id"), came=pl.col("new").is_not_null()).drop("new", "new_id"))
-    own = named.filter(~pl.col("came")).drop("came")
-    came = named.filter("came").drop("came").unique("id", keep="first")
-    return pl.concat([own, came.join(own.select("id"), on="id", how="anti")])
+    return job.one_row_each(frame, "person_id")
 
 
 def persons(job, frames, certificates, members):
@@ -391,12 +390,17 @@ def persons(job, frames, certificates, members):
         certificates_doubt=(pl.col("issued").is_null() | pl.col("level").is_null()).any(),
         recent=(pl.col("skill") & pl.col("level").is_between(1, 3) & pl.col("fresh")).sum().cast(pl.Int64))
 
-    frame = population(job)
-    for other in [frames["death"], frames["birth"], of_person, frames["insurance"].drop("unemployment_12", "pension_12", "injury_12"),
-                  frames["income"], frames["housing"], frames["vehicles"], frames["assistance"], frames["disability"], frames["education"],
-                  frames["pension"], papers, frames["recognised"], frames["unemployment"].drop("last_from", "last_to", "was_unemployed"),
-                  frames["marriage"], frames["family_planning"], frames["dishonest"]]:
-        frame = frame.join(other, on="id", how="left")
+    base = population(job).collect()
+    ids = base.lazy().select("id")
+    # Each register is laid beside the identifiers alone, so that no join carries the columns of those before it; joins that
+    # keep the order are faster in memory.
+    frames = pl.collect_all([
+        frames["death"], frames["birth"], of_person, frames["insurance"].drop("unemployment_12", "pension_12", "injury_12"),
+        frames["income"], frames["housing"], frames["vehicles"], frames["assistance"], frames["disability"], frames["education"],
+        frames["pension"], papers, frames["recognised"], frames["unemployment"].drop("last_from", "last_to", "was_unemployed"),
+        frames["marriage"], frames["family_planning"], frames["dishonest"]], engine=job.engine)
+    beside = [ids.join(other.lazy(), on="id", how="left", maintain_order="left").drop("id") for other in frames]
+    frame = pl.concat([base, *pl.collect_all(beside, engine="in-memory")], how="horizontal").lazy()
 
     # No row that counts in a complete register is "no", or 0, for those within its coverage (990000), else unknown.
     within = pl.coalesce("hukou", "residence") // 10_000 == 99
