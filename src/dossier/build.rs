@@ -162,6 +162,11 @@ pub(super) fn is_complete(declaration: &RegisterDeclaration, request: &Request<'
     declaration.absence == Absence::Complete && begun
 }
 
+/// Whether they are so for every subject of a kind, wherever it is.
+pub(super) fn is_complete_everywhere(declaration: &RegisterDeclaration, kind: SubjectKind, request: &Request<'_>) -> bool {
+    is_complete(declaration, request) && (declaration.coverage_regions.is_empty() || kind == SubjectKind::Household)
+}
+
 impl Builder<'_, '_> {
     /// All kinds that must be built: those asked for, and those that links lead to or from.
     fn kinds(&self) -> Vec<SubjectKind> {
@@ -242,9 +247,9 @@ impl Builder<'_, '_> {
                 if self.silent.contains_key(register) {
                     return;
                 }
-                let complete = is_complete(self.declaration(register), self.request);
+                let everywhere = is_complete_everywhere(self.declaration(register), id.kind, self.request);
                 let registered = self.rows(register);
-                let recipe = registered.rows.recipe(rows, ty, scale, complete);
+                let recipe = registered.rows.recipe(rows, ty, scale, everywhere);
                 registered.of_kind(id.kind).recipes.push((Purpose::Fact(id), recipe));
                 for (other, column) in agrees_with {
                     self.agreeing(id, other, column);

@@ -73,18 +73,42 @@ impl Directory {
         }
     }
 
-    /// The place of a number in the list.
-    pub(super) fn find(&self, number: u64, numbers: &[u64]) -> Option<u32> {
+    /// The slot that a number is in, if it is of a region and a time that anybody is of.
+    fn slot(&self, number: u64) -> Option<usize> {
         let (region, day) = region_and_day(number);
         let stretch = self.stretches[(*self.regions.get(region)? as usize).checked_sub(1)?];
         if day < stretch.first || day > stretch.last {
             return None;
         }
-        let slot = stretch.slot + usize::try_from((day - stretch.first) >> stretch.shift).ok()?;
-        let (start, end) = (self.starts[slot] as usize, self.starts[slot + 1] as usize);
-        let place = start + numbers[start..end].partition_point(|other| *other < number);
-        (place < end && numbers[place] == number).then(|| u32::try_from(place).ok()).flatten()
+        Some(stretch.slot + usize::try_from((day - stretch.first) >> stretch.shift).ok()?)
     }
+
+    /// The place of a number in the list.
+    pub(super) fn find(&self, number: u64, numbers: &[u64]) -> Option<u32> {
+        let slot = self.slot(number)?;
+        place(number, numbers, self.starts[slot], self.starts[slot + 1])
+    }
+
+    /// The places of many numbers; `nowhere` for those that are not in the list. What one number waits for in memory
+    /// is fetched while others are looked up: so all slots first, then all places.
+    pub(super) fn find_all(&self, wanted: &[u64], numbers: &[u64], nowhere: u32) -> Vec<u32> {
+        let slots: Vec<(u32, u32)> = wanted
+            .iter()
+            .map(|number| self.slot(*number).map_or((0, 0), |slot| (self.starts[slot], self.starts[slot + 1])))
+            .collect();
+        let find = |(number, (start, end)): (&u64, (u32, u32))| place(*number, numbers, start, end).unwrap_or(nowhere);
+        wanted.iter().zip(slots).map(find).collect()
+    }
+}
+
+fn place(number: u64, numbers: &[u64], start: u32, end: u32) -> Option<u32> {
+    let slot = &numbers[start as usize..end as usize];
+    let at = if slot.len() <= 16 {
+        slot.iter().take_while(|other| **other < number).count()
+    } else {
+        slot.partition_point(|other| *other < number)
+    };
+    (slot.get(at) == Some(&number)).then(|| start + u32::try_from(at).unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -99,6 +123,9 @@ mod tests {
         for number in numbers.iter().chain(others) {
             assert_eq!(directory.find(*number, numbers).map(|place| place as usize), numbers.binary_search(number).ok(), "{number}");
         }
+        let wanted: Vec<u64> = numbers.iter().chain(others).copied().collect();
+        let one_by_one: Vec<u32> = wanted.iter().map(|number| directory.find(*number, numbers).unwrap_or(u32::MAX)).collect();
+        assert_eq!(directory.find_all(&wanted, numbers, u32::MAX), one_by_one);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use rayon::prelude::*;
 
 use super::accumulate::{Absent, Accumulator, Lane, Presence, Recipe, Rows};
 use super::base::Base;
-use super::build::{Request, is_complete, type_of};
+use super::build::{Request, is_complete, is_complete_everywhere, type_of};
 use super::columns::Columns;
 use super::intake::index_of;
 use super::links::{LinkBatch, LinkTable, takeable};
@@ -308,12 +308,12 @@ impl<'a> Levels<'a> {
         let declared = &self.request.catalogue.registers.links[link];
         let declaration = &self.request.catalogue.registers.registers[&declared.register];
         let mut rows = RowColumns::default();
-        let complete = is_complete(declaration, self.request);
+        let everywhere = is_complete_everywhere(declaration, kind, self.request);
         let recipes: Vec<Recipe> = facts
             .iter()
             .map(|(id, aggregate)| {
                 let (ty, scale) = type_of(self.request.catalogue, *id);
-                rows.recipe(aggregate, ty, scale, complete)
+                rows.recipe(aggregate, ty, scale, everywhere)
             })
             .collect();
         let mapper = Mapper::new(&self.request.catalogue.link_schema(declared), &rows.columns)?;
@@ -339,7 +339,7 @@ impl<'a> Levels<'a> {
         }
         let bits = BooleanBuffer::new(ScalarBuffer::from(present).into_inner(), 0, subjects);
         let presence = Presence { present: bits, doubtful: None };
-        let absent = self.absent(kind, complete, &declaration.coverage_regions);
+        let absent = self.absent(kind, is_complete(declaration, self.request), &declaration.coverage_regions);
         let mut columns = Vec::new();
         for ((id, _), accumulator) in facts.iter().zip(adding) {
             accumulator.check(&self.request.catalogue.fact(*id).name)?;

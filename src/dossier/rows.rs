@@ -25,9 +25,9 @@ impl RowColumns {
         self.columns.len() - 1
     }
 
-    /// What an aggregate needs, put among the columns. `complete` says whether the rows that there are, are all that
-    /// there can be: over a partial register, rows that do not pass tell nothing.
-    pub(super) fn recipe(&mut self, rows: &Aggregate, ty: Ty, scale: u8, complete: bool) -> Recipe {
+    /// What an aggregate needs, put among the columns. `everywhere` says whether the rows that there are, are for every
+    /// subject all that there can be: where they are not, rows that do not pass tell nothing.
+    pub(super) fn recipe(&mut self, rows: &Aggregate, ty: Ty, scale: u8, everywhere: bool) -> Recipe {
         let value_scale = |value: &Expr| if value.ty == Ty::Number { scale } else { 0 };
         let tells = matches!(rows.how, How::Count | How::CountDistinct | How::Sum | How::Any | How::All);
         Recipe {
@@ -35,7 +35,7 @@ impl RowColumns {
             ty,
             scale,
             passes: condition(rows).map(|condition| self.place(&condition, 0)),
-            tells: (!complete && tells).then(|| rows.filter.as_ref().map(|filter| self.place(filter, 0))),
+            tells: (!everywhere && tells).then(|| rows.filter.as_ref().map(|filter| self.place(filter, 0))),
             value: rows.value.as_ref().filter(|_| rows.how != How::Count).map(|value| self.place(value, value_scale(value))),
             by: rows.by.as_ref().map(|by| self.place(by, 0)),
             strict: true,

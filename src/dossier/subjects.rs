@@ -148,15 +148,11 @@ impl SubjectIndex {
         ids.finish()
     }
 
-    fn find_person(&self, key: u64, keys: &[u64]) -> u32 {
-        self.directory.find(key, keys).unwrap_or(NOWHERE)
-    }
-
     /// The place of an identifier.
     #[must_use]
     pub(super) fn find(&self, id: &str) -> u32 {
         match &self.ids {
-            Keys::Persons(keys) => person_number(id.as_bytes()).map_or(NOWHERE, |key| self.find_person(key, keys)),
+            Keys::Persons(keys) => person_number(id.as_bytes()).map_or(NOWHERE, |key| self.directory.find(key, keys).unwrap_or(NOWHERE)),
             Keys::Texts(texts) => {
                 let hash = self.hasher.hash_one(id);
                 self.parts[part_of(hash)].find(hash, |&place| texts.value(place as usize) == id).copied().unwrap_or(NOWHERE)
@@ -168,7 +164,7 @@ impl SubjectIndex {
     #[must_use]
     pub(super) fn places_of_keys(&self, ids: &Keys) -> Vec<u32> {
         match (ids, &self.ids) {
-            (Keys::Persons(ids), Keys::Persons(keys)) => ids.iter().map(|&id| self.find_person(id, keys)).collect(),
+            (Keys::Persons(ids), Keys::Persons(keys)) => self.directory.find_all(ids, keys, NOWHERE),
             (Keys::Persons(ids), Keys::Texts(_)) => ids.iter().map(|&id| self.find(person_id_of(id).as_str())).collect(),
             (Keys::Texts(ids), _) => ids.iter().map(|id| id.map_or(NOWHERE, |id| self.find(id))).collect(),
         }
@@ -177,30 +173,42 @@ impl SubjectIndex {
     /// The places of identifiers under the one of today, with the rows that came under one of before.
     #[must_use]
     pub(super) fn places_of(&self, ids: &StringArray, identities: &Identities) -> Found {
-        let mut found = Found { places: Vec::with_capacity(ids.len()), renumbered: Vec::new() };
-        // Rows often come in the order of subjects: the next place is tried before any search.
+        let mut places = match &self.ids {
+            Keys::Persons(keys) => {
+                let number = |row: usize| if ids.is_null(row) { 0 } else { person_number(ids.value(row).as_bytes()).unwrap_or(0) };
+                let numbers: Vec<u64> = (0..ids.len()).map(number).collect();
+                self.directory.find_all(&numbers, keys, NOWHERE)
+            }
+            Keys::Texts(_) => self.places_of_texts(ids),
+        };
+        let mut renumbered = Vec::new();
+        if !identities.is_empty() {
+            for (row, place) in places.iter_mut().enumerate() {
+                if *place == NOWHERE
+                    && ids.is_valid(row)
+                    && let Some(today) = identities.today(ids.value(row))
+                {
+                    renumbered.push(u32::try_from(row).unwrap_or(NOWHERE));
+                    *place = self.find(today);
+                }
+            }
+        }
+        Found { places, renumbered }
+    }
+
+    /// Rows often come in the order of subjects: the next place is tried before any search.
+    fn places_of_texts(&self, ids: &StringArray) -> Vec<u32> {
         let mut last = NOWHERE;
-        for row in 0..ids.len() {
+        let find = |row: usize| {
             if ids.is_null(row) {
-                found.places.push(NOWHERE);
-                continue;
+                return NOWHERE;
             }
             let id = ids.value(row);
             let place = self.near(id, last).unwrap_or_else(|| self.find(id));
-            let place = match (place, identities.is_empty()) {
-                (NOWHERE, false) => match identities.today(id) {
-                    Some(today) => {
-                        found.renumbered.push(u32::try_from(row).unwrap_or(NOWHERE));
-                        self.find(today)
-                    }
-                    None => NOWHERE,
-                },
-                _ => place,
-            };
-            found.places.push(place);
             last = if place == NOWHERE { last } else { place };
-        }
-        found
+            place
+        };
+        (0..ids.len()).map(find).collect()
     }
 
     fn near(&self, id: &str, last: u32) -> Option<u32> {

@@ -39,16 +39,12 @@ impl Accumulator {
         let mut known = vec![0_u64; places.div_ceil(64)];
         let mut yes = vec![0_u64; if self.recipe.ty == Ty::Bool { known.len() } else { 0 }];
         for at in 0..places {
-            let value = if presence.present.value(at) {
-                self.value(at)
-            } else {
-                let is_none = match absent {
-                    Absent::Unknown => false,
-                    Absent::None => true,
-                    Absent::NoneWithin(within) => within.value(at),
-                };
-                none.filter(|_| is_none)
+            let is_covered = match absent {
+                Absent::Unknown => false,
+                Absent::None => true,
+                Absent::NoneWithin(within) => within.value(at),
             };
+            let value = if presence.present.value(at) { self.value(at, is_covered) } else { none.filter(|_| is_covered) };
             let is_doubtful = self.recipe.how != How::Only && presence.doubtful.as_ref().is_some_and(|doubtful| doubtful.value(at));
             let Some(value) = value.filter(|_| !is_doubtful) else { continue };
             known[at / 64] |= 1 << (at % 64);
@@ -70,10 +66,10 @@ impl Accumulator {
         }
     }
 
-    /// The value for a subject with rows.
-    fn value(&self, at: usize) -> Option<i64> {
+    /// The value for a subject with rows. Of one that the register does not cover, rows that do not pass tell nothing.
+    fn value(&self, at: usize, is_covered: bool) -> Option<i64> {
         let marks = self.marks[at];
-        if marks & mark::DOUBT != 0 || self.recipe.tells.is_some() && marks & mark::TELLS == 0 {
+        if marks & mark::DOUBT != 0 || !is_covered && self.recipe.tells.is_some() && marks & mark::TELLS == 0 {
             return None;
         }
         match self.recipe.how {

@@ -32,7 +32,7 @@ pub(super) struct Recipe {
     pub(super) scale: u8,
     /// The condition under which a row counts; none: always.
     pub(super) passes: Option<usize>,
-    /// Over a partial register: the condition of a row that tells anything at all.
+    /// For subjects that the register does not cover: the condition of a row that tells anything at all.
     pub(super) tells: Option<Option<usize>>,
     /// The value; none for `count`.
     pub(super) value: Option<usize>,
@@ -42,13 +42,13 @@ pub(super) struct Recipe {
     pub(super) strict: bool,
 }
 
-/// The row passes over nothing: what was seen of a subject.
+/// What was seen of a subject.
 mod mark {
     /// A value is there.
     pub(super) const SET: u8 = 1;
     /// A row of which it is unknown whether it counts, or what it counts.
     pub(super) const DOUBT: u8 = 2;
-    /// Over a partial register: a row that tells.
+    /// For subjects that the register does not cover: a row that tells.
     pub(super) const TELLS: u8 = 4;
     /// Of booleans: the value is yes.
     pub(super) const YES: u8 = 8;

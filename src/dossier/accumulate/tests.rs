@@ -190,3 +190,15 @@ fn a_sum_beyond_64_bits_is_told() {
     accumulator.add(&Rows { places: &[0, 0], renumbered: &[], lanes: &[Lane::of(&numbers).expect("a lane")], first: 0 });
     assert!(accumulator.check("x").is_err());
 }
+
+#[test]
+fn of_subjects_that_a_register_does_not_cover_rows_that_do_not_pass_tell_nothing() {
+    let recipe = Recipe { how: How::Count, ty: Ty::Number, scale: 0, passes: Some(0), tells: Some(Some(0)), value: None, by: None, strict: true };
+    let mut accumulator = Accumulator::new(recipe, 3);
+    let passes: ArrayRef = Arc::new(BooleanArray::from(vec![false, false, true]));
+    accumulator.add(&Rows { places: &[0, 1, 2], renumbered: &[], lanes: &[Lane::of(&passes).expect("a lane")], first: 0 });
+    let presence = Presence { present: BooleanBuffer::new_set(3), doubtful: None };
+    let found = accumulator.finish(&presence, &Absent::NoneWithin(BooleanBuffer::from(vec![true, false, false])));
+    let found: Vec<Option<i64>> = found.as_primitive::<arrow::datatypes::Int64Type>().iter().collect();
+    assert_eq!(found, [Some(0), None, Some(1)]);
+}
