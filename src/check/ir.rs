@@ -230,7 +230,7 @@ pub struct Schema {
 pub struct Column {
     /// Name of the fact and of the dossier's column. Derived facts are named by their text (`members.count(age >= 60)`).
     pub name: Arc<str>,
-    /// Type. Arrow columns: `Bool` Boolean; `Number` any integer type (scale 0) or Decimal128 (its own scale);
+    /// Type. Arrow columns: `Bool` Boolean; `Number` any integer type (scale 0) or Decimal32, 64 or 128 (its own scale);
     /// `Date` Date32; `Text` Utf8, LargeUtf8, Utf8View or a dictionary of these. Null means unknown.
     pub ty: Ty,
     /// For numbers, digits behind the point: 0 integers, 2 money.

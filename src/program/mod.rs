@@ -7,7 +7,9 @@
 //!
 //! ```text
 //!  Expr ── lower ──▶ Graph ── evaluate, block by block ──▶ Verdicts (yes, unknown)
-//!                      ╰───── evaluate, arrays ──────────▶ Values, Arrow arrays (amounts, occasions, facts)
+//!                      ├───── count, count_groups ─────▶ counts (yes and unknown, by county)
+//!                      ├───── judge ───────────────────▶ roots of one dossier, among thousands
+//!                      ╰───── evaluate, arrays ────────▶ Values, Arrow arrays (amounts, occasions, facts)
 //!  Expr ── interpreter ──▶ one row at a time: the oracle, and what explains a verdict
 //!  Expr ── sql ──────────▶ DataFusion SQL: the other oracle
 //! ```

@@ -311,7 +311,8 @@ mod plain {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[expect(clippy::cast_sign_loss, clippy::wildcard_imports, reason = "masks are bits, with or without sign; each loop has its instructions")]
+#[expect(clippy::cast_sign_loss, reason = "masks are bits, with or without sign")]
+#[allow(clippy::wildcard_imports, reason = "each loop has its own instructions")]
 mod x86 {
     use std::arch::x86_64::*;
 

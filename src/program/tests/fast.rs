@@ -93,7 +93,7 @@ proptest! {
             prop_assert_eq!(*count, Count { yes: expected.yes + 5, unknown: expected.unknown + 7 }, "root {}\n{}", root, program.print());
         }
         let mut random = arbitrary::Random::new(seed);
-        let in_order: Vec<u32> = (0..batch.num_rows() / runs + 1).map(|_| u32::try_from(random.below(u64::from(groups) + 1)).expect("small")).collect();
+        let in_order: Vec<u32> = (0..=batch.num_rows() / runs).map(|_| u32::try_from(random.below(u64::from(groups) + 1)).expect("small")).collect();
         let of_rows: Vec<u32> = (0..batch.num_rows()).map(|row| in_order[row / runs]).collect();
         let mut counts = vec![Count::default(); roots.len() * groups as usize];
         program.count_groups(&batch, &of_rows, &mut scratch, &mut counts).expect("what is evaluated is counted");
