@@ -33,7 +33,7 @@ GUARDIANS = ["000000-WJ-0001", "990100-JY-0001", "990100-MZ-0004"]
 # Caps in fen, per subject and the policy's period.
 CAPS = {"000000-RS-0002": 600_000, "990000-RS-0011": 50_000_000, "990100-RS-0011": 1_800_000}
 
-arguments = None
+# Set in `main`, once the number of threads is known.
 pl = None
 
 
@@ -111,11 +111,6 @@ def fen(column):
 def place(column, codes):
     """The place of a code in the sorted list of codes; null where it is none of them."""
     return pl.col(column).cast(pl.Enum(sorted(codes)), strict=False).to_physical().cast(pl.Int64)
-
-
-def latest(place_of, codes, column):
-    """The number of a code in `sorted(codes)` as `place` gives it."""
-    return [sorted(codes).index(code) for code in column]
 
 
 def tidy(id):
@@ -418,7 +413,6 @@ def persons(job, frames, certificates, members):
         none=none, zero=zero,
         birth_date=pl.when(~((pl.col("birth_date") != pl.col("first_date")) | (pl.col("first_date") != pl.col("last_date"))).fill_null(False)).then("birth_date"),
         graduate=pl.col("graduated_on").is_not_null(), flexible_payer=pl.col("flexible_base").is_not_null(),
-        graduated_days=pl.col("graduated_on"),
     ).with_columns(
         yes("dead"), yes("graduate"), yes("flexible_payer", "insurance_doubt"), yes("medical", "insurance_doubt"),
         number("unemployment_total", "insurance_doubt"), number("resident_months", "insurance_doubt"),
