@@ -3,3 +3,7 @@
 pub mod batches;
 pub mod one_subject;
 pub mod policies;
+
+/// As the program itself has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -91,19 +91,28 @@ impl Side {
 
 /// Amounts where the verdict is yes, zero where it is no, null where it is unknown.
 fn paid(amounts: ArrayRef, yes: &[u64], unknown: &[u64]) -> Int64Array {
-    let amounts = amounts.as_primitive::<Int64Type>();
-    let bit = |words: &[u64], row: usize| words[row / 64] >> (row % 64) & 1;
-    if amounts.null_count() == 0 && unknown.iter().all(|&word| word == 0) {
-        let mut paid = amounts.values().to_vec();
-        for (chunk, &word) in paid.chunks_mut(64).zip(yes) {
-            if word == 0 {
-                chunk.fill(0);
-            } else if word != u64::MAX {
-                chunk.iter_mut().enumerate().for_each(|(at, value)| *value &= (word >> at & 1).wrapping_neg().cast_signed());
-            }
-        }
-        return Int64Array::new(paid.into(), None);
+    let owned = amounts.as_primitive::<Int64Type>().clone();
+    drop(amounts);
+    if owned.null_count() > 0 || unknown.iter().any(|&word| word != 0) {
+        return paid_or_unknown(&owned, yes, unknown);
     }
+    // Nobody else has the values, so that they are not copied.
+    let mut paid = match owned.into_builder() {
+        Ok(paid) => paid,
+        Err(shared) => return paid_or_unknown(&shared, yes, unknown),
+    };
+    for (chunk, &word) in paid.values_slice_mut().chunks_mut(64).zip(yes) {
+        if word == 0 {
+            chunk.fill(0);
+        } else if word != u64::MAX {
+            chunk.iter_mut().enumerate().for_each(|(at, value)| *value &= (word >> at & 1).wrapping_neg().cast_signed());
+        }
+    }
+    paid.finish()
+}
+
+fn paid_or_unknown(amounts: &Int64Array, yes: &[u64], unknown: &[u64]) -> Int64Array {
+    let bit = |words: &[u64], row: usize| words[row / 64] >> (row % 64) & 1;
     (0..amounts.len())
         .map(|row| match (bit(yes, row), bit(unknown, row)) {
             (1, _) => amounts.is_valid(row).then(|| amounts.value(row)),
