@@ -114,12 +114,8 @@ async fn whole(args: &Args, bar: &Arc<Bar>, cancel: Cancel) -> Result<Vec<(PathB
         }
         sheets.push(sheet);
     }
-    let options = Options {
-        shards: args.shards.unwrap_or(1).max(1),
-        threads: all_cores(),
-        memory: args.memory,
-        scratch: scratch(&args.out),
-    };
+    let options =
+        Options { shards: args.shards.unwrap_or(1).max(1), threads: all_cores(), memory: args.memory, scratch: scratch(&args.out) };
     let allow_missing = args.allow_missing.iter().cloned().collect();
     let request = Request {
         catalogue: &mut catalogue,

@@ -220,12 +220,7 @@ async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, c
     let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
     let allow_missing: BTreeSet<String> = args.allow_missing.iter().cloned().collect();
     let no_sources = Sources::default();
-    let options = Options {
-        shards: args.shards.unwrap_or(1).max(1),
-        threads,
-        memory: args.memory,
-        scratch: scratch(&args.out),
-    };
+    let options = Options { shards: args.shards.unwrap_or(1).max(1), threads, memory: args.memory, scratch: scratch(&args.out) };
     let request = Run {
         policies: &chosen,
         catalogue: &mut catalogue,

@@ -18,7 +18,7 @@ use crate::check::bind::Binder;
 use crate::check::catalogue::Catalogue;
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::diagnostic::{Diagnostic, Lang, Message, code};
-use crate::dossier::{Cause, DossierError};
+use crate::dossier::{Cause, Disagreement, DossierError, Dossiers};
 use crate::eligibility::given_registers::{read_paid, read_refusals};
 use crate::eligibility::grant::{ConflictRow, Resolution};
 use crate::eligibility::input::{Paid, Refusals, ResolutionInput};
@@ -95,22 +95,7 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
         refusals = read;
         registers.extend(outcome);
         registers.extend(dossiers.intake.registers.iter().map(|(name, outcome)| (name.clone(), outcome.clone())));
-        conflicts = dossiers
-            .disagreements
-            .iter()
-            .map(|row| ConflictRow {
-                kind: row.fact.kind,
-                subject_id: row.subject.as_str().into(),
-                fact: Arc::clone(&request.catalogue.fact(row.fact).name),
-                policy: None,
-                period: None,
-                occasion: None,
-                source: row.register.as_str().into(),
-                value: row.value.as_str().into(),
-                other_source: row.other_register.as_str().into(),
-                other_value: row.other_value.as_str().into(),
-            })
-            .collect();
+        conflicts = conflict_rows(dossiers, request.catalogue);
     }
     let silent = dossiers.as_ref().map(|dossiers| dossiers.silent.clone()).unwrap_or_default();
     // Their files are many and large: they go while the rest is worked on.
@@ -197,6 +182,23 @@ impl Drop for Removing {
             let _ = thread.join();
         }
     }
+}
+
+/// Where registers disagree, as results say it.
+fn conflict_rows(dossiers: &Dossiers, catalogue: &Catalogue) -> Vec<ConflictRow> {
+    let row = |row: &Disagreement| ConflictRow {
+        kind: row.fact.kind,
+        subject_id: row.subject.as_str().into(),
+        fact: Arc::clone(&catalogue.fact(row.fact).name),
+        policy: None,
+        period: None,
+        occasion: None,
+        source: row.register.as_str().into(),
+        value: row.value.as_str().into(),
+        other_source: row.other_register.as_str().into(),
+        other_value: row.other_value.as_str().into(),
+    };
+    dossiers.disagreements.iter().map(row).collect()
 }
 
 /// Whether a policy is told: all are, unless `--policy` chooses some.

@@ -64,8 +64,7 @@ impl Base {
         let schema = request.catalogue.row_schema(&plan.register);
         let expressions: Vec<(Expr, u8)> = plan.within.values().chain(&plan.filter).map(|expr| (expr.clone(), 0)).collect();
         let mapper = Mapper::new(&schema, &expressions)?;
-        let columns: BTreeSet<String> =
-            mapper.reads().into_iter().chain(time_columns(declaration)).chain([plan.key.clone()]).collect();
+        let columns: BTreeSet<String> = mapper.reads().into_iter().chain(time_columns(declaration)).chain([plan.key.clone()]).collect();
         let mut reader = open(request, declaration, Some(columns.into_iter().collect()))?;
         let data_day = days(reader.outcome().data_day);
         let mut listed = Vec::new();

@@ -125,9 +125,7 @@ impl Columns {
             .into_iter()
             .map(|(piece, mut places)| {
                 Ok(match &self.pieces[&kind][piece].stored {
-                    Stored::Memory(arrays) => {
-                        ReaderPart::Memory(places.iter().map(|&(to, at)| (to, Arc::clone(&arrays[at]))).collect())
-                    }
+                    Stored::Memory(arrays) => ReaderPart::Memory(places.iter().map(|&(to, at)| (to, Arc::clone(&arrays[at]))).collect()),
                     Stored::File(path) => {
                         // A projected file gives its columns in the order of the file.
                         places.sort_by_key(|&(_, at)| at);
@@ -212,18 +210,20 @@ mod tests {
         let mut columns = Columns::new(directory.path(), limit);
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter((0..rows).map(|row| i64::try_from(row).ok().filter(|row| row % 3 > 0))));
         let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| row.to_string())));
-        columns.insert(SubjectKind::Person, vec![("n".to_owned(), Arc::clone(&numbers)), ("t".to_owned(), Arc::clone(&texts))]).expect("room");
+        columns
+            .insert(SubjectKind::Person, vec![("n".to_owned(), Arc::clone(&numbers)), ("t".to_owned(), Arc::clone(&texts))])
+            .expect("room");
         columns.insert(SubjectKind::Person, vec![("m".to_owned(), Arc::clone(&numbers))]).expect("room");
         assert!(columns.has(SubjectKind::Person, "m") && !columns.has(SubjectKind::Entity, "m"));
-        assert_eq!(columns.get(SubjectKind::Person, "t").expect("read").expect("there"), texts);
+        assert_eq!(&columns.get(SubjectKind::Person, "t").expect("read").expect("there"), &texts);
         let names = ["t".to_owned(), "m".to_owned(), "n".to_owned()];
         let mut reader = columns.reader(SubjectKind::Person, &names).expect("a reader");
         for at in (0..rows.div_ceil(BATCH_ROWS)).rev() {
             let (start, count) = (at * BATCH_ROWS, BATCH_ROWS.min(rows - at * BATCH_ROWS));
             let batch = reader.batch(at, count).expect("a batch");
-            assert_eq!(batch[0], texts.slice(start, count));
-            assert_eq!(batch[1], numbers.slice(start, count));
-            assert_eq!(batch[2], numbers.slice(start, count));
+            assert_eq!(&batch[0], &texts.slice(start, count));
+            assert_eq!(&batch[1], &numbers.slice(start, count));
+            assert_eq!(&batch[2], &numbers.slice(start, count));
         }
     }
 

@@ -92,10 +92,8 @@ impl Directory {
     /// The places of many numbers; `nowhere` for those that are not in the list. What one number waits for in memory
     /// is fetched while others are looked up: so all slots first, then all places.
     pub(super) fn find_all(&self, wanted: &[u64], numbers: &[u64], nowhere: u32) -> Vec<u32> {
-        let slots: Vec<(u32, u32)> = wanted
-            .iter()
-            .map(|number| self.slot(*number).map_or((0, 0), |slot| (self.starts[slot], self.starts[slot + 1])))
-            .collect();
+        let slots: Vec<(u32, u32)> =
+            wanted.iter().map(|number| self.slot(*number).map_or((0, 0), |slot| (self.starts[slot], self.starts[slot + 1]))).collect();
         let find = |(number, (start, end)): (&u64, (u32, u32))| place(*number, numbers, start, end).unwrap_or(nowhere);
         wanted.iter().zip(slots).map(find).collect()
     }

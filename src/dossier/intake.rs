@@ -10,7 +10,7 @@ use chrono::NaiveDate;
 use super::base::{Base, BasePlan};
 use super::build::Request;
 use super::identity::{Identities, IdentityLink};
-use super::read::{RegisterFound, Reading, read};
+use super::read::{Reading, RegisterFound, read};
 use super::rows::Registers;
 use super::subjects::SubjectIndex;
 use super::{Cause, DossierError};

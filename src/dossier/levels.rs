@@ -60,13 +60,7 @@ impl<'a> Levels<'a> {
         bases: &'a BTreeMap<SubjectKind, Base>,
         columns: Columns,
     ) -> Self {
-        let made = Made {
-            columns,
-            links: BTreeMap::new(),
-            kept: BTreeMap::new(),
-            conflicting: BTreeSet::new(),
-            disagreements: Vec::new(),
-        };
+        let made = Made { columns, links: BTreeMap::new(), kept: BTreeMap::new(), conflicting: BTreeSet::new(), disagreements: Vec::new() };
         Self { request, plan, silent, bases, made, only: HashMap::new() }
     }
 
@@ -382,9 +376,8 @@ impl Beside {
                 continue;
             }
             let at = name.strip_prefix("row.").and_then(|name| schema.index_of(name));
-            let is_column = |place: &usize| {
-                matches!(register.rows.columns[*place].0.kind, crate::check::ir::Kind::Fact(index) if Some(index) == at)
-            };
+            let is_column =
+                |place: &usize| matches!(register.rows.columns[*place].0.kind, crate::check::ir::Kind::Fact(index) if Some(index) == at);
             if let Some(place) = kept.iter().position(is_column) {
                 rows.push((name, place));
             }

@@ -8,7 +8,7 @@ use arrow::compute::filter;
 use rayon::prelude::*;
 
 use super::DossierError;
-use super::accumulate::{Accumulator, Absent, Lane, Presence, Rows};
+use super::accumulate::{Absent, Accumulator, Lane, Presence, Rows};
 use super::base::{Base, surely};
 use super::build::Request;
 use super::identity::Identities;
@@ -283,12 +283,7 @@ impl Pass<'_> {
         Ok((rows, names))
     }
 
-    fn kept(
-        &self,
-        kept: &KeptRows,
-        arrays: &[ArrayRef],
-        found: &HashMap<(String, SubjectKind), Found>,
-    ) -> Result<LinkBatch, DossierError> {
+    fn kept(&self, kept: &KeptRows, arrays: &[ArrayRef], found: &HashMap<(String, SubjectKind), Found>) -> Result<LinkBatch, DossierError> {
         let Some(from) = found.get(&(self.reading.declaration.key.clone(), kept.kind)) else { return Ok(LinkBatch::default()) };
         let mask = BooleanArray::from_iter(from.places.iter().map(|&place| Some(place != NOWHERE)));
         let columns = kept.columns.iter().map(|&at| self.mapper.typed(at, filter(&arrays[at], &mask)?)).collect::<Result<_, _>>()?;
@@ -349,10 +344,7 @@ impl Pass<'_> {
         for (adding, subjects) in adding.into_iter().zip(&self.rows.subjects) {
             let (start, end) = self.span(subjects.kind);
             let bits = |words: Vec<u64>| BooleanBuffer::new(ScalarBuffer::from(words).into_inner(), 0, end - start);
-            let presence = Presence {
-                present: bits(adding.present),
-                doubtful: self.doubtful(subjects.kind, outcome).map(bits),
-            };
+            let presence = Presence { present: bits(adding.present), doubtful: self.doubtful(subjects.kind, outcome).map(bits) };
             let absent = self.absent(subjects.kind);
             let columns = adding
                 .accumulators
@@ -416,4 +408,3 @@ impl Pass<'_> {
 pub(super) fn coverage_name(regions: &[String]) -> String {
     regions.join(" ")
 }
-

@@ -35,7 +35,7 @@ impl RowColumns {
             ty,
             scale,
             passes: condition(rows).map(|condition| self.place(&condition, 0)),
-            tells: (!everywhere && tells).then(|| rows.filter.as_ref().map(|filter| self.place(filter, 0))),
+            tells: rows.filter.as_ref().filter(|_| !everywhere && tells).map(|filter| self.place(filter, 0)),
             value: rows.value.as_ref().filter(|_| rows.how != How::Count).map(|value| self.place(value, value_scale(value))),
             by: rows.by.as_ref().map(|by| self.place(by, 0)),
             strict: true,

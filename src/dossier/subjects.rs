@@ -70,7 +70,8 @@ impl SubjectIndex {
     pub(super) fn new(parts: Vec<Keys>) -> Self {
         let all_persons = parts.iter().all(|part| matches!(part, Keys::Persons(_)));
         let ids = if all_persons {
-            let mut keys: Vec<u64> = Vec::with_capacity(parts.iter().map(|part| if let Keys::Persons(keys) = part { keys.len() } else { 0 }).sum());
+            let mut keys: Vec<u64> =
+                Vec::with_capacity(parts.iter().map(|part| if let Keys::Persons(keys) = part { keys.len() } else { 0 }).sum());
             for part in parts {
                 if let Keys::Persons(part) = part {
                     keys.extend(part);
@@ -239,7 +240,7 @@ fn places(count: usize, hash_of: impl Fn(usize) -> u64 + Sync) -> Vec<HashTable<
         .into_par_iter()
         .step_by(chunk)
         .map(|start| {
-            let mut parts: Vec<Vec<u32>> = vec![Vec::with_capacity(chunk / PARTS + chunk / PARTS / 8); PARTS];
+            let mut parts: Vec<Vec<u32>> = vec![Vec::new(); PARTS];
             for place in start..count.min(start + chunk) {
                 parts[part_of(hash_of(place))].push(u32::try_from(place).unwrap_or(NOWHERE));
             }

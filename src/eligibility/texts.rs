@@ -59,6 +59,7 @@ impl Texts {
     }
 
     /// All, in order.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> + '_ {
         (0..self.len()).map(|at| self.get(at))
     }
@@ -167,6 +168,7 @@ impl Words {
     }
 
     /// All, by number.
+    #[must_use]
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> + '_ {
         self.texts.iter()
     }

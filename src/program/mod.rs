@@ -43,7 +43,7 @@ mod rational;
 mod scratch;
 pub mod sql;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod texts;
 mod values;
 mod verdicts;

@@ -13,7 +13,7 @@ use super::{CompileError, EvalError, Program, Rational, Scratch, ValueProgram, V
 use crate::check::ir::{self, ArithOp, Column, CompareOp, Expr, Function, Kind, Number, Schema, Ty, Value};
 
 #[path = "../../tests/support/arbitrary.rs"]
-mod arbitrary;
+pub(crate) mod arbitrary;
 mod fast;
 
 /// A schema, expressions of a type, and a batch.

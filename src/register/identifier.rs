@@ -129,7 +129,7 @@ pub(super) fn is_person_id(id: &[u8; 18]) -> bool {
         Some(2) => year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)),
         _ => false,
     };
-    is_day & (1800..2200).contains(&year) & (PERSON_CHECKS[(sum % 11) as usize] == id[17])
+    is_day && (1800..2200).contains(&year) && PERSON_CHECKS[(sum % 11) as usize] == id[17]
 }
 
 /// The number that the first 17 digits of a person's identifier are.
@@ -203,7 +203,6 @@ pub fn person_id_of(number: u64) -> PersonId {
     let mut id = [b'0'; 18];
     let (mut rest, mut sum) = (number, 0);
     for (byte, weight) in id[..17].iter_mut().zip(PERSON_WEIGHTS).rev() {
-        #[expect(clippy::cast_possible_truncation, reason = "a digit")]
         let digit = (rest % 10) as u8;
         *byte = b'0' + digit;
         sum += u32::from(digit) * weight;
@@ -254,7 +253,7 @@ pub fn check_entity_id(bytes: &[u8]) -> Result<(), IdentifierFault> {
     for (value, byte) in values.iter_mut().zip(id) {
         *value = u32::from(ENTITY_VALUES[usize::from(*byte)]);
     }
-    if values.iter().any(|value| *value == 255) || !id[2..8].iter().all(u8::is_ascii_digit) {
+    if values.contains(&255) || !id[2..8].iter().all(u8::is_ascii_digit) {
         return Err(IdentifierFault::Character);
     }
     let sum: u32 = values.iter().zip(ENTITY_WEIGHTS).map(|(value, weight)| value * weight).sum();

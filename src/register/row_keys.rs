@@ -55,7 +55,7 @@ fn packed(column: &StringArray) -> impl Iterator<Item = u64> + '_ {
     column.iter().map(|id| 1 + id.and_then(|id| id.as_bytes().first_chunk()).map_or(0, digits_of))
 }
 
-/// Another number for each number, spread evenly (the finaliser of MurmurHash3); zero for zero only.
+/// Another number for each number, spread evenly (the finaliser of `MurmurHash3`); zero for zero only.
 fn bijective(number: u64) -> u64 {
     let number = (number ^ (number >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
     let number = (number ^ (number >> 33)).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
@@ -101,7 +101,7 @@ fn mix_column(column: &ArrayRef, kind: ColumnType, keys: &mut [Key]) {
         }
         DataType::Decimal128(..) => {
             mix_values(column.as_primitive::<Decimal128Type>(), keys, |key, value| {
-                #[expect(clippy::cast_possible_truncation, reason = "the two halves are wanted")]
+                #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the two halves are wanted")]
                 let (low, high) = (value as u64, (value >> 64) as u64);
                 mix(key, 1);
                 mix(key, low);

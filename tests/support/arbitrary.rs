@@ -27,10 +27,10 @@ const PATTERNS: [&str; 8] = ["", "%", "a%", "_", "__%", "样例_", "%b%", "it's"
 const DAYS: [i32; 12] = [0, -1, 11_016, 19_781, 19_782, 19_783, 20_146, 20_147, 20_453, 20_454, 20_484, 2_932_896];
 
 /// Numbers of rows at which words and blocks begin and end.
-pub(super) const SIZES: [usize; 8] = [0, 1, 63, 64, 65, 1000, 2048, 4113];
+pub(crate) const SIZES: [usize; 8] = [0, 1, 63, 64, 65, 1000, 2048, 4113];
 
 /// A schema with one to three facts of each type.
-pub(super) fn schema() -> impl Strategy<Value = Schema> {
+pub(crate) fn schema() -> impl Strategy<Value = Schema> {
     let columns = [Ty::Bool, Ty::Number, Ty::Date, Ty::Text].map(|ty| (Just(ty), vec(select(vec![0_u8, 0, 2, 2, 4]), 1..=3)));
     columns.prop_map(|columns| {
         let mut schema = Schema::default();
@@ -45,7 +45,7 @@ pub(super) fn schema() -> impl Strategy<Value = Schema> {
 }
 
 /// A bound expression of a type over a schema; `depth` bounds its height.
-pub(super) fn expression(schema: &Schema, ty: Ty, depth: u32) -> BoxedStrategy<Expr> {
+pub(crate) fn expression(schema: &Schema, ty: Ty, depth: u32) -> BoxedStrategy<Expr> {
     let leaf = prop_oneof![4 => fact(schema, ty), 3 => literal(ty), 1 => Just(Expr::new(Kind::Unknown, ty))];
     if depth == 0 {
         return leaf.boxed();
@@ -171,7 +171,7 @@ fn sorted_texts() -> Vec<Arc<str>> {
 }
 
 /// A batch for a schema: any representation that a fact may have, some, no or only nulls, and a slice of larger arrays.
-pub(super) fn batch(schema: &Schema) -> BoxedStrategy<RecordBatch> {
+pub(crate) fn batch(schema: &Schema) -> BoxedStrategy<RecordBatch> {
     let schema = schema.clone();
     (select(&SIZES[..]), select(vec![0_usize, 0, 1, 13, 64, 70]), any::<u64>())
         .prop_map(move |(rows, offset, seed)| random_batch(&schema, rows, offset, seed))
@@ -179,7 +179,7 @@ pub(super) fn batch(schema: &Schema) -> BoxedStrategy<RecordBatch> {
 }
 
 /// The batch of a seed, cut at `offset` out of arrays that are longer.
-pub(super) fn random_batch(schema: &Schema, rows: usize, offset: usize, seed: u64) -> RecordBatch {
+pub(crate) fn random_batch(schema: &Schema, rows: usize, offset: usize, seed: u64) -> RecordBatch {
     let mut random = Random::new(seed);
     let (mut fields, mut arrays) = (Vec::new(), Vec::new());
     for column in &schema.columns {
@@ -193,7 +193,7 @@ pub(super) fn random_batch(schema: &Schema, rows: usize, offset: usize, seed: u6
 }
 
 /// The value of a fact in a row of a batch.
-pub(super) fn value_at(schema: &Schema, batch: &RecordBatch, fact: usize, row: usize) -> Option<Value> {
+pub(crate) fn value_at(schema: &Schema, batch: &RecordBatch, fact: usize, row: usize) -> Option<Value> {
     let array = batch.column_by_name(&schema.columns[fact].name).expect("each fact has a column");
     let array: ArrayRef = match array.data_type() {
         DataType::Dictionary(..) | DataType::LargeUtf8 | DataType::Utf8View => cast(array, &DataType::Utf8).expect("texts are texts"),
@@ -220,11 +220,11 @@ pub(super) fn value_at(schema: &Schema, batch: &RecordBatch, fact: usize, row: u
 }
 
 /// SplitMix64: enough for test data, and the same everywhere.
-pub(super) struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
     /// The numbers of a seed.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
 
@@ -237,7 +237,7 @@ impl Random {
     }
 
     /// A number from zero up to, without, the bound.
-    pub(super) fn below(&mut self, bound: u64) -> usize {
+    pub(crate) fn below(&mut self, bound: u64) -> usize {
         usize::try_from(self.next() % bound).expect("small")
     }
 

@@ -120,10 +120,7 @@ impl Accumulator {
             (_, cells) if self.recipe.scale == 0 => Arc::new(Int64Array::new(wide(cells).into(), known)),
             (_, cells) => {
                 let hundredths = wide(cells).into_iter().map(i128::from).collect::<Vec<_>>();
-                Arc::new(
-                    Decimal128Array::new(hundredths.into(), known)
-                        .with_data_type(data_type(Ty::Number, self.recipe.scale)),
-                )
+                Arc::new(Decimal128Array::new(hundredths.into(), known).with_data_type(data_type(Ty::Number, self.recipe.scale)))
             }
         }
     }

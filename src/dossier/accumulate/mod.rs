@@ -32,8 +32,8 @@ pub(super) struct Recipe {
     pub(super) scale: u8,
     /// The condition under which a row counts; none: always.
     pub(super) passes: Option<usize>,
-    /// For subjects that the register does not cover: the condition of a row that tells anything at all.
-    pub(super) tells: Option<Option<usize>>,
+    /// For subjects that the register does not cover: the condition of a row that tells anything; none: every row does.
+    pub(super) tells: Option<usize>,
     /// The value; none for `count`.
     pub(super) value: Option<usize>,
     /// What `latest` orders by.
@@ -138,9 +138,8 @@ impl Accumulator {
 
     fn note_tells(&mut self, rows: &Rows<'_>) {
         let Some(tells) = self.recipe.tells else { return };
-        let condition = tells.map(|at| &rows.lanes[at]);
         for (row, at) in self.here(rows) {
-            if condition.is_none_or(|condition| condition.truth(row) == Some(true)) {
+            if rows.lanes[tells].truth(row) == Some(true) {
                 self.marks[at] |= mark::TELLS;
             }
         }

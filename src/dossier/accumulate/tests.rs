@@ -77,7 +77,10 @@ fn oracle(rows: &[Row], how: How, value: &str, passing: bool, complete: bool) ->
     let of_none = if complete { of_none } else { "null" };
     let mut query = String::new();
     let _ = write!(query, "with g as (select subject, {text} as v, true as present from rows group by subject) ");
-    let _ = write!(query, "select case when g.present then g.v else {of_none} end as v from subjects s left join g on s.subject = g.subject order by s.subject");
+    let _ = write!(
+        query,
+        "select case when g.present then g.v else {of_none} end as v from subjects s left join g on s.subject = g.subject order by s.subject"
+    );
     let names = ["subject", "passes", "number", "yes", "text", "day"];
     let batch = RecordBatch::try_from_iter(names.into_iter().zip(arrays(rows))).expect("a batch");
     let all: ArrayRef = Arc::new(UInt32Array::from_iter_values(0..SUBJECTS));
@@ -100,7 +103,8 @@ fn added(rows: &[Row], recipe: &Recipe, complete: bool, batch: usize, parts: u32
         for rows in rows.chunks(batch) {
             let mut arrays = arrays(rows);
             if dictionaries {
-                arrays[4] = cast(&arrays[4], &DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))).expect("a dictionary");
+                arrays[4] =
+                    cast(&arrays[4], &DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))).expect("a dictionary");
             }
             let places = arrays[0].as_primitive::<UInt32Type>().values().to_vec();
             let lanes: Vec<Lane> = arrays[1..].iter().map(|array| Lane::of(array).expect("a lane")).collect();
@@ -134,7 +138,7 @@ proptest! {
             ty,
             scale: 0,
             passes: passing.then_some(0),
-            tells: (!complete && matches!(how, How::Count | How::CountDistinct | How::Sum | How::Any | How::All)).then(|| passing.then_some(0)),
+            tells: (!complete && passing && matches!(how, How::Count | How::CountDistinct | How::Sum | How::Any | How::All)).then_some(0),
             value: (how != How::Count).then_some(value),
             by: (how == How::Latest).then_some(4),
             strict: true,
@@ -193,7 +197,7 @@ fn a_sum_beyond_64_bits_is_told() {
 
 #[test]
 fn of_subjects_that_a_register_does_not_cover_rows_that_do_not_pass_tell_nothing() {
-    let recipe = Recipe { how: How::Count, ty: Ty::Number, scale: 0, passes: Some(0), tells: Some(Some(0)), value: None, by: None, strict: true };
+    let recipe = Recipe { how: How::Count, ty: Ty::Number, scale: 0, passes: Some(0), tells: Some(0), value: None, by: None, strict: true };
     let mut accumulator = Accumulator::new(recipe, 3);
     let passes: ArrayRef = Arc::new(BooleanArray::from(vec![false, false, true]));
     accumulator.add(&Rows { places: &[0, 1, 2], renumbered: &[], lanes: &[Lane::of(&passes).expect("a lane")], first: 0 });

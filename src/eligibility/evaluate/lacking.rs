@@ -59,7 +59,9 @@ impl Lacking {
         for row in 0..rows.len() {
             self.bits.clear();
             answers_of(&answers, row, &mut self.bits);
-            conflicts.iter().for_each(|conflict| self.bits.push(is_conflict(conflict, row)));
+            for conflict in conflicts {
+                self.bits.push(is_conflict(conflict, row));
+            }
             let missing = match self.known.get(self.bits.words()) {
                 Some(missing) => *missing,
                 None => {

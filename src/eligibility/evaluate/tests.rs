@@ -13,9 +13,7 @@ use super::doubts::{BitList, Doubts, answers_of};
 use super::facts::{RowReader, take_facts};
 use crate::check::ir::{self, Column, Expr, Schema, Ty, Value};
 use crate::program::interpreter;
-
-#[path = "../../../tests/support/arbitrary.rs"]
-mod arbitrary;
+use crate::program::tests::arbitrary;
 
 /// So many rows of a batch are asked one by one.
 const ASKED: usize = 150;

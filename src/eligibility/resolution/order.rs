@@ -45,7 +45,9 @@ pub(super) fn ranks(subjects: &Subjects) -> Vec<u32> {
 /// Rows in the order of their subjects' ranks; rows of one subject stay as they came.
 pub(super) fn by_rank<T: Copy>(rows: &[T], n_subjects: usize, rank: impl Fn(&T) -> u32) -> Vec<T> {
     let mut starts = vec![0_u32; n_subjects + 1];
-    rows.iter().for_each(|row| starts[rank(row) as usize + 1] += 1);
+    for row in rows {
+        starts[rank(row) as usize + 1] += 1;
+    }
     for at in 0..n_subjects {
         starts[at + 1] += starts[at];
     }

@@ -145,7 +145,9 @@ fn read_parquet(path: &Path, previous: &mut Previous) -> Result<(), ArrowError> 
                 Ok(part)
             })
             .collect::<Result<Vec<_>, ArrowError>>()?;
-        parts.iter().for_each(|part| previous.append(part));
+        for part in &parts {
+            previous.append(part);
+        }
     }
     Ok(())
 }
