@@ -117,7 +117,7 @@ fn verdicts(folder: &Path, file: &SchemaRef) -> Result<(Schema, Vec<Expr>), Box<
         return Err(error.headline.en.clone().into());
     }
     let policies: BTreeMap<_, _> = checked.policies.iter().map(|policy| (policy.document.code.clone(), policy.clone())).collect();
-    let binder = Binder { as_of, known_at: None, parameters: &set.parameters, regions: &regions, policies: &policies };
+    let binder = Binder::new(as_of, None, &set.parameters, &regions, &policies);
     let roots: Vec<Expr> = policies
         .values()
         .map(|policy| binder.bind(&checked.catalogue.expand(&binder.verdict(policy), SubjectKind::Person, 0, &|_| true)))

@@ -218,7 +218,9 @@ mod tests {
     fn texts_come_back_across_blocks() {
         let all: Vec<String> = (0..2 * BLOCK + 3).map(|at| "汉a".repeat(at % 4) + &at.to_string()).collect();
         let mut texts = Texts::default();
-        all.iter().for_each(|text| texts.push(text));
+        for text in &all {
+            texts.push(text);
+        }
         let mut twice = texts.clone();
         twice.append(&texts);
         assert!(texts.iter().eq(all.iter().map(String::as_str)));
@@ -229,7 +231,9 @@ mod tests {
     fn absent_is_not_empty() {
         let mut texts = OptionalTexts::default();
         let all: Vec<Option<&str>> = (0..200).map(|at| [None, Some(""), Some("x")][at % 3]).collect();
-        all.iter().for_each(|text| texts.push(*text));
+        for text in &all {
+            texts.push(*text);
+        }
         let mut more = OptionalTexts::default();
         more.push(Some("first"));
         more.append(&texts);

@@ -211,7 +211,9 @@ mod tests {
         let (first, last) = (day("1800-01-01"), day("9999-12-31"));
         assert_eq!((first, last), (-62_091, 2_932_896));
         let mut start = first;
-        for date in NaiveDate::from_ymd_opt(1800, 1, 1).expect("a day").iter_days().take((last - first) as usize + 1) {
+        for date in
+            NaiveDate::from_ymd_opt(1800, 1, 1).expect("a day").iter_days().take(usize::try_from(last - first).expect("forward") + 1)
+        {
             let now = Date32Type::from_naive_date(date);
             if date.day() == 1 {
                 start = now;

@@ -358,7 +358,7 @@ fn the_dirt_planted_in_the_sample_is_found_and_no_more() {
 /// Every value as text, row by row.
 fn texts(batches: &[RecordBatch]) -> Vec<Vec<Option<String>>> {
     let row = |columns: &[ArrayRef], row: usize| {
-        columns.iter().map(|column| column.as_string::<i32>()).map(|text| text.is_valid(row).then(|| text.value(row).to_owned())).collect()
+        columns.iter().map(AsArray::as_string::<i32>).map(|text| text.is_valid(row).then(|| text.value(row).to_owned())).collect()
     };
     let mut rows = Vec::new();
     for batch in batches {

@@ -205,7 +205,7 @@ impl RowCast {
         let Some((from_index, to_index)) = self.spell else { return };
         let (from, to) = (arrays[from_index].as_primitive::<Date32Type>(), arrays[to_index].as_primitive::<Date32Type>());
         // What stands under nulls may look backward, and is looked at again.
-        let backward = |from: &[i32], to: &[i32]| from.iter().zip(to).fold(false, |any, (from, to)| any || to < from);
+        let backward = |from: &[i32], to: &[i32]| from.iter().zip(to).map(|(from, to)| u32::from(to < from)).sum::<u32>() > 0;
         if !backward(from.values(), to.values()) {
             return;
         }

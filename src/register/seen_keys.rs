@@ -139,7 +139,7 @@ impl Table {
 
 /// Whether a word stands in a bucket; all slots are compared, without branches in between.
 fn has(bucket: &[u64; SLOTS], word: u64) -> bool {
-    bucket.iter().fold(false, |any, slot| any || *slot == word)
+    bucket.iter().map(|slot| u64::from(*slot == word)).sum::<u64>() > 0
 }
 
 /// Buckets in the order of the first words; zero is a free slot.

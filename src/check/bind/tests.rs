@@ -72,15 +72,15 @@ fn parameter(name: &str, values: Vec<ParameterValue>) -> Parameter {
     }
 }
 
-fn fact() -> Box<Expr> {
-    Box::new(Expr::new(Kind::Fact(0), Ty::Text))
+fn fact() -> Expr {
+    Expr::new(Kind::Fact(0), Ty::Text)
 }
 
 fn any_open() -> impl Strategy<Value = Expr> {
-    let within =
-        prop::sample::select(&REGIONS[..]).prop_map(|region| Expr::new(Kind::InRegion { value: fact(), region: region.into() }, Ty::Bool));
+    let within = prop::sample::select(&REGIONS[..])
+        .prop_map(|region| Expr::new(Kind::InRegion { value: Box::new(fact()), region: region.into() }, Ty::Bool));
     let by_region = prop::sample::select(&PARAMETERS[..])
-        .prop_map(|name| Expr::new(Kind::Parameter { name: name.into(), region: Some(fact()) }, Ty::Number));
+        .prop_map(|name| Expr::new(Kind::Parameter { name: name.into(), region: Some(Box::new(fact())) }, Ty::Number));
     let national =
         prop::sample::select(&PARAMETERS[..]).prop_map(|name| Expr::new(Kind::Parameter { name: name.into(), region: None }, Ty::Number));
     prop_oneof![within, by_region, national]
@@ -192,7 +192,7 @@ fn conditions_that_name_one_parameter_share_its_table() {
     let parameters = [parameter("line", vec![value])];
     let policies = BTreeMap::new();
     let binder = Binder::new(day(2026, 6), None, &parameters, &regions, &policies);
-    let open = Expr::new(Kind::Parameter { name: "line".into(), region: Some(fact()) }, Ty::Number);
+    let open = Expr::new(Kind::Parameter { name: "line".into(), region: Some(Box::new(fact())) }, Ty::Number);
     let (Kind::TextMap { map: one, .. }, Kind::TextMap { map: other, .. }) = (binder.bind(&open).kind, binder.bind(&open).kind) else {
         panic!("a table each");
     };

@@ -59,7 +59,7 @@ impl Lacking {
         for row in 0..rows.len() {
             self.bits.clear();
             answers_of(&answers, row, &mut self.bits);
-            for conflict in conflicts {
+            for conflict in &conflicts {
                 self.bits.push(is_conflict(conflict, row));
             }
             let missing = match self.known.get(self.bits.words()) {

@@ -50,6 +50,7 @@ proptest! {
             })
             .collect();
         let mut known: HashMap<Vec<u64>, Vec<Vec<usize>>> = HashMap::new();
+        #[expect(clippy::needless_range_loop, reason = "a row is one of several columns")]
         for row in 0..rows {
             let mut bits = BitList::default();
             answers_of(&answers, row, &mut bits);
