@@ -236,7 +236,7 @@ fn a_since_that_is_no_run() {
 #[cfg(unix)]
 #[test]
 fn a_disk_that_is_full_leaves_nothing() {
-    for (blocks, lang) in [(8, "en"), (40, "zh"), (120, "en")] {
+    for (blocks, lang) in [(8, "en"), (24, "zh"), (40, "en")] {
         let city = Spoiled::new();
         let before = Spoiled::earlier();
         write_all(&city.out(), &before);
