@@ -76,7 +76,7 @@ impl Mapper {
         indices.into_iter().map(|index| self.schema.columns[index].name.to_string()).collect()
     }
 
-    /// One array per expression. Numbers are [`Int64Array`]s of `value × 10^scale`; texts may be dictionaries.
+    /// One array per expression. Numbers are 64-bit integers, `value × 10^scale`; texts may be dictionaries.
     ///
     /// # Errors
     ///
