@@ -32,7 +32,7 @@ const FACTORS: i64 = 20;
 /// The repository's regions, registers and parameters, with made-up policies.
 fn folder(policies: usize) -> TempDir {
     let dir = tempfile::tempdir().expect("a folder");
-    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("policies");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../policies");
     fs::copy(shipped.join("regions.yaml"), dir.path().join("regions.yaml")).expect("regions copied");
     for name in ["registers", "parameters"] {
         fs::create_dir(dir.path().join(name)).expect("a folder made");
