@@ -90,7 +90,7 @@ pub struct Aggregate {
 }
 
 /// Ways to make one value of many rows. A row whose filter or value is unknown makes the result unknown, except where
-/// the other rows settle it (`any`, `all`); `latest` looks only at the last row.
+/// the other rows settle it (`any`, `all`); `latest` looks only at the last row, and needs the date of all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum How {
     /// The value of the only row.

@@ -167,28 +167,26 @@ async fn write(
     let parquet = |error: parquet::errors::ParquetError| DossierError::Told(Box::new(failed(path, &std::io::Error::other(error))));
     let mut writer = ArrowWriter::try_new(file, Arc::clone(&output), Some(properties)).map_err(parquet)?;
     let mut rows = 0;
-    for shard in 0..dossiers.shards() {
-        let mut streams = dossiers.stream(sheet.kind, shard)?;
-        // Streams share the batches in turn: taken in turn, they give back the order of the subjects.
-        let mut open = streams.len();
-        while open > 0 {
-            open = streams.len();
-            for stream in &mut streams {
-                if cancel.is_cancelled() {
-                    let _ = std::fs::remove_file(&aside);
-                    return Err(DossierError::Cancelled);
-                }
-                let Some(batch) = stream.next().await else {
-                    open -= 1;
-                    continue;
-                };
-                let batch = batch?;
-                let mut columns: Vec<ArrayRef> = vec![Arc::clone(batch.column(0))];
-                columns.extend(mapper.map_typed(&batch)?);
-                writer.write(&RecordBatch::try_new(Arc::clone(&output), columns)?).map_err(parquet)?;
-                rows += batch.num_rows() as u64;
-                bar.rows(batch.num_rows() as u64);
+    let mut streams = dossiers.stream(sheet.kind)?;
+    // Streams share the batches in turn: taken in turn, they give back the order of the subjects.
+    let mut open = streams.len();
+    while open > 0 {
+        open = streams.len();
+        for stream in &mut streams {
+            if cancel.is_cancelled() {
+                let _ = std::fs::remove_file(&aside);
+                return Err(DossierError::Cancelled);
             }
+            let Some(batch) = stream.next().await else {
+                open -= 1;
+                continue;
+            };
+            let batch = batch?;
+            let mut columns: Vec<ArrayRef> = vec![Arc::clone(batch.column(0))];
+            columns.extend(mapper.map_typed(&batch)?);
+            writer.write(&RecordBatch::try_new(Arc::clone(&output), columns)?).map_err(parquet)?;
+            rows += batch.num_rows() as u64;
+            bar.rows(batch.num_rows() as u64);
         }
     }
     writer.close().map_err(parquet)?;

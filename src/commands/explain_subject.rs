@@ -97,17 +97,15 @@ async fn find(dossiers: &Dossiers, compiled: &CompiledKind, subject: &str) -> Re
     let wanted = dossiers.intake.identities.today(subject).unwrap_or(subject);
     let facts: Vec<usize> = compiled.facts.iter().map(|id| id.index).collect();
     let failed = |error: crate::dossier::DossierError| vec![error.into_diagnostic()];
-    for shard in 0..dossiers.shards() {
-        for mut stream in dossiers.stream(compiled.kind, shard).map_err(failed)? {
-            while let Some(batch) = stream.next().await {
-                let batch = batch.map_err(|error| failed(error.into()))?;
-                let ids = arrow::array::AsArray::as_string::<i32>(batch.column(0));
-                let Some(row) = ids.iter().position(|id| id == Some(wanted)) else { continue };
-                let reader = RowReader::new(&compiled.schema, &facts, &batch).map_err(failed)?;
-                let values = facts.iter().filter_map(|&fact| Some((fact, reader.value(fact, row)?))).collect();
-                let conflicts = facts.iter().copied().filter(|&fact| reader.conflicts(fact, row)).collect();
-                return Ok(Row { values, conflicts });
-            }
+    for mut stream in dossiers.stream(compiled.kind).map_err(failed)? {
+        while let Some(batch) = stream.next().await {
+            let batch = batch.map_err(|error| failed(error.into()))?;
+            let ids = arrow::array::AsArray::as_string::<i32>(batch.column(0));
+            let Some(row) = ids.iter().position(|id| id == Some(wanted)) else { continue };
+            let reader = RowReader::new(&compiled.schema, &facts, &batch).map_err(failed)?;
+            let values = facts.iter().filter_map(|&fact| Some((fact, reader.value(fact, row)?))).collect();
+            let conflicts = facts.iter().copied().filter(|&fact| reader.conflicts(fact, row)).collect();
+            return Ok(Row { values, conflicts });
         }
     }
     let masked = crate::register::identifier::mask(subject);

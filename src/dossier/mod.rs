@@ -190,48 +190,30 @@ impl Dossiers {
         &self.kinds
     }
 
-    /// Into how many sets of streams they are split.
-    #[must_use]
-    pub fn shards(&self) -> usize {
-        1
-    }
-
-    /// How many subjects of a kind there are.
-    #[must_use]
-    pub fn subjects(&self, kind: SubjectKind) -> usize {
-        self.indices.get(&kind).map_or(0, |index| index.len())
-    }
-
     /// Whether a fact has a column that tells conflicts.
     #[must_use]
     pub fn tells_conflict(&self, fact: FactId) -> bool {
         self.conflicting.contains(&fact)
     }
 
-    /// The dossiers of one shard, one stream per thread: column `id`, then one per fact that was asked for, named
+    /// The dossiers of a kind, one stream per thread: column `id`, then one per fact that was asked for, named
     /// by it, and `<name>!conflict` for facts that registers may disagree about. Ordered by identifier; the streams take
     /// turns batch by batch.
     ///
     /// # Errors
     ///
     /// When a file cannot be read.
-    pub fn stream(&self, kind: SubjectKind, shard: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-        if shard > 0 {
-            return Ok(Vec::new());
-        }
+    pub fn stream(&self, kind: SubjectKind) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
         stream::stream(self, kind)
     }
 
-    /// The rows of one shard that the occasions of a policy come from: column `id` (the subject), then those of the
+    /// The rows that the occasions of a policy come from: column `id` (the subject), then those of the
     /// joined schema that were asked for.
     ///
     /// # Errors
     ///
     /// When a file cannot be read.
-    pub fn rows(&self, each: usize, shard: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-        if shard > 0 {
-            return Ok(Vec::new());
-        }
+    pub fn rows(&self, each: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
         stream::each(self, each)
     }
 }

@@ -107,11 +107,7 @@ pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
             progress: &*progress,
             cancel: &cancel,
         };
-        let mut parts = Vec::new();
-        for shard in 0..dossiers.shards() {
-            let streams = dossiers.stream(compiled.kind, shard)?;
-            parts.extend(in_parallel(&context, streams)?);
-        }
+        let parts = in_parallel(&context, dossiers.stream(compiled.kind)?)?;
         let known = merge(&mut findings, compiled.kind, parts);
         for index in compiled.policies.iter().flat_map(|policy| policy.committed.keys().copied()) {
             let id = FactId { kind: compiled.kind, index };
@@ -209,7 +205,7 @@ fn each_requests(compiled: &[CompiledKind]) -> (Vec<crate::dossier::build::EachR
     (requests, places)
 }
 
-/// One finding per occasion for the policies that have such. Policies and shards are read side by side.
+/// One finding per occasion for the policies that have such. Policies are read side by side.
 fn spread_occasions(
     compiled: &CompiledKind,
     dossiers: &Dossiers,
@@ -219,17 +215,13 @@ fn spread_occasions(
 ) -> Result<(), DossierError> {
     let subjects = std::mem::take(&mut findings.subjects[compiled.kind as usize]);
     let wanted: Vec<Spread<'_>> = compiled.policies.iter().filter_map(|policy| Spread::new(policy, &subjects, findings)).collect();
-    let tasks: Vec<(&Spread<'_>, usize, usize)> = wanted
-        .iter()
-        .filter_map(|spread| Some((spread, *places.get(&spread.policy())?)))
-        .flat_map(|(spread, place)| (0..dossiers.shards()).map(move |shard| (spread, place, shard)))
-        .collect();
+    let tasks: Vec<(&Spread<'_>, usize)> = wanted.iter().filter_map(|spread| Some((spread, *places.get(&spread.policy())?))).collect();
     let next = AtomicUsize::new(0);
     let handle = tokio::runtime::Handle::current();
     let work = || {
         let mut found = Vec::new();
-        while let Some((spread, place, shard)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let streams = dossiers.rows(*place, *shard)?;
+        while let Some((spread, place)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let streams = dossiers.rows(*place)?;
             found.push((spread.policy(), handle.block_on(read_occasions(spread, streams))?));
         }
         Ok::<_, DossierError>(found)
