@@ -9,7 +9,8 @@ use arrow::compute::filter;
 use rayon::prelude::*;
 
 use super::DossierError;
-use super::build::Request;
+use super::accumulate::Absent;
+use super::build::{Request, is_complete, is_complete_everywhere};
 use super::identity::Identities;
 use super::intake::open;
 use super::mapper::Mapper;
@@ -18,7 +19,7 @@ use super::subjects::{Keys, NOWHERE, SubjectIndex};
 use super::visible::{time_columns, todays, visible};
 use crate::check::bind::days;
 use crate::check::ir::Expr;
-use crate::register::declaration::SubjectKind;
+use crate::register::declaration::{RegisterDeclaration, SubjectKind};
 
 /// How the subjects of a kind are listed.
 #[derive(Debug, Clone)]
@@ -81,6 +82,25 @@ impl Base {
         let within = plan.within.keys().enumerate().map(|(at, name)| (name.clone(), subjects_within(&index, &listed, at))).collect();
         Ok(Self { index: Arc::new(index), within })
     }
+}
+
+/// The name of a coverage by its regions.
+pub(super) fn coverage_name(regions: &[String]) -> String {
+    regions.join(" ")
+}
+
+/// What it means for a subject of a kind to have no rows in a register.
+pub(super) fn absent(
+    bases: &BTreeMap<SubjectKind, Base>,
+    kind: SubjectKind,
+    declaration: &RegisterDeclaration,
+    request: &Request<'_>,
+) -> Absent {
+    if is_complete_everywhere(declaration, kind, request) {
+        return Absent::None;
+    }
+    let within = bases.get(&kind).and_then(|base| base.within.get(&coverage_name(&declaration.coverage_regions)));
+    within.filter(|_| is_complete(declaration, request)).map_or(Absent::Unknown, |within| Absent::NoneWithin(within.clone()))
 }
 
 fn list(batch: &RecordBatch, plan: &BasePlan, mapper: &Mapper, identities: &Identities) -> Result<Option<Listed>, DossierError> {

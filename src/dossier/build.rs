@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::accumulate::Recipe;
-use super::base::BasePlan;
+use super::base::{BasePlan, coverage_name};
 use super::columns::Columns;
 use super::intake::Intake;
 use super::levels::Levels;
 use super::plan::{Plan, Source};
-use super::read::coverage_name;
 use super::rows::{KeptRows, LinkRows, Purpose, RegisterRows, Registers};
 use super::{Cause, DossierError, Dossiers, Options};
 use crate::check::bind::Binder;

@@ -83,12 +83,6 @@ impl Columns {
         Ok(())
     }
 
-    /// Whether there is such a column.
-    #[cfg(test)]
-    pub(super) fn has(&self, kind: SubjectKind, name: &str) -> bool {
-        self.by_name.contains_key(&(kind, name.to_owned()))
-    }
-
     /// A whole column; `None` where there is none of that name.
     ///
     /// # Errors
@@ -214,7 +208,7 @@ mod tests {
             .insert(SubjectKind::Person, vec![("n".to_owned(), Arc::clone(&numbers)), ("t".to_owned(), Arc::clone(&texts))])
             .expect("room");
         columns.insert(SubjectKind::Person, vec![("m".to_owned(), Arc::clone(&numbers))]).expect("room");
-        assert!(columns.has(SubjectKind::Person, "m") && !columns.has(SubjectKind::Entity, "m"));
+        assert!(columns.get(SubjectKind::Entity, "m").expect("read").is_none());
         assert_eq!(&columns.get(SubjectKind::Person, "t").expect("read").expect("there"), &texts);
         let names = ["t".to_owned(), "m".to_owned(), "n".to_owned()];
         let mut reader = columns.reader(SubjectKind::Person, &names).expect("a reader");

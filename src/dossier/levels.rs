@@ -11,15 +11,15 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use rayon::prelude::*;
 
-use super::accumulate::{Absent, Accumulator, Lane, Presence, Recipe, Rows};
-use super::base::Base;
-use super::build::{Request, is_complete, is_complete_everywhere, type_of};
+use super::accumulate::{Accumulator, Lane, Presence, Recipe, Rows};
+use super::base::{Base, absent};
+use super::build::{Request, is_complete_everywhere, type_of};
 use super::columns::Columns;
 use super::intake::index_of;
 use super::links::{LinkBatch, LinkTable, takeable};
 use super::mapper::{Mapper, data_type};
 use super::plan::{Plan, Source};
-use super::read::{RegisterFound, coverage_name};
+use super::read::RegisterFound;
 use super::rows::{Purpose, Registers, RowColumns};
 use super::subjects::{NOWHERE, SubjectIndex};
 use super::{Cause, Disagreement, DossierError};
@@ -333,24 +333,13 @@ impl<'a> Levels<'a> {
         }
         let bits = BooleanBuffer::new(ScalarBuffer::from(present).into_inner(), 0, subjects);
         let presence = Presence { present: bits, doubtful: None };
-        let absent = self.absent(kind, is_complete(declaration, self.request), &declaration.coverage_regions);
+        let absent = absent(self.bases, kind, declaration, self.request);
         let mut columns = Vec::new();
         for ((id, _), accumulator) in facts.iter().zip(adding) {
             accumulator.check(&self.request.catalogue.fact(*id).name)?;
             columns.push((self.name(*id), accumulator.finish(&presence, &absent)));
         }
         self.made.columns.insert(kind, columns)
-    }
-
-    fn absent(&self, kind: SubjectKind, complete: bool, regions: &[String]) -> Absent {
-        if !complete {
-            return Absent::Unknown;
-        }
-        if regions.is_empty() || kind == SubjectKind::Household {
-            return Absent::None;
-        }
-        let within = self.bases.get(&kind).and_then(|base| base.within.get(&coverage_name(regions)));
-        within.map_or(Absent::Unknown, |within| Absent::NoneWithin(within.clone()))
     }
 }
 

@@ -93,12 +93,6 @@ impl Plan {
             .collect()
     }
 
-    /// The highest level of a kind.
-    #[must_use]
-    pub fn height(&self, kind: SubjectKind) -> usize {
-        self.facts.iter().filter(|(id, _)| id.kind == kind).map(|(_, planned)| planned.level).max().unwrap_or(0)
-    }
-
     /// The names of all registers that must be read.
     #[must_use]
     pub fn registers(&self, catalogue: &Catalogue) -> BTreeSet<String> {

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::DossierError;
 use super::accumulate::{Absent, Accumulator, Lane, Presence, Rows};
-use super::base::{Base, surely};
+use super::base::{Base, absent, surely};
 use super::build::Request;
 use super::identity::Identities;
 use super::intake::{index_of, open};
@@ -19,7 +19,7 @@ use super::rows::{KeptRows, LinkRows, Purpose, RegisterRows, SubjectRows};
 use super::subjects::{Found, NOWHERE, SubjectIndex};
 use super::visible::{renumber, time_columns, visible};
 use crate::check::bind::days;
-use crate::register::declaration::{Absence, RegisterDeclaration, SubjectKind};
+use crate::register::declaration::{RegisterDeclaration, SubjectKind};
 use crate::register::quarantine::{Reason, Scope};
 use crate::register::{ReadOutcome, RegisterReader};
 
@@ -80,11 +80,12 @@ pub(super) fn read(reading: &Reading<'_>, request: &Request<'_>) -> Result<Regis
     let rows = reading.rows.unwrap_or(&nothing);
     let schema = request.catalogue.row_schema(&reading.declaration.name);
     let mapper = Mapper::new(&schema, &rows.rows.columns)?;
+    let reads = mapper.reads().into_iter().collect();
     let mut found = RegisterFound::default();
     let ranges = ranges(reading, rows, request.options.shards);
     let mut parts: Vec<Vec<Vec<ArrayRef>>> = rows.subjects.iter().map(|subjects| vec![Vec::new(); subjects.recipes.len()]).collect();
     for (turn, part) in ranges.iter().enumerate() {
-        let pass = Pass { reading, rows, mapper: &mapper, request, part: *part, is_first: turn == 0 };
+        let pass = Pass { reading, rows, mapper: &mapper, reads: &reads, request, part: *part, is_first: turn == 0 };
         for (parts, columns) in parts.iter_mut().zip(pass.run(&mut found)?) {
             for (parts, column) in parts.iter_mut().zip(columns) {
                 parts.push(column);
@@ -132,6 +133,8 @@ struct Pass<'a> {
     reading: &'a Reading<'a>,
     rows: &'a RegisterRows,
     mapper: &'a Mapper,
+    /// The columns that the mapper reads.
+    reads: &'a BTreeSet<String>,
     request: &'a Request<'a>,
     /// Which part of how many.
     part: (usize, usize),
@@ -198,9 +201,9 @@ impl Pass<'_> {
     fn columns(&self) -> Vec<String> {
         let ends = self.rows.links.iter().flat_map(|link| [link.ends.0.clone(), link.ends.1.clone()]);
         let all: BTreeSet<String> = self
-            .mapper
-            .reads()
-            .into_iter()
+            .reads
+            .iter()
+            .cloned()
             .chain(time_columns(self.reading.declaration))
             .chain(ends)
             .chain([self.reading.declaration.key.clone()])
@@ -241,7 +244,7 @@ impl Pass<'_> {
                 found.insert(key, index.places_of(ids.as_string(), self.reading.identities));
             }
         }
-        let batch = renumber(&batch, declaration, self.reading.identities, &self.mapper.reads().into_iter().collect())?;
+        let batch = renumber(&batch, declaration, self.reading.identities, self.reads)?;
         let arrays = self.mapper.map(&batch)?;
         let mut evaluated =
             Evaluated { rows, unseen, lanes: arrays.iter().map(Lane::of).collect::<Result<_, _>>()?, found, links: Vec::new(), kept: None };
@@ -345,7 +348,7 @@ impl Pass<'_> {
             let (start, end) = self.span(subjects.kind);
             let bits = |words: Vec<u64>| BooleanBuffer::new(ScalarBuffer::from(words).into_inner(), 0, end - start);
             let presence = Presence { present: bits(adding.present), doubtful: self.doubtful(subjects.kind, outcome).map(bits) };
-            let absent = self.absent(subjects.kind);
+            let absent = absent(self.reading.bases, subjects.kind, self.reading.declaration, self.request).of(start, end);
             let columns = adding
                 .accumulators
                 .into_par_iter()
@@ -366,24 +369,6 @@ impl Pass<'_> {
         Ok(all)
     }
 
-    /// What it means for a subject of a kind to have no rows.
-    fn absent(&self, kind: SubjectKind) -> Absent {
-        let declaration = self.reading.declaration;
-        let begun = declaration.coverage_from.is_none_or(|from| from <= self.request.binder.as_of);
-        if declaration.absence == Absence::Partial || !begun {
-            return Absent::Unknown;
-        }
-        if declaration.coverage_regions.is_empty() || kind == SubjectKind::Household {
-            return Absent::None;
-        }
-        let name = coverage_name(&declaration.coverage_regions);
-        let (start, end) = self.span(kind);
-        match self.reading.bases.get(&kind).and_then(|base| base.within.get(&name)) {
-            Some(within) => Absent::NoneWithin(within.slice(start, end - start)),
-            None => Absent::Unknown,
-        }
-    }
-
     /// The subjects of whom a row was set aside, but for rows that only repeat another.
     fn doubtful(&self, kind: SubjectKind, outcome: &ReadOutcome) -> Option<Vec<u64>> {
         if outcome.quarantine.is_truncated() {
@@ -402,9 +387,4 @@ impl Pass<'_> {
         }
         words.iter().any(|word| *word != 0).then_some(words)
     }
-}
-
-/// The name of a coverage by its regions.
-pub(super) fn coverage_name(regions: &[String]) -> String {
-    regions.join(" ")
 }

@@ -21,6 +21,16 @@ pub(crate) enum Absent {
     NoneWithin(BooleanBuffer),
 }
 
+impl Absent {
+    /// What it means for some places that follow each other.
+    pub(crate) fn of(&self, start: usize, end: usize) -> Self {
+        match self {
+            Self::NoneWithin(within) => Self::NoneWithin(within.slice(start, end - start)),
+            other => other.clone(),
+        }
+    }
+}
+
 /// Which subjects of a range have rows, and which of them have rows that were set aside.
 #[derive(Debug, Clone)]
 pub(crate) struct Presence {
