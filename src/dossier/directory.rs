@@ -6,6 +6,15 @@
 /// Regions that six digits can name.
 const REGIONS: usize = 1_000_000;
 
+/// Twelve months of 32 days, and room for what is no month.
+const DAYS_OF_YEAR: u64 = 416;
+
+/// The longest slot has 2¹⁵ days, of which the years are told by less than 32 bits.
+const MOST_SHIFT: u32 = 15;
+
+/// People of a slot that are counted through.
+const COUNTED: usize = 128;
+
 /// The people of one region, by days, or by more days at once where there are few people.
 #[derive(Debug, Clone, Copy)]
 struct Stretch {
@@ -22,6 +31,8 @@ struct Stretch {
 /// Slots of a sorted list of numbers of 17 digits: six of the region, eight of the birth date, three of the sequence.
 #[derive(Debug, Default)]
 pub(super) struct Directory {
+    /// Of each number in the list what tells it from the others of its slot, in the same order.
+    tails: Vec<u32>,
     /// The stretch of a region, from 1; 0: nobody is of it.
     regions: Vec<u32>,
     stretches: Vec<Stretch>,
@@ -29,18 +40,40 @@ pub(super) struct Directory {
     starts: Vec<u32>,
 }
 
+/// Where in the list a number must be, if it is in it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Span {
+    start: u32,
+    end: u32,
+    /// What tells the number from others of the span.
+    tail: u32,
+}
+
 /// Region and day of a number. Days are counted in months of 32 and years of 12 such months: only their order matters.
 fn region_and_day(number: u64) -> (usize, u64) {
     let (region, rest) = (number / 100_000_000_000, number % 100_000_000_000);
     let date = rest / 1_000;
     let (year, month, day) = (date / 10_000, date / 100 % 100, date % 100);
-    (usize::try_from(region).unwrap_or(usize::MAX), year * 416 + month * 32 + day)
+    (usize::try_from(region).unwrap_or(usize::MAX), year * DAYS_OF_YEAR + month * 32 + day)
+}
+
+impl Stretch {
+    fn slot_of(&self, day: u64) -> u64 {
+        (day - self.first) >> self.shift
+    }
+
+    /// The digits behind the region as a number, counted from the year in which the slot begins.
+    fn tail(&self, number: u64, slot: u64) -> u32 {
+        let year = (self.first + (slot << self.shift)) / DAYS_OF_YEAR;
+        u32::try_from((number % 100_000_000_000).wrapping_sub(year * 10_000_000)).unwrap_or(u32::MAX)
+    }
 }
 
 impl Directory {
     /// Reads a sorted list without repetition.
     pub(super) fn new(numbers: &[u64]) -> Self {
-        let mut directory = Self { regions: vec![0; if numbers.is_empty() { 0 } else { REGIONS }], ..Self::default() };
+        let regions = vec![0; if numbers.is_empty() { 0 } else { REGIONS }];
+        let mut directory = Self { regions, tails: Vec::with_capacity(numbers.len()), ..Self::default() };
         let mut at = 0;
         while at < numbers.len() {
             let (region, first) = region_and_day(numbers[at]);
@@ -56,16 +89,18 @@ impl Directory {
     fn add(&mut self, region: usize, first: u64, numbers: &[u64], start: usize) {
         let last = numbers.last().map_or(first, |number| region_and_day(*number).1);
         let mut shift = 0;
-        while shift < 40 && (last - first) >> shift > numbers.len() as u64 {
+        while shift < MOST_SHIFT && (last - first) >> shift > numbers.len() as u64 {
             shift += 1;
         }
-        self.stretches.push(Stretch { first, last, shift, slot: self.starts.len() });
+        let stretch = Stretch { first, last, shift, slot: self.starts.len() };
+        self.stretches.push(stretch);
         if let (Some(stretch), Ok(at)) = (self.regions.get_mut(region), u32::try_from(self.stretches.len())) {
             *stretch = at;
         }
         let mut slot = 0;
         for (place, number) in numbers.iter().enumerate() {
-            let of_number = (region_and_day(*number).1 - first) >> shift;
+            let of_number = stretch.slot_of(region_and_day(*number).1);
+            self.tails.push(stretch.tail(*number, of_number));
             while slot <= of_number {
                 self.starts.push(u32::try_from(start + place).unwrap_or(u32::MAX));
                 slot += 1;
@@ -73,40 +108,40 @@ impl Directory {
         }
     }
 
-    /// The slot that a number is in, if it is of a region and a time that anybody is of.
-    fn slot(&self, number: u64) -> Option<usize> {
+    /// The span that a number of 17 digits is in; none if nobody is of its region or time.
+    fn span(&self, number: u64) -> Option<Span> {
         let (region, day) = region_and_day(number);
         let stretch = self.stretches[(*self.regions.get(region)? as usize).checked_sub(1)?];
         if day < stretch.first || day > stretch.last {
             return None;
         }
-        Some(stretch.slot + usize::try_from((day - stretch.first) >> stretch.shift).ok()?)
+        let slot = stretch.slot_of(day);
+        let at = stretch.slot + usize::try_from(slot).ok()?;
+        Some(Span { start: self.starts[at], end: self.starts[at + 1], tail: stretch.tail(number, slot) })
     }
 
     /// The place of a number in the list.
-    pub(super) fn find(&self, number: u64, numbers: &[u64]) -> Option<u32> {
-        let slot = self.slot(number)?;
-        place(number, numbers, self.starts[slot], self.starts[slot + 1])
+    pub(super) fn find(&self, number: u64) -> Option<u32> {
+        self.place(self.span(number)?)
     }
 
     /// The places of many numbers; `nowhere` for those that are not in the list. What one number waits for in memory
-    /// is fetched while others are looked up: so all slots first, then all places.
-    pub(super) fn find_all(&self, wanted: &[u64], numbers: &[u64], nowhere: u32) -> Vec<u32> {
-        let slots: Vec<(u32, u32)> =
-            wanted.iter().map(|number| self.slot(*number).map_or((0, 0), |slot| (self.starts[slot], self.starts[slot + 1]))).collect();
-        let find = |(number, (start, end)): (&u64, (u32, u32))| place(*number, numbers, start, end).unwrap_or(nowhere);
-        wanted.iter().zip(slots).map(find).collect()
+    /// is fetched while others are looked up: so all spans first, then all places.
+    pub(super) fn find_all(&self, wanted: &[u64], nowhere: u32) -> Vec<u32> {
+        let spans: Vec<Span> = wanted.iter().map(|number| self.span(*number).unwrap_or_default()).collect();
+        spans.into_iter().map(|span| self.place(span).unwrap_or(nowhere)).collect()
     }
-}
 
-fn place(number: u64, numbers: &[u64], start: u32, end: u32) -> Option<u32> {
-    let slot = &numbers[start as usize..end as usize];
-    let at = if slot.len() <= 16 {
-        slot.iter().take_while(|other| **other < number).count()
-    } else {
-        slot.partition_point(|other| *other < number)
-    };
-    (slot.get(at) == Some(&number)).then(|| start + u32::try_from(at).unwrap_or(0))
+    /// Tails of a short span are counted, not searched: each step of a search would wait for memory.
+    fn place(&self, span: Span) -> Option<u32> {
+        let tails = &self.tails[span.start as usize..span.end as usize];
+        let smaller = if tails.len() <= COUNTED {
+            tails.iter().fold(0, |smaller, tail| smaller + u32::from(*tail < span.tail))
+        } else {
+            u32::try_from(tails.partition_point(|tail| *tail < span.tail)).unwrap_or(u32::MAX)
+        };
+        (tails.get(smaller as usize) == Some(&span.tail)).then(|| span.start + smaller)
+    }
 }
 
 #[cfg(test)]
@@ -119,11 +154,11 @@ mod tests {
     fn check(numbers: &[u64], others: &[u64]) {
         let directory = Directory::new(numbers);
         for number in numbers.iter().chain(others) {
-            assert_eq!(directory.find(*number, numbers).map(|place| place as usize), numbers.binary_search(number).ok(), "{number}");
+            assert_eq!(directory.find(*number).map(|place| place as usize), numbers.binary_search(number).ok(), "{number}");
         }
         let wanted: Vec<u64> = numbers.iter().chain(others).copied().collect();
-        let one_by_one: Vec<u32> = wanted.iter().map(|number| directory.find(*number, numbers).unwrap_or(u32::MAX)).collect();
-        assert_eq!(directory.find_all(&wanted, numbers, u32::MAX), one_by_one);
+        let one_by_one: Vec<u32> = wanted.iter().map(|number| directory.find(*number).unwrap_or(u32::MAX)).collect();
+        assert_eq!(directory.find_all(&wanted, u32::MAX), one_by_one);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Identity links: persons and entities whose identifier changed are known under the one of today.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
+use hashbrown::HashMap;
 
 /// One row of the `identity_links` register.
 #[derive(Debug, Clone)]

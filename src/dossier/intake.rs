@@ -146,7 +146,7 @@ impl Intake {
                 rows: registers.get(*name),
                 bases,
                 identities: &report.identities,
-                budget: request.options.memory.map(|memory| memory / 4 / at_once),
+                budget: request.options.memory.map(|memory| memory / 8 * 3 / at_once),
             })
             .collect();
         let found = side_by_side(&readings, at_once, |reading| read(reading, request))?;

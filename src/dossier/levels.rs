@@ -11,7 +11,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use rayon::prelude::*;
 
-use super::accumulate::{Accumulator, Lane, Presence, Recipe, Rows};
+use super::accumulate::{Accumulator, Lane, Presence, Recipe, Rows, Selections};
 use super::base::{Base, absent};
 use super::build::{Request, is_complete_everywhere, type_of};
 use super::columns::Columns;
@@ -220,7 +220,7 @@ impl<'a> Levels<'a> {
             let nobody = SubjectIndex::default();
             let index = self.index(to).unwrap_or(&nobody);
             let ends: ArrayRef = match self.made.links.get(&link) {
-                Some(table) => Arc::new(table.ids(&only, index)),
+                Some(table) => table.ids(&only, index)?,
                 None => self.unknown(id),
             };
             let name = self.name(id);
@@ -312,6 +312,7 @@ impl<'a> Levels<'a> {
             .collect();
         let mapper = Mapper::new(&self.request.catalogue.link_schema(declared), &rows.columns)?;
         let subjects = self.subjects(kind);
+        let conditions: Vec<usize> = recipes.iter().flat_map(Recipe::conditions).collect();
         let mut adding: Vec<Accumulator> = recipes.into_iter().map(|recipe| Accumulator::new(recipe, subjects)).collect();
         let mut present = vec![0_u64; subjects.div_ceil(64)];
         if let Some(table) = self.made.links.get(&link) {
@@ -320,13 +321,18 @@ impl<'a> Levels<'a> {
                 if self.request.cancel.is_cancelled() {
                     return Err(DossierError::Cancelled);
                 }
-                let lanes = window.par_iter().map(|batch| beside.lanes(batch, &mapper)).collect::<Result<Vec<_>, _>>()?;
+                let select = |batch: &LinkBatch| {
+                    let lanes = beside.lanes(batch, &mapper)?;
+                    let selections = Selections::new(&batch.from, 0, subjects, &lanes, conditions.iter().copied());
+                    Ok::<_, DossierError>((lanes, selections))
+                };
+                let evaluated = window.par_iter().map(select).collect::<Result<Vec<_>, _>>()?;
                 for &place in window.iter().flat_map(|batch| &batch.from) {
                     present[place as usize / 64] |= 1 << (place % 64);
                 }
                 adding.par_iter_mut().for_each(|accumulator| {
-                    for (batch, lanes) in window.iter().zip(&lanes) {
-                        accumulator.add(&Rows { places: &batch.from, renumbered: &[], lanes, first: 0 });
+                    for (batch, (lanes, selections)) in window.iter().zip(&evaluated) {
+                        accumulator.add(&Rows { places: &batch.from, renumbered: &[], lanes, first: 0, selections });
                     }
                 });
             }

@@ -1,7 +1,11 @@
 //! Links between subjects: the rows of a register as pairs of places.
 
-use arrow::array::{ArrayRef, StringArray, UInt32Array};
+use arrow::array::{Array, ArrayRef, StringArray, UInt32Array, new_empty_array};
+use arrow::compute::concat;
+use arrow::datatypes::DataType;
+use rayon::prelude::*;
 
+use super::DossierError;
 use super::subjects::{NOWHERE, SubjectIndex};
 
 /// Some rows of a link.
@@ -51,8 +55,14 @@ impl LinkTable {
     }
 
     /// The identifiers of the other end.
-    pub(super) fn ids(&self, targets: &[u32], index: &SubjectIndex) -> StringArray {
-        index.ids_at(targets, &self.others)
+    ///
+    /// # Errors
+    ///
+    /// When they are too many for one column.
+    pub(super) fn ids(&self, targets: &[u32], index: &SubjectIndex) -> Result<ArrayRef, DossierError> {
+        let parts: Vec<StringArray> = targets.par_chunks(1 << 16).map(|targets| index.ids_at(targets, &self.others)).collect();
+        let parts: Vec<&dyn Array> = parts.iter().map(|part| part as &dyn Array).collect();
+        Ok(if parts.is_empty() { new_empty_array(&DataType::Utf8) } else { concat(&parts)? })
     }
 }
 

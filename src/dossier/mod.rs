@@ -207,13 +207,13 @@ impl Dossiers {
         stream::stream(self, kind)
     }
 
-    /// The rows that the occasions of a policy come from: column `id` (the subject), then those of the
+    /// The rows that the occasions of a policy come from, of the subjects named: column `id` (the subject), then those of the
     /// joined schema that were asked for.
     ///
     /// # Errors
     ///
     /// When a file cannot be read.
-    pub fn rows(&self, each: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-        stream::each(self, each)
+    pub fn rows<'a>(&self, each: usize, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
+        stream::each(self, each, ids)
     }
 }

@@ -8,7 +8,7 @@ use arrow::compute::filter;
 use rayon::prelude::*;
 
 use super::DossierError;
-use super::accumulate::{Absent, Accumulator, Lane, Presence, Rows};
+use super::accumulate::{Absent, Accumulator, Lane, Presence, Rows, Selections};
 use super::base::{Base, absent, surely};
 use super::build::Request;
 use super::identity::Identities;
@@ -83,6 +83,7 @@ pub(super) fn read(reading: &Reading<'_>, request: &Request<'_>) -> Result<Regis
     let reads = mapper.reads().into_iter().collect();
     let mut found = RegisterFound::default();
     let ranges = ranges(reading, rows, request.options.shards);
+    tracing::debug!(register = &*reading.declaration.name, readings = ranges.len(), "reading");
     let mut parts: Vec<Vec<Vec<ArrayRef>>> = rows.subjects.iter().map(|subjects| vec![Vec::new(); subjects.recipes.len()]).collect();
     for (turn, part) in ranges.iter().enumerate() {
         let pass = Pass { reading, rows, mapper: &mapper, reads: &reads, request, part: *part, is_first: turn == 0 };
@@ -104,6 +105,15 @@ pub(super) fn read(reading: &Reading<'_>, request: &Request<'_>) -> Result<Regis
     Ok(found)
 }
 
+fn mark_present(places: &[u32], first: u32, present: &mut [u64]) {
+    for &place in places {
+        let at = place.wrapping_sub(first) as usize;
+        if let Some(word) = present.get_mut(at / 64) {
+            *word |= 1 << (at % 64);
+        }
+    }
+}
+
 fn whole(mut parts: Vec<ArrayRef>) -> Result<ArrayRef, DossierError> {
     if parts.len() == 1 {
         return Ok(parts.remove(0));
@@ -120,8 +130,7 @@ fn ranges(reading: &Reading<'_>, rows: &RegisterRows, at_least: usize) -> Vec<(u
         .map(|subjects| {
             let places = index_of(reading.bases, subjects.kind).map_or(0, SubjectIndex::len);
             let width: usize = subjects.recipes.iter().map(|(_, recipe)| Accumulator::width(recipe)).sum();
-            // The columns that are made of the state lie beside it for a while.
-            places * width * 2
+            places * width
         })
         .sum();
     let count = reading.budget.map_or(1, |budget| state.div_ceil(budget.max(1))).clamp(1, 64).max(at_least);
@@ -154,6 +163,8 @@ struct Evaluated {
     rows: u64,
     unseen: u64,
     lanes: Vec<Lane>,
+    /// One per kind that facts are given to; none where the batch does not name subjects of it.
+    selections: Vec<Option<Selections>>,
     /// By column and kind.
     found: HashMap<(String, SubjectKind), Found>,
     links: Vec<(LinkBatch, Vec<Option<String>>)>,
@@ -246,8 +257,9 @@ impl Pass<'_> {
         }
         let batch = renumber(&batch, declaration, self.reading.identities, self.reads)?;
         let arrays = self.mapper.map(&batch)?;
-        let mut evaluated =
-            Evaluated { rows, unseen, lanes: arrays.iter().map(Lane::of).collect::<Result<_, _>>()?, found, links: Vec::new(), kept: None };
+        let lanes = arrays.iter().map(Lane::of).collect::<Result<Vec<_>, _>>()?;
+        let selections = self.rows.subjects.iter().map(|subjects| self.select(subjects, &found, &lanes)).collect();
+        let mut evaluated = Evaluated { rows, unseen, lanes, selections, found, links: Vec::new(), kept: None };
         if self.is_first {
             for link in &self.rows.links {
                 evaluated.links.push(self.link(link, &batch, &arrays, &evaluated.found)?);
@@ -255,6 +267,14 @@ impl Pass<'_> {
             evaluated.kept = self.rows.kept.as_ref().map(|kept| self.kept(kept, &arrays, &evaluated.found)).transpose()?;
         }
         Ok(evaluated)
+    }
+
+    /// The rows that count for the facts of a kind.
+    fn select(&self, subjects: &SubjectRows, found: &HashMap<(String, SubjectKind), Found>, lanes: &[Lane]) -> Option<Selections> {
+        let found = found.get(&(self.reading.declaration.key.clone(), subjects.kind))?;
+        let (start, end) = self.span(subjects.kind);
+        let conditions = subjects.recipes.iter().flat_map(|(_, recipe)| recipe.conditions());
+        Some(Selections::new(&found.places, u32::try_from(start).unwrap_or(NOWHERE), end - start, lanes, conditions))
     }
 
     /// The rows of a link: both ends, and the identifiers of ends that no subject has.
@@ -319,25 +339,25 @@ impl Pass<'_> {
 
     fn add(&self, adding: &mut [Adding], evaluated: &[Evaluated]) {
         let key = &self.reading.declaration.key;
-        for (adding, subjects) in adding.iter_mut().zip(&self.rows.subjects) {
+        for (at, (adding, subjects)) in adding.iter_mut().zip(&self.rows.subjects).enumerate() {
             let found: Vec<Option<&Found>> = evaluated.iter().map(|batch| batch.found.get(&(key.clone(), subjects.kind))).collect();
-            let (first, count) = (adding.first, adding.present.len() * 64);
-            for found in found.iter().flatten() {
-                for &place in &found.places {
-                    let at = place.wrapping_sub(first) as usize;
-                    if place != NOWHERE && at < count {
-                        adding.present[at / 64] |= 1 << (at % 64);
-                    }
+            let Adding { first, accumulators, present } = adding;
+            let mark_present = || {
+                for found in found.iter().flatten() {
+                    mark_present(&found.places, *first, present);
                 }
-            }
-            adding.accumulators.par_iter_mut().for_each(|accumulator| {
-                for (batch, found) in evaluated.iter().zip(&found) {
-                    if let Some(found) = found {
-                        let rows = Rows { places: &found.places, renumbered: &found.renumbered, lanes: &batch.lanes, first };
-                        accumulator.add(&rows);
+            };
+            let add = || {
+                accumulators.par_iter_mut().for_each(|accumulator| {
+                    for (batch, found) in evaluated.iter().zip(&found) {
+                        if let (Some(found), Some(selections)) = (found, &batch.selections[at]) {
+                            let (places, renumbered) = (&found.places, &found.renumbered);
+                            accumulator.add(&Rows { places, renumbered, lanes: &batch.lanes, first: *first, selections });
+                        }
                     }
-                }
-            });
+                });
+            };
+            rayon::join(mark_present, add);
         }
     }
 

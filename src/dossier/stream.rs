@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::take;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
+use arrow::compute::{filter, take};
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+use rayon::prelude::*;
 
 use super::columns::BATCH_ROWS;
 use super::levels::conflict_of;
-use super::links::takeable;
+use super::links::{LinkBatch, takeable};
 use super::{DossierError, Dossiers};
 use crate::register::declaration::SubjectKind;
 
@@ -53,9 +54,13 @@ fn outside(error: DossierError) -> DataFusionError {
     }
 }
 
-/// The rows that the occasions of a policy come from, with the facts of the subject beside them: of their own, or, for a
-/// link, of the one that it leads to.
-pub(super) fn each(dossiers: &Dossiers, each: usize) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
+/// The rows that the occasions of a policy come from, of the subjects named, with facts beside them: the subject's own, or, for a
+/// link, those of the one that it leads to.
+pub(super) fn each<'a>(
+    dossiers: &Dossiers,
+    each: usize,
+    ids: impl IntoIterator<Item = &'a str>,
+) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
     let plan = &dossiers.each[each];
     let table = match plan.link {
         Some(link) => dossiers.links.get(&link),
@@ -69,21 +74,33 @@ pub(super) fn each(dossiers: &Dossiers, each: usize) -> Result<Vec<SendableRecor
         let name = dossiers.names[id].to_string();
         facts.extend(dossiers.columns.get(plan.kind, &name)?.map(|column| (name, column)));
     }
-    let mut batches = Vec::new();
-    for rows in &table.batches {
+    let mut wanted = vec![false; from.len()];
+    ids.into_iter().filter_map(|id| usize::try_from(from.find(id)).ok()).for_each(|place| {
+        if let Some(wanted) = wanted.get_mut(place) {
+            *wanted = true;
+        }
+    });
+    let side_by_side = |rows: &LinkBatch| -> Result<Option<RecordBatch>, DossierError> {
+        let mask = BooleanArray::from_iter(rows.from.iter().map(|&place| Some(wanted[place as usize])));
+        if mask.true_count() == 0 {
+            return Ok(None);
+        }
+        let kept = |places: &[u32]| mask.values().set_indices().map(|row| places[row]).collect::<Vec<u32>>();
         let mut fields = vec![Field::new("id", DataType::Utf8, true)];
-        let mut columns: Vec<ArrayRef> = vec![Arc::new(from.ids_at(&rows.from, &[]))];
+        let mut columns: Vec<ArrayRef> = vec![Arc::new(from.ids_at(&kept(&rows.from), &[]))];
         for (name, at) in &plan.columns {
             fields.push(Field::new(name, rows.columns[*at].data_type().clone(), true));
-            columns.push(Arc::clone(&rows.columns[*at]));
+            columns.push(filter(&rows.columns[*at], &mask)?);
         }
-        let places = takeable(&rows.to, index.len());
+        let places = takeable(&kept(&rows.to), index.len());
         for (name, column) in &facts {
             fields.push(Field::new(name, column.data_type().clone(), true));
             columns.push(take(column, &places, None)?);
         }
-        batches.push(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?);
-    }
+        Ok(Some(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?))
+    };
+    let batches = table.batches.par_iter().map(side_by_side).collect::<Result<Vec<_>, _>>()?;
+    let batches: Vec<RecordBatch> = batches.into_iter().flatten().collect();
     let Some(first) = batches.first() else { return Ok(Vec::new()) };
     let schema = first.schema();
     let stream = futures::stream::iter(batches.into_iter().map(Ok));

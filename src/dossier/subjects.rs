@@ -153,7 +153,7 @@ impl SubjectIndex {
     #[must_use]
     pub(super) fn find(&self, id: &str) -> u32 {
         match &self.ids {
-            Keys::Persons(keys) => person_number(id.as_bytes()).map_or(NOWHERE, |key| self.directory.find(key, keys).unwrap_or(NOWHERE)),
+            Keys::Persons(_) => person_number(id.as_bytes()).and_then(|number| self.directory.find(number)).unwrap_or(NOWHERE),
             Keys::Texts(texts) => {
                 let hash = self.hasher.hash_one(id);
                 self.parts[part_of(hash)].find(hash, |&place| texts.value(place as usize) == id).copied().unwrap_or(NOWHERE)
@@ -165,7 +165,7 @@ impl SubjectIndex {
     #[must_use]
     pub(super) fn places_of_keys(&self, ids: &Keys) -> Vec<u32> {
         match (ids, &self.ids) {
-            (Keys::Persons(ids), Keys::Persons(keys)) => self.directory.find_all(ids, keys, NOWHERE),
+            (Keys::Persons(ids), Keys::Persons(_)) => self.directory.find_all(ids, NOWHERE),
             (Keys::Persons(ids), Keys::Texts(_)) => ids.iter().map(|&id| self.find(person_id_of(id).as_str())).collect(),
             (Keys::Texts(ids), _) => ids.iter().map(|id| id.map_or(NOWHERE, |id| self.find(id))).collect(),
         }
@@ -175,10 +175,10 @@ impl SubjectIndex {
     #[must_use]
     pub(super) fn places_of(&self, ids: &StringArray, identities: &Identities) -> Found {
         let mut places = match &self.ids {
-            Keys::Persons(keys) => {
+            Keys::Persons(_) => {
                 let number = |row: usize| if ids.is_null(row) { 0 } else { person_number(ids.value(row).as_bytes()).unwrap_or(0) };
                 let numbers: Vec<u64> = (0..ids.len()).map(number).collect();
-                self.directory.find_all(&numbers, keys, NOWHERE)
+                self.directory.find_all(&numbers, NOWHERE)
             }
             Keys::Texts(_) => self.places_of_texts(ids),
         };

@@ -221,7 +221,7 @@ fn spread_occasions(
     let work = || {
         let mut found = Vec::new();
         while let Some((spread, place)) = tasks.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let streams = dossiers.rows(*place)?;
+            let streams = dossiers.rows(*place, spread.ids())?;
             found.push((spread.policy(), handle.block_on(read_occasions(spread, streams))?));
         }
         Ok::<_, DossierError>(found)

@@ -187,14 +187,7 @@ impl PersonId {
 #[must_use]
 pub fn person_number(id: &[u8]) -> Option<u64> {
     let id: &[u8; 18] = id.try_into().ok()?;
-    let (mut number, mut sum, mut all_digits) = (0_u64, 0, id[0] != b'0');
-    for (byte, weight) in id.iter().zip(PERSON_WEIGHTS) {
-        let digit = byte.wrapping_sub(b'0');
-        all_digits &= digit < 10;
-        number = number * 10 + u64::from(digit);
-        sum += u32::from(digit) * weight;
-    }
-    (all_digits && PERSON_CHECKS[(sum % 11) as usize] == id[17]).then_some(number)
+    is_person_id(id).then(|| digits_of(&std::array::from_fn(|at| id[at])))
 }
 
 /// The identifier whose first 17 digits are the number: the 18th character follows from them (GB 11643).

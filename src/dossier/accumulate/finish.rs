@@ -41,58 +41,43 @@ pub(crate) struct Presence {
 }
 
 impl Accumulator {
-    /// One value per place of the range.
+    /// One value per place of the range. Where it is unknown, what stands in its place is arbitrary.
     pub(crate) fn finish(mut self, presence: &Presence, absent: &Absent) -> ArrayRef {
         self.count_distinct();
-        let places = self.marks.len();
-        let none = self.of_none();
-        let mut known = vec![0_u64; places.div_ceil(64)];
-        let mut yes = vec![0_u64; if self.recipe.ty == Ty::Bool { known.len() } else { 0 }];
-        for at in 0..places {
-            let is_covered = match absent {
-                Absent::Unknown => false,
-                Absent::None => true,
-                Absent::NoneWithin(within) => within.value(at),
-            };
-            let value = if presence.present.value(at) { self.value(at, is_covered) } else { none.filter(|_| is_covered) };
-            let is_doubtful = self.recipe.how != How::Only && presence.doubtful.as_ref().is_some_and(|doubtful| doubtful.value(at));
-            let Some(value) = value.filter(|_| !is_doubtful) else { continue };
-            known[at / 64] |= 1 << (at % 64);
-            if self.recipe.ty == Ty::Bool {
-                yes[at / 64] |= u64::from(value != 0) << (at % 64);
-            } else {
-                self.values.set(at, value);
+        let n_words = self.marks.len().div_ceil(64);
+        let present = words(&presence.present);
+        let covered = match absent {
+            Absent::Unknown => vec![0; n_words],
+            Absent::None => vec![u64::MAX; n_words],
+            Absent::NoneWithin(within) => words(within),
+        };
+        let doubtful = presence.doubtful.as_ref().filter(|_| self.recipe.how != How::Only).map(words);
+        let is_bool = self.recipe.ty == Ty::Bool;
+        let mut known = Vec::with_capacity(n_words);
+        let mut yes = Vec::with_capacity(if is_bool { n_words } else { 0 });
+        for (at, marks) in self.marks.chunks(64).enumerate() {
+            let doubtful = doubtful.as_ref().map_or(0, |words| words[at]);
+            known.push(self.known(marks, present[at], covered[at]) & !doubtful);
+            if is_bool {
+                let marked = bits_of(marks, |marks| marks & mark::YES != 0);
+                yes.push(if self.recipe.how == How::All { !marked } else { marked });
             }
         }
         self.column(known, yes)
     }
 
-    /// The value for a subject without rows, where their absence says that there are none.
-    fn of_none(&self) -> Option<i64> {
+    /// Of up to 64 places those whose value is known. Where no rows are, a count or a sum of none is known of subjects that the
+    /// register covers; of one that it does not cover, rows that do not pass tell nothing.
+    fn known(&self, marks: &[u8], present: u64, covered: u64) -> u64 {
+        const NOT_KNOWN: u8 = mark::DOUBT | mark::UNKNOWN;
+        let told = || match self.recipe.tells {
+            Some(_) => covered | present & bits_of(marks, |marks| marks & mark::TELLS != 0),
+            None => covered | present,
+        };
         match self.recipe.how {
-            How::Count | How::CountDistinct | How::Sum | How::Any => Some(0),
-            How::All => Some(1),
-            How::Only | How::Min | How::Max | How::Latest => None,
-        }
-    }
-
-    /// The value for a subject with rows. Of one that the register does not cover, rows that do not pass tell nothing.
-    fn value(&self, at: usize, is_covered: bool) -> Option<i64> {
-        let marks = self.marks[at];
-        if marks & mark::DOUBT != 0 || !is_covered && self.recipe.tells.is_some() && marks & mark::TELLS == 0 {
-            return None;
-        }
-        match self.recipe.how {
-            How::Count | How::CountDistinct | How::Sum => Some(self.values.get(at)),
-            How::Any | How::All => {
-                let any = self.recipe.how == How::Any;
-                match (marks & mark::YES != 0, marks & mark::UNKNOWN != 0) {
-                    (true, _) => Some(i64::from(any)),
-                    (false, true) => None,
-                    (false, false) => Some(i64::from(!any)),
-                }
-            }
-            How::Only | How::Min | How::Max | How::Latest => (marks & mark::SET != 0).then(|| self.stored(at)).flatten(),
+            How::Only | How::Min | How::Max | How::Latest => bits_of(marks, |marks| marks & (mark::SET | NOT_KNOWN) == mark::SET),
+            How::Count | How::CountDistinct | How::Sum => told() & bits_of(marks, |marks| marks & mark::DOUBT == 0),
+            How::Any | How::All => told() & bits_of(marks, |marks| marks & mark::YES != 0 || marks & mark::UNKNOWN == 0),
         }
     }
 
@@ -134,4 +119,13 @@ impl Accumulator {
             }
         }
     }
+}
+
+/// The bits of a buffer from its first one on, with zeros behind the last.
+fn words(bits: &BooleanBuffer) -> Vec<u64> {
+    bits.bit_chunks().iter_padded().collect()
+}
+
+fn bits_of(marks: &[u8], is_set: impl Fn(u8) -> bool) -> u64 {
+    marks.iter().enumerate().fold(0, |word, (at, marks)| word | u64::from(is_set(*marks)) << at)
 }

@@ -53,46 +53,59 @@ impl Lane {
         Ok(Self { values, known: array.nulls().filter(|nulls| nulls.null_count() > 0).cloned() })
     }
 
-    /// Whether the value of a row is known.
-    pub(super) fn is_known(&self, row: usize) -> bool {
-        self.known.as_ref().is_none_or(|known| known.is_valid(row))
+    /// Which rows are known; none: all.
+    pub(super) fn known(&self) -> Option<&NullBuffer> {
+        self.known.as_ref()
     }
 
-    /// The boolean of a row; `None` where it is unknown.
-    pub(super) fn truth(&self, row: usize) -> Option<bool> {
+    /// The booleans, and which of them are known (none: all); nothing for other types.
+    pub(super) fn truths(&self) -> Option<(&BooleanBuffer, Option<&NullBuffer>)> {
         match &self.values {
-            Values::Bits(bits) if self.is_known(row) => Some(bits.value(row)),
+            Values::Bits(bits) => Some((bits, self.known.as_ref())),
             _ => None,
         }
     }
 
     /// All values as numbers; what stands for an unknown one is arbitrary. `text` gives the number of a text.
-    pub(super) fn numbers(&self, numbers: &mut Vec<i64>, mut text: impl FnMut(&str) -> i64) {
-        numbers.clear();
+    pub(super) fn numbers(&self, mut text: impl FnMut(&str) -> i64) -> Numbers<'_> {
         match &self.values {
-            Values::Bits(bits) => numbers.extend(bits.iter().map(i64::from)),
-            Values::Days(days) => numbers.extend(days.iter().map(|&days| i64::from(days))),
-            Values::Whole(values) => numbers.extend_from_slice(values),
-            Values::Wide(values) => numbers.extend(values.iter().map(|&value| i64::try_from(value).unwrap_or(i64::MAX))),
+            Values::Bits(bits) => Numbers::Bits(bits),
+            Values::Days(days) => Numbers::Days(days),
+            Values::Whole(values) => Numbers::Whole(values),
+            Values::Wide(values) => Numbers::Wide(values),
             Values::Texts(texts) => {
-                let mut last: Option<(&str, i64)> = None;
-                numbers.extend(texts.iter().map(|value| {
+                let mut places = Vec::with_capacity(texts.len());
+                // Equal texts often follow each other.
+                let mut last = None;
+                for value in texts {
                     let value = value.unwrap_or("");
-                    match last {
+                    let number = match last {
                         Some((before, number)) if before == value => number,
-                        _ => {
-                            let number = text(value);
-                            last = Some((value, number));
-                            number
-                        }
-                    }
-                }));
+                        _ => text(value),
+                    };
+                    last = Some((value, number));
+                    places.push(number);
+                }
+                Numbers::Places(places)
             }
-            Values::Keys(keys, texts) => {
-                let distinct: Vec<i64> = texts.iter().map(|value| text(value.unwrap_or(""))).collect();
-                let number = |key: &i32| usize::try_from(*key).ok().and_then(|key| distinct.get(key)).copied().unwrap_or(0);
-                numbers.extend(keys.iter().map(number));
-            }
+            Values::Keys(keys, texts) => Numbers::Keys(keys, texts.iter().map(|value| text(value.unwrap_or(""))).collect()),
         }
     }
+}
+
+/// The numbers of a lane, each kind read as it lies.
+#[derive(Debug)]
+pub(super) enum Numbers<'a> {
+    /// Yes is 1.
+    Bits(&'a BooleanBuffer),
+    /// Dates.
+    Days(&'a [i32]),
+    /// Numbers.
+    Whole(&'a [i64]),
+    /// Money.
+    Wide(&'a [i128]),
+    /// Texts by number.
+    Places(Vec<i64>),
+    /// Texts by key, and the number of each key.
+    Keys(&'a [i32], Vec<i64>),
 }

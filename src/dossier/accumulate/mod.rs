@@ -5,12 +5,15 @@
 
 mod finish;
 mod lane;
+mod selection;
 mod state;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
 use std::sync::Arc;
+
+use arrow::buffer::NullBuffer;
+use hashbrown::HashMap;
 
 use super::DossierError;
 use super::subjects::NOWHERE;
@@ -19,6 +22,9 @@ use crate::check::ir::Ty;
 use crate::diagnostic::{Diagnostic, code};
 pub(super) use finish::{Absent, Presence};
 pub(super) use lane::Lane;
+use lane::Numbers;
+pub(super) use selection::Selections;
+use selection::Selection;
 use state::Cells;
 
 /// What is made of the rows of a subject. Columns are places among those that rows are evaluated into.
@@ -72,7 +78,6 @@ pub(super) struct Accumulator {
     pairs: Vec<(u32, i64)>,
     /// The first place whose sum left 64 bits.
     overflow: Option<u32>,
-    scratch: Vec<i64>,
 }
 
 /// A batch of rows as accumulators take it.
@@ -85,6 +90,22 @@ pub(super) struct Rows<'a> {
     pub(super) lanes: &'a [Lane],
     /// The first place of the range.
     pub(super) first: u32,
+    /// Rows by condition: those of [`Recipe::conditions`] at least.
+    pub(super) selections: &'a Selections,
+}
+
+impl Rows<'_> {
+    /// The place of a selected row in the range.
+    fn at(&self, row: usize) -> usize {
+        self.places[row].wrapping_sub(self.first) as usize
+    }
+}
+
+impl Recipe {
+    /// The columns by which rows are selected.
+    pub(super) fn conditions(&self) -> impl Iterator<Item = usize> {
+        self.passes.into_iter().chain(self.tells)
+    }
 }
 
 impl Accumulator {
@@ -105,132 +126,115 @@ impl Accumulator {
             text_places: HashMap::new(),
             pairs: Vec::new(),
             overflow: None,
-            scratch: Vec::new(),
         }
     }
 
-    /// Bytes that the state of one subject takes.
+    /// Bytes that one subject takes: its state, or the value that is made of it in the end, if that is more.
     pub(super) fn width(recipe: &Recipe) -> usize {
-        let value = match recipe.ty {
-            Ty::Bool => 0,
-            Ty::Number => 8,
-            Ty::Date | Ty::Text => 4,
+        let (value, column) = match recipe.ty {
+            Ty::Bool => (0, 1),
+            Ty::Number => (8, if recipe.scale == 0 { 8 } else { 16 }),
+            Ty::Date | Ty::Text => (4, 4),
         };
-        1 + match recipe.how {
+        let state = 1 + match recipe.how {
             How::Count => 4,
             How::Any | How::All => 0,
             How::CountDistinct => 24,
             How::Latest => value + 8,
             How::Only | How::Sum | How::Min | How::Max => value,
-        }
+        };
+        state.max(column)
     }
 
     /// Adds rows.
     pub(super) fn add(&mut self, rows: &Rows<'_>) {
-        self.note_tells(rows);
-        let passes = self.recipe.passes.map(|at| &rows.lanes[at]);
-        match self.recipe.how {
-            How::Count => self.count(rows, passes),
-            How::Any | How::All => self.some(rows, passes),
-            _ => self.valued(rows, passes),
+        if let Some(tells) = self.recipe.tells {
+            rows.selections.of(Some(tells)).sure.for_each(|row| self.marks[rows.at(row)] |= mark::TELLS);
         }
-    }
-
-    fn note_tells(&mut self, rows: &Rows<'_>) {
-        let Some(tells) = self.recipe.tells else { return };
-        for (row, at) in self.here(rows) {
-            if rows.lanes[tells].truth(row) == Some(true) {
-                self.marks[at] |= mark::TELLS;
+        let selection = rows.selections.of(self.recipe.passes);
+        match (self.recipe.how, self.recipe.value) {
+            (How::Count, _) => {
+                selection.sure.for_each(|row| self.values.add_one(rows.at(row)));
+                self.doubt(rows, selection);
             }
-        }
-    }
-
-    /// The rows of subjects in the range, with their place in it.
-    fn here<'r>(&self, rows: &'r Rows<'_>) -> impl Iterator<Item = (usize, usize)> + use<'r> {
-        let (first, count) = (rows.first, self.marks.len());
-        rows.places.iter().enumerate().filter_map(move |(row, &place)| {
-            let at = place.wrapping_sub(first) as usize;
-            (place != NOWHERE && at < count).then_some((row, at))
-        })
-    }
-
-    fn count(&mut self, rows: &Rows<'_>, passes: Option<&Lane>) {
-        for (row, at) in self.here(rows) {
-            match passes.map_or(Some(true), |passes| passes.truth(row)) {
-                Some(true) => self.values.add_one(at),
-                Some(false) => {}
-                None => self.marks[at] |= mark::DOUBT,
+            (How::Any | How::All, Some(value)) => self.some(rows, selection, &rows.lanes[value]),
+            (_, Some(value)) => {
+                self.valued(rows, selection, &rows.lanes[value]);
+                self.doubt(rows, selection);
             }
+            (_, None) => {}
         }
     }
 
-    /// "Some row", and "every row" as "no row not".
-    fn some(&mut self, rows: &Rows<'_>, passes: Option<&Lane>) {
-        let Some(value) = self.recipe.value.map(|at| &rows.lanes[at]) else { return };
+    fn doubt(&mut self, rows: &Rows<'_>, selection: &Selection) {
+        selection.doubtful.for_each(|row| self.marks[rows.at(row)] |= mark::DOUBT);
+    }
+
+    /// "Some row", and "every row" as "no row not". What is unknown in a row that surely does not decide is no matter.
+    fn some(&mut self, rows: &Rows<'_>, selection: &Selection, value: &Lane) {
         let wanted = self.recipe.how == How::Any;
-        for (row, at) in self.here(rows) {
-            let hit = value.truth(row).map(|yes| yes == wanted);
-            let hit = match passes.map_or(Some(true), |passes| passes.truth(row)) {
-                Some(true) => hit,
-                Some(false) => Some(false),
-                None => hit.filter(|hit| !hit),
-            };
-            self.marks[at] |= match hit {
-                Some(true) => mark::YES,
-                Some(false) => 0,
-                None => mark::UNKNOWN,
-            };
+        let hit = |row: usize| match value.truths() {
+            Some((yes, known)) if known.is_none_or(|known| known.is_valid(row)) => Some(yes.value(row) == wanted),
+            _ => None,
+        };
+        selection.sure.for_each(|row| match hit(row) {
+            Some(true) => self.marks[rows.at(row)] |= mark::YES,
+            Some(false) => {}
+            None => self.marks[rows.at(row)] |= mark::UNKNOWN,
+        });
+        selection.doubtful.for_each(|row| {
+            if hit(row) != Some(false) {
+                self.marks[rows.at(row)] |= mark::UNKNOWN;
+            }
+        });
+    }
+
+    fn valued(&mut self, rows: &Rows<'_>, selection: &Selection, value: &Lane) {
+        let (texts, text_places) = (&mut self.texts, &mut self.text_places);
+        let numbers = value.numbers(|text| place_of(text, texts, text_places));
+        let known = value.known();
+        match &numbers {
+            Numbers::Bits(bits) => self.each(rows, selection, known, |row| i64::from(bits.value(row))),
+            Numbers::Days(days) => self.each(rows, selection, known, |row| i64::from(days[row])),
+            Numbers::Whole(values) => self.each(rows, selection, known, |row| values[row]),
+            Numbers::Wide(values) => self.each(rows, selection, known, |row| i64::try_from(values[row]).unwrap_or(i64::MAX)),
+            Numbers::Places(places) => self.each(rows, selection, known, |row| places[row]),
+            Numbers::Keys(keys, places) => self.each(rows, selection, known, |row| {
+                usize::try_from(keys[row]).ok().and_then(|key| places.get(key)).copied().unwrap_or(0)
+            }),
         }
     }
 
-    fn valued(&mut self, rows: &Rows<'_>, passes: Option<&Lane>) {
-        let Some(value) = self.recipe.value.map(|at| &rows.lanes[at]) else { return };
-        let mut numbers = std::mem::take(&mut self.scratch);
-        self.numbers(value, &mut numbers);
-        let by = self.recipe.by.map(|at| {
-            let mut order = Vec::new();
-            rows.lanes[at].numbers(&mut order, |_| 0);
-            (&rows.lanes[at], order)
-        });
-        for (row, at) in self.here(rows) {
-            match passes.map_or(Some(true), |passes| passes.truth(row)) {
-                Some(true) => {}
-                Some(false) => continue,
-                None => {
-                    self.marks[at] |= mark::DOUBT;
-                    continue;
-                }
+    /// Adds the value of each row that passes.
+    fn each(&mut self, rows: &Rows<'_>, selection: &Selection, known: Option<&NullBuffer>, number: impl Fn(usize) -> i64) {
+        let value = |row: usize| known.is_none_or(|known| known.is_valid(row)).then(|| number(row));
+        let of_unknown = if self.recipe.strict { mark::DOUBT } else { 0 };
+        match self.recipe.how {
+            How::Only => selection.sure.for_each(|row| self.only(rows.at(row), value(row), is_in(rows.renumbered, row))),
+            How::Latest => {
+                let Some(by) = self.recipe.by.map(|by| &rows.lanes[by]) else { return };
+                let (days, known) = (by.numbers(|_| 0), by.known());
+                let order = |row: usize| match &days {
+                    Numbers::Days(days) => i64::from(days[row]),
+                    Numbers::Whole(values) => values[row],
+                    Numbers::Wide(values) => i64::try_from(values[row]).unwrap_or(i64::MAX),
+                    Numbers::Bits(bits) => i64::from(bits.value(row)),
+                    Numbers::Places(_) | Numbers::Keys(..) => 0,
+                };
+                let order = |row: usize| known.is_none_or(|known| known.is_valid(row)).then(|| order(row));
+                selection.sure.for_each(|row| self.latest(rows.at(row), value(row), order(row)));
             }
-            let known = value.is_known(row).then(|| numbers[row]);
-            match (self.recipe.how, known) {
-                (How::Only, known) => self.only(at, known, is_in(rows.renumbered, row)),
-                (How::Latest, known) => {
-                    let order = by.as_ref().and_then(|(lane, order)| lane.is_known(row).then(|| order[row]));
-                    self.latest(at, known, order);
+            how => selection.sure.for_each(|row| {
+                let at = rows.at(row);
+                match (how, value(row)) {
+                    (_, None) => self.marks[at] |= of_unknown,
+                    (How::CountDistinct, Some(number)) => self.pairs.push((u32::try_from(at).unwrap_or(NOWHERE), number)),
+                    (How::Sum, Some(number)) => self.sum(at, number),
+                    (How::Min, Some(number)) => self.extreme(at, number, std::cmp::Ordering::Less),
+                    (_, Some(number)) => self.extreme(at, number, std::cmp::Ordering::Greater),
                 }
-                (_, None) => self.marks[at] |= if self.recipe.strict { mark::DOUBT } else { 0 },
-                (How::CountDistinct, Some(number)) => self.pairs.push((u32::try_from(at).unwrap_or(NOWHERE), number)),
-                (How::Sum, Some(number)) => self.sum(at, number),
-                (How::Min, Some(number)) => self.extreme(at, number, std::cmp::Ordering::Less),
-                (_, Some(number)) => self.extreme(at, number, std::cmp::Ordering::Greater),
-            }
+            }),
         }
-        self.scratch = numbers;
-    }
-
-    /// Values as numbers: texts by their place among those met.
-    fn numbers(&mut self, value: &Lane, numbers: &mut Vec<i64>) {
-        let (texts, places) = (&mut self.texts, &mut self.text_places);
-        value.numbers(numbers, |text| {
-            if let Some(&known) = places.get(text) {
-                return known;
-            }
-            let place = i64::try_from(texts.len()).unwrap_or(i64::MAX);
-            let text: Arc<str> = text.into();
-            texts.push(Arc::clone(&text));
-            places.insert(text, place);
-            place
-        });
     }
 
     /// The order of two values.
@@ -322,6 +326,18 @@ impl Accumulator {
             .help("检查这个事实所在登记库里的异常大值", "look for values out of all proportion in the register of this fact"),
         )))
     }
+}
+
+/// The number of a text: its place among those met.
+fn place_of(text: &str, texts: &mut Vec<Arc<str>>, places: &mut HashMap<Arc<str>, i64>) -> i64 {
+    if let Some(&known) = places.get(text) {
+        return known;
+    }
+    let place = i64::try_from(texts.len()).unwrap_or(i64::MAX);
+    let text: Arc<str> = text.into();
+    texts.push(Arc::clone(&text));
+    places.insert(text, place);
+    place
 }
 
 fn is_in(rows: &[u32], row: usize) -> bool {

@@ -94,6 +94,11 @@ fn oracle(rows: &[Row], how: How, value: &str, passing: bool, complete: bool) ->
     concat(&parts).expect("one column")
 }
 
+fn add(accumulator: &mut Accumulator, places: &[u32], renumbered: &[u32], lanes: &[Lane], first: u32) {
+    let selections = Selections::new(places, first, accumulator.marks.len(), lanes, accumulator.recipe.conditions());
+    accumulator.add(&Rows { places, renumbered, lanes, first, selections: &selections });
+}
+
 fn added(rows: &[Row], recipe: &Recipe, complete: bool, batch: usize, parts: u32, dictionaries: bool) -> ArrayRef {
     let mut columns = Vec::new();
     for part in 0..parts {
@@ -109,7 +114,7 @@ fn added(rows: &[Row], recipe: &Recipe, complete: bool, batch: usize, parts: u32
             let places = arrays[0].as_primitive::<UInt32Type>().values().to_vec();
             let lanes: Vec<Lane> = arrays[1..].iter().map(|array| Lane::of(array).expect("a lane")).collect();
             places.iter().filter(|&&place| (first..end).contains(&place)).for_each(|place| present[(place - first) as usize] = true);
-            accumulator.add(&Rows { places: &places, renumbered: &[], lanes: &lanes, first });
+            add(&mut accumulator, &places, &[], &lanes, first);
         }
         let presence = Presence { present: BooleanBuffer::from(present), doubtful: None };
         columns.push(accumulator.finish(&presence, if complete { &Absent::None } else { &Absent::Unknown }));
@@ -155,7 +160,7 @@ fn only(values: &[(u32, Option<i64>)], renumbered: &[u32]) -> Vec<Option<i64>> {
     let mut accumulator = Accumulator::new(recipe, 3);
     let numbers: ArrayRef = Arc::new(Int64Array::from_iter(values.iter().map(|value| value.1)));
     let places: Vec<u32> = values.iter().map(|value| value.0).collect();
-    accumulator.add(&Rows { places: &places, renumbered, lanes: &[Lane::of(&numbers).expect("a lane")], first: 0 });
+    add(&mut accumulator, &places, renumbered, &[Lane::of(&numbers).expect("a lane")], 0);
     let mut present = [false; 3];
     places.iter().filter(|&&place| place != NOWHERE).for_each(|&place| present[place as usize] = true);
     let presence = Presence { present: BooleanBuffer::from(present.to_vec()), doubtful: Some(BooleanBuffer::from(vec![true; 3])) };
@@ -175,7 +180,7 @@ fn rows_in_quarantine_leave_a_sum_unknown_and_absence_depends_on_coverage() {
     let recipe = Recipe { how: How::Sum, ty: Ty::Number, scale: 0, passes: None, tells: None, value: Some(0), by: None, strict: true };
     let mut accumulator = Accumulator::new(recipe, 4);
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![5, 6]));
-    accumulator.add(&Rows { places: &[0, 1], renumbered: &[], lanes: &[Lane::of(&numbers).expect("a lane")], first: 0 });
+    add(&mut accumulator, &[0, 1], &[], &[Lane::of(&numbers).expect("a lane")], 0);
     let presence = Presence {
         present: BooleanBuffer::from(vec![true, true, false, false]),
         doubtful: Some(BooleanBuffer::from(vec![false, true, false, false])),
@@ -191,7 +196,7 @@ fn a_sum_beyond_64_bits_is_told() {
     let recipe = Recipe { how: How::Sum, ty: Ty::Number, scale: 0, passes: None, tells: None, value: Some(0), by: None, strict: true };
     let mut accumulator = Accumulator::new(recipe, 1);
     let numbers: ArrayRef = Arc::new(Int64Array::from(vec![i64::MAX, 1]));
-    accumulator.add(&Rows { places: &[0, 0], renumbered: &[], lanes: &[Lane::of(&numbers).expect("a lane")], first: 0 });
+    add(&mut accumulator, &[0, 0], &[], &[Lane::of(&numbers).expect("a lane")], 0);
     assert!(accumulator.check("x").is_err());
 }
 
@@ -200,7 +205,7 @@ fn of_subjects_that_a_register_does_not_cover_rows_that_do_not_pass_tell_nothing
     let recipe = Recipe { how: How::Count, ty: Ty::Number, scale: 0, passes: Some(0), tells: Some(0), value: None, by: None, strict: true };
     let mut accumulator = Accumulator::new(recipe, 3);
     let passes: ArrayRef = Arc::new(BooleanArray::from(vec![false, false, true]));
-    accumulator.add(&Rows { places: &[0, 1, 2], renumbered: &[], lanes: &[Lane::of(&passes).expect("a lane")], first: 0 });
+    add(&mut accumulator, &[0, 1, 2], &[], &[Lane::of(&passes).expect("a lane")], 0);
     let presence = Presence { present: BooleanBuffer::new_set(3), doubtful: None };
     let found = accumulator.finish(&presence, &Absent::NoneWithin(BooleanBuffer::from(vec![true, false, false])));
     let found: Vec<Option<i64>> = found.as_primitive::<arrow::datatypes::Int64Type>().iter().collect();

@@ -61,6 +61,11 @@ impl<'a> Spread<'a> {
         self.policy.index
     }
 
+    /// The subjects that are a yes.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.wanted.iter().map(|subject| self.subjects.id(*subject))
+    }
+
     fn subject(&self, id: &str) -> Option<SubjectIdx> {
         self.wanted.find(self.hasher.hash_one(id), |subject| self.subjects.id(*subject) == id).copied()
     }
