@@ -6,21 +6,24 @@ use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch, new_empty_array};
-use arrow::compute::concat;
-use arrow::datatypes::{Field, Schema, SchemaRef};
+use arrow::array::{ArrayRef, RecordBatch, UInt32Array, new_empty_array};
+use arrow::compute::{concat, take};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::ipc::reader::FileReader;
 use arrow::ipc::writer::FileWriter;
+use rayon::prelude::*;
 
 use super::DossierError;
+use super::narrow::{narrowed, widened};
 use crate::register::declaration::SubjectKind;
 
 /// Rows of a batch of dossiers.
 pub(super) const BATCH_ROWS: usize = 65_536;
 
-/// Columns that were made together.
+/// Columns that were made together; they are stored [`narrowed`].
 #[derive(Debug)]
 struct Piece {
+    /// Their names, and their types as they are given out.
     schema: SchemaRef,
     stored: Stored,
 }
@@ -68,7 +71,7 @@ impl Columns {
         for (at, (name, _)) in columns.iter().enumerate() {
             self.by_name.insert((kind, name.clone()), (pieces.len(), at));
         }
-        let arrays: Vec<ArrayRef> = columns.into_iter().map(|(_, array)| array).collect();
+        let arrays: Vec<ArrayRef> = columns.into_par_iter().map(|(_, array)| narrowed(&array)).collect();
         let size: usize = arrays.iter().map(|array| array.get_array_memory_size()).sum();
         let stored = if self.used + size <= self.limit {
             self.used += size;
@@ -76,30 +79,31 @@ impl Columns {
         } else {
             self.files += 1;
             let path = self.directory.join(format!("{kind}-{}.arrow", self.files));
-            write(&path, &schema, &arrays)?;
+            write(&path, &arrays)?;
             Stored::File(path)
         };
         pieces.push(Piece { schema, stored });
         Ok(())
     }
 
-    /// A whole column; `None` where there is none of that name.
+    /// A whole column as it is kept; `None` where there is none of that name.
     ///
     /// # Errors
     ///
     /// When its file cannot be read.
-    pub(super) fn get(&self, kind: SubjectKind, name: &str) -> Result<Option<ArrayRef>, DossierError> {
+    pub(super) fn get(&self, kind: SubjectKind, name: &str) -> Result<Option<Column>, DossierError> {
         let Some(&(piece, at)) = self.by_name.get(&(kind, name.to_owned())) else { return Ok(None) };
         let piece = &self.pieces[&kind][piece];
-        match &piece.stored {
-            Stored::Memory(arrays) => Ok(Some(Arc::clone(&arrays[at]))),
+        let data_type = piece.schema.field(at).data_type();
+        let whole = match &piece.stored {
+            Stored::Memory(arrays) => Arc::clone(&arrays[at]),
             Stored::File(path) => {
                 let batches = open(path, vec![at])?.collect::<Result<Vec<_>, _>>()?;
                 let parts: Vec<&dyn arrow::array::Array> = batches.iter().map(|batch| batch.column(0).as_ref()).collect();
-                let whole = if parts.is_empty() { new_empty_array(piece.schema.field(at).data_type()) } else { concat(&parts)? };
-                Ok(Some(whole))
+                if parts.is_empty() { new_empty_array(data_type) } else { concat(&parts)? }
             }
-        }
+        };
+        Ok(Some(Column { narrow: whole, data_type: data_type.clone() }))
     }
 
     /// A reader of some columns, batch by batch in any order.
@@ -130,6 +134,25 @@ impl Columns {
             })
             .collect::<Result<Vec<_>, DossierError>>()?;
         Ok(Reader { fields, parts })
+    }
+}
+
+/// A whole column as it is kept.
+#[derive(Debug)]
+pub(super) struct Column {
+    narrow: ArrayRef,
+    /// The type of its values as they are given out.
+    pub(super) data_type: DataType,
+}
+
+impl Column {
+    /// The values at some places, null where there is none.
+    ///
+    /// # Errors
+    ///
+    /// When a place is beyond the column.
+    pub(super) fn take(&self, places: &UInt32Array) -> Result<ArrayRef, DossierError> {
+        widened(&take(&self.narrow, places, None)?, &self.data_type)
     }
 }
 
@@ -170,7 +193,7 @@ impl Reader {
                 }
             }
         }
-        Ok(columns.into_iter().flatten().collect())
+        columns.into_iter().flatten().zip(&self.fields).map(|(column, field)| widened(&column, field.data_type())).collect()
     }
 }
 
@@ -179,7 +202,9 @@ fn open(path: &Path, places: Vec<usize>) -> Result<FileReader<BufReader<File>>, 
     Ok(FileReader::try_new(BufReader::with_capacity(1 << 20, file), Some(places))?)
 }
 
-fn write(path: &Path, schema: &SchemaRef, arrays: &[ArrayRef]) -> Result<(), DossierError> {
+fn write(path: &Path, arrays: &[ArrayRef]) -> Result<(), DossierError> {
+    let fields: Vec<Field> = arrays.iter().enumerate().map(|(at, array)| Field::new(at.to_string(), array.data_type().clone(), true)).collect();
+    let schema = &Arc::new(Schema::new(fields));
     let file = File::create(path).map_err(|error| DossierError::scratch(path, &error))?;
     let mut writer = FileWriter::try_new(BufWriter::with_capacity(1 << 20, file), schema)?;
     let rows = arrays.first().map_or(0, |array| array.len());
@@ -209,7 +234,11 @@ mod tests {
             .expect("room");
         columns.insert(SubjectKind::Person, vec![("m".to_owned(), Arc::clone(&numbers))]).expect("room");
         assert!(columns.get(SubjectKind::Entity, "m").expect("read").is_none());
-        assert_eq!(&columns.get(SubjectKind::Person, "t").expect("read").expect("there"), &texts);
+        let all = UInt32Array::from_iter_values(0..u32::try_from(rows).expect("few"));
+        for (name, array) in [("t", &texts), ("n", &numbers)] {
+            let column = columns.get(SubjectKind::Person, name).expect("read").expect("there");
+            assert_eq!(&column.take(&all).expect("places"), array);
+        }
         let names = ["t".to_owned(), "m".to_owned(), "n".to_owned()];
         let mut reader = columns.reader(SubjectKind::Person, &names).expect("a reader");
         for at in (0..rows.div_ceil(BATCH_ROWS)).rev() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::buffer::{BooleanBuffer, ScalarBuffer};
 use arrow::compute::kernels::cmp::neq;
-use arrow::compute::{cast, nullif, take};
+use arrow::compute::{cast, nullif};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use rayon::prelude::*;
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::accumulate::{Accumulator, Lane, Presence, Recipe, Rows, Selections};
 use super::base::{Base, absent};
 use super::build::{Request, is_complete_everywhere, type_of};
-use super::columns::Columns;
+use super::columns::{Column, Columns};
 use super::intake::index_of;
 use super::links::{LinkBatch, LinkTable, takeable};
 use super::mapper::{Mapper, data_type};
@@ -276,7 +276,7 @@ impl<'a> Levels<'a> {
             .map(|(name, there)| {
                 let column = self.made.columns.get(to, &there)?;
                 let Some(column) = column else { return Ok((name, self.never(kind))) };
-                let taken = take(&column, &places, None)?;
+                let taken = column.take(&places)?;
                 if !name.ends_with(CONFLICT) {
                     return Ok((name, taken));
                 }
@@ -354,7 +354,7 @@ struct Beside {
     /// Name of a row column and its place among those that are kept.
     rows: Vec<(String, usize)>,
     /// Name of a fact and its column over all targets.
-    facts: Vec<(String, ArrayRef)>,
+    facts: Vec<(String, Column)>,
     targets: usize,
 }
 
@@ -389,8 +389,8 @@ impl Beside {
             columns.push(Arc::clone(&batch.columns[*at]));
         }
         for (name, column) in &self.facts {
-            fields.push(Field::new(name, column.data_type().clone(), true));
-            columns.push(take(column, &places, None)?);
+            fields.push(Field::new(name, column.data_type.clone(), true));
+            columns.push(column.take(&places)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.from.len()));
         let beside = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;

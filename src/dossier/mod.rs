@@ -22,6 +22,7 @@ pub mod intake;
 mod levels;
 mod links;
 pub mod mapper;
+mod narrow;
 pub mod plan;
 mod read;
 mod rows;

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::{filter, take};
+use arrow::compute::filter;
 use arrow::datatypes::{DataType, Field, Schema};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use rayon::prelude::*;
 
-use super::columns::BATCH_ROWS;
+use super::columns::{BATCH_ROWS, Column};
 use super::levels::conflict_of;
 use super::links::{LinkBatch, takeable};
 use super::{DossierError, Dossiers};
@@ -69,7 +69,7 @@ pub(super) fn each<'a>(
     let Some(table) = table else { return Ok(Vec::new()) };
     let from = dossiers.indices.get(&plan.from);
     let (Some(from), Some(index)) = (from, dossiers.indices.get(&plan.kind)) else { return Ok(Vec::new()) };
-    let mut facts: Vec<(String, ArrayRef)> = Vec::new();
+    let mut facts: Vec<(String, Column)> = Vec::new();
     for id in &plan.facts {
         let name = dossiers.names[id].to_string();
         facts.extend(dossiers.columns.get(plan.kind, &name)?.map(|column| (name, column)));
@@ -94,8 +94,8 @@ pub(super) fn each<'a>(
         }
         let places = takeable(&kept(&rows.to), index.len());
         for (name, column) in &facts {
-            fields.push(Field::new(name, column.data_type().clone(), true));
-            columns.push(take(column, &places, None)?);
+            fields.push(Field::new(name, column.data_type.clone(), true));
+            columns.push(column.take(&places)?);
         }
         Ok(Some(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?))
     };
