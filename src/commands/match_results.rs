@@ -24,7 +24,7 @@ use crate::eligibility::grant::{ConflictRow, Resolution};
 use crate::eligibility::input::{Paid, Refusals, ResolutionInput};
 use crate::eligibility::resolution::resolve;
 use crate::eligibility::results::changes::compare;
-use crate::eligibility::results::manifest::{Engine, Input, MANIFEST, Manifest, PolicyVersion, RunCounts, TIMINGS, input_file, sha256_of};
+use crate::eligibility::results::manifest::{Engine, Input, InputFile, MANIFEST, Manifest, PolicyVersion, RunCounts, TIMINGS, input_file, sha256_of};
 use crate::eligibility::results::staging::Staging;
 use crate::eligibility::results::{Format, Previous, QuarantineRow, read_grants, write};
 use crate::eligibility::run::Found;
@@ -294,8 +294,11 @@ fn inputs(
                 .files
                 .iter()
                 .map(|file| {
-                    let relative = file.path.strip_prefix(&root).unwrap_or(&file.path);
-                    input_file(&file.path, relative.to_string_lossy()).map_err(|error| unreadable(&file.path, &error))
+                    let name = file.path.strip_prefix(&root).unwrap_or(&file.path).to_string_lossy();
+                    match &file.sha256 {
+                        Some(sha256) => Ok(InputFile { path: name.into(), bytes: file.bytes, sha256: sha256.clone() }),
+                        None => input_file(&file.path, name).map_err(|error| unreadable(&file.path, &error)),
+                    }
                 })
                 .collect::<Result<Vec<_>, _>>()?;
             let quarantined = outcome.quarantine.rows() + outcome.quarantine.cells();

@@ -8,7 +8,7 @@ use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 
 use super::base::{Base, BasePlan};
-use super::build::Request;
+use super::build::{Request, base_register};
 use super::identity::{Identities, IdentityLink};
 use super::read::{Reading, RegisterFound, read};
 use super::rows::Registers;
@@ -123,7 +123,8 @@ impl Intake {
         Ok(plans.iter().map(|plan| plan.kind).zip(all).collect())
     }
 
-    /// Reads every register, the larger ones first, as many at a time as there are threads and memory.
+    /// Reads every register, as many at a time as there are threads and memory: those that subjects were just listed from first,
+    /// while their files still are in the system's memory, then the larger ones.
     ///
     /// # Errors
     ///
@@ -137,7 +138,8 @@ impl Intake {
         let Self { readable, mut report, .. } = self;
         request.progress.stage(Message::new("读取登记库", "reading registers"), None);
         let mut names: Vec<&String> = readable.iter().collect();
-        names.sort_by_key(|name| std::cmp::Reverse(bytes_of(name, request)));
+        let is_base = |name: &str| bases.keys().any(|kind| base_register(*kind) == name);
+        names.sort_by_key(|name| std::cmp::Reverse((is_base(name), bytes_of(name, request))));
         let at_once = request.options.threads.clamp(1, 4);
         let readings: Vec<Reading<'_>> = names
             .iter()
@@ -149,7 +151,11 @@ impl Intake {
                 budget: request.options.memory.map(|memory| memory / 8 * 3 / at_once),
             })
             .collect();
-        let found = side_by_side(&readings, at_once, |reading| read(reading, request))?;
+        let found = side_by_side(&readings, at_once, |reading| {
+            let mut found = read(reading, request)?;
+            found.outcome.as_mut().map_or(Ok(()), ReadOutcome::hash_files).map_err(DossierError::Told)?;
+            Ok(found)
+        })?;
         drop(readings);
         let mut all = BTreeMap::new();
         for (name, mut found) in names.into_iter().zip(found) {

@@ -60,6 +60,8 @@ pub struct FileRead {
     pub bytes: u64,
     /// Rows, the faulty ones included.
     pub rows: u64,
+    /// SHA-256 of its bytes, where [`ReadOutcome::hash_files`] was called.
+    pub sha256: Option<String>,
 }
 
 /// What reading found beside the rows; complete when the reader has come to its end.
@@ -77,6 +79,25 @@ pub struct ReadOutcome {
     pub upgraded_ids: u64,
     /// What was set aside.
     pub quarantine: Quarantine,
+}
+
+impl ReadOutcome {
+    /// Hashes the files that were read. Best called at once: they then are still in the system's memory, and nobody had time to
+    /// put others in their place.
+    ///
+    /// # Errors
+    ///
+    /// `file-unreadable`.
+    pub fn hash_files(&mut self) -> Result<(), Box<Diagnostic>> {
+        for file in &mut self.files {
+            let hashed = hash_file(&file.path).map_err(|error| {
+                let path = file.path.display();
+                Diagnostic::new(&code::FILE_UNREADABLE, format!("读不了 {path}: {error}"), format!("cannot read {path}: {error}"))
+            })?;
+            file.sha256 = Some(hashed);
+        }
+        Ok(())
+    }
 }
 
 /// The typed rows of one register, batch by batch.
@@ -232,7 +253,7 @@ impl RegisterReader {
         // Files without rows were read too.
         for file in &self.files.paths {
             if !self.settling.outcome.files.iter().any(|read| read.path == file.path) {
-                self.settling.outcome.files.push(FileRead { path: file.path.clone(), bytes: size_of(&file.path), rows: 0 });
+                self.settling.outcome.files.push(FileRead { path: file.path.clone(), bytes: size_of(&file.path), rows: 0, sha256: None });
             }
         }
         self.settling.outcome.files.sort_by(|one, other| one.path.cmp(&other.path));

@@ -88,7 +88,7 @@ impl Settling {
         self.outcome.rows_read += rows as u64;
         match self.outcome.files.last_mut().filter(|file| file.path == path) {
             Some(file) => file.rows += rows as u64,
-            None => self.outcome.files.push(FileRead { path: path.to_path_buf(), bytes, rows: rows as u64 }),
+            None => self.outcome.files.push(FileRead { path: path.to_path_buf(), bytes, rows: rows as u64, sha256: None }),
         }
     }
 }
