@@ -113,9 +113,20 @@ fn expect(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Expect> {
         },
         missing: facts(&mut fields, "missing"),
         offer: facts(&mut fields, "offer"),
+        reasons: fields.optional("reasons").map_or_else(Vec::new, |node| reasons(node, fields.diagnostics())),
     };
     fields.finish();
     Some(expect)
+}
+
+/// Criteria with their verdicts.
+fn reasons(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<(String, String, Span)> {
+    let Some(entries) = node.mapping() else {
+        diagnostics.push(wrong_shape(node, "条件及其判定: {age: no}", "criteria with verdicts: {age: no}"));
+        return Vec::new();
+    };
+    let read = |(key, value): &(Node, Node)| Some((key.text()?.to_owned(), verdict(value, diagnostics)?.0, value.span()));
+    entries.iter().filter_map(read).collect()
 }
 
 fn verdict(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, Span)> {

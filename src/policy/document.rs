@@ -437,6 +437,8 @@ pub struct Expect {
     pub missing: Option<(Vec<String>, Span)>,
     /// Facts that an offer would ask for, sorted.
     pub offer: Option<(Vec<String>, Span)>,
+    /// Criteria by identifier, with the verdict of each: `yes`, `no` or `unknown`.
+    pub reasons: Vec<(String, String, Span)>,
 }
 
 /// Everything that a policies folder holds, beside registers and regions.

@@ -2,25 +2,23 @@
 
 mod json;
 mod junit;
-mod outcome;
+mod quality;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use chrono::NaiveDate;
 use clap::ValueEnum;
 use rayon::prelude::*;
 
 use super::cases::{self, ResolvedCase};
 use super::folder::{PolicyFolder, in_order};
 use super::{Context, Exit};
-use crate::check::CheckedPolicy;
+use crate::cases::{Book, Outcome, outcome};
 use crate::diagnostic::{self, Diagnostic, Format, Message, code, has_errors};
 use crate::policy;
 use crate::policy::document::{Case, PolicyDocument};
-use outcome::Outcome;
 
 /// What to test.
 #[derive(Debug, clap::Args)]
@@ -34,6 +32,18 @@ pub struct Args {
     /// 只测名称含有这段文字的案例 / Cases whose name has this text only
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
+    /// 列出政策的边界有哪些没有案例触及 / Tell which boundaries of the policies no case touches
+    #[arg(long)]
+    pub coverage: bool,
+    /// 边界覆盖低于这个百分比时退出码为 1 / Exit 1 when fewer boundaries are touched, in per cent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_coverage: Option<u8>,
+    /// 逐项改动政策, 看有没有案例察觉 / Change the policies in every way, and tell which changes no case notices
+    #[arg(long)]
+    pub mutation: bool,
+    /// 察觉的改动低于这个百分比时退出码为 1 / Exit 1 when fewer changes are noticed, in per cent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_mutation: Option<u8>,
     /// 输出样式 / How results are shown
     #[arg(long, value_enum, default_value_t = FormatArg::Text)]
     pub format: FormatArg,
@@ -81,9 +91,11 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     let planned = plan(&mut folder, args, &mut diagnostics);
     in_order(&mut diagnostics);
     diagnostics.retain(|diagnostic| diagnostic.severity == diagnostic::Severity::Error);
-    let suites = judge(&folder, planned);
+    let book = Book::new(&folder.checked, &folder.set, &folder.regions);
+    let quality = quality::measure(&book, args, &planned);
+    let suites = judge(&book, planned);
     let failed = suites.iter().flat_map(|suite| &suite.outcomes).any(|outcome| !outcome.passed());
-    let exit = if failed || has_errors(&diagnostics) { Exit::Findings } else { Exit::Clean };
+    let exit = if failed || has_errors(&diagnostics) || quality.is_too_low(args) { Exit::Findings } else { Exit::Clean };
     let output = match args.format {
         FormatArg::Text => {
             let mut output = if diagnostics.is_empty() {
@@ -92,11 +104,12 @@ pub fn run(args: &Args, context: &Context) -> Exit {
                 diagnostic::render(&diagnostics, Format::Full, context.lang, context.color)
             };
             output.push_str(&text::render(&suites, context));
+            output.push_str(&quality.text(context));
             output
         }
         FormatArg::Json => {
             context.tell(&diagnostics);
-            json::render(&suites)
+            json::render(&suites, &quality)
         }
         FormatArg::Junit => {
             context.tell(&diagnostics);
@@ -148,14 +161,9 @@ fn plan(folder: &mut PolicyFolder, args: &Args, diagnostics: &mut Vec<Diagnostic
 }
 
 /// Runs the cases in parallel; results keep the order of the plan.
-fn judge(folder: &PolicyFolder, planned: Vec<Planned>) -> Vec<Suite> {
-    let days: BTreeSet<NaiveDate> = planned.iter().map(|planned| planned.case.case.as_of).collect();
-    let in_force: BTreeMap<NaiveDate, BTreeMap<String, CheckedPolicy>> =
-        days.into_par_iter().map(|day| (day, folder.in_force(day, None))).collect();
-    let outcomes: Vec<Outcome> = planned
-        .par_iter()
-        .map(|planned| outcome::run(folder, &in_force[&planned.case.case.as_of], &planned.document.code, &planned.case))
-        .collect();
+fn judge(book: &Book<'_>, planned: Vec<Planned>) -> Vec<Suite> {
+    let outcomes: Vec<Outcome> =
+        planned.par_iter().map(|planned| outcome::run(book, &planned.document.code, &planned.case)).collect();
     let mut suites: Vec<Suite> = Vec::new();
     for (planned, outcome) in planned.into_iter().zip(outcomes) {
         let document = planned.document;

@@ -5,69 +5,73 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::book::Book;
+use super::facts::{ResolvedCase, canonical};
+use super::sites;
 use crate::check::CheckedPolicy;
-use crate::check::catalogue::FactId;
-use crate::commands::cases::{ResolvedCase, canonical};
-use crate::commands::folder::PolicyFolder;
+use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::{Diagnostic, Message, Span, code};
 use crate::eligibility::grant::amount_text;
 use crate::explain::{self, Amount, Judge, Judgement, Known, Reason, Verdict};
 use crate::policy;
-use crate::policy::document::Case;
+use crate::policy::document::{Case, Expect};
 use crate::program::EvalError;
 
 /// One case run.
-pub(super) struct Outcome {
+pub struct Outcome {
     /// Code of the policy.
-    pub(super) policy: String,
+    pub policy: String,
     /// As written.
-    pub(super) case: Case,
+    pub case: Case,
     /// What came out; none: nothing, and [`Outcome::trouble`] says why.
-    pub(super) got: Option<Got>,
+    pub got: Option<Got>,
     /// Why the case could not be run.
-    pub(super) trouble: Option<Message>,
+    pub trouble: Option<Message>,
     /// Where what came out differs from what was expected.
-    pub(super) differences: Vec<Difference>,
+    pub differences: Vec<Difference>,
     /// The reasons, for a case that fails.
-    pub(super) reason: Option<Box<Reason>>,
+    pub reason: Option<Box<Reason>>,
 }
 
 /// What came out of a case.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct Got {
+pub struct Got {
     /// `yes`, `no`, `unknown`, `outside`
-    pub(super) verdict: &'static str,
+    pub verdict: &'static str,
     /// Decimal text, or `unknown`.
-    pub(super) amount: Option<String>,
+    pub amount: Option<String>,
     /// Delivery mode.
-    pub(super) mode: Option<&'static str>,
+    pub mode: Option<&'static str>,
     /// The minimal sets of facts that could make it yes.
-    pub(super) missing: Vec<Vec<Arc<str>>>,
+    pub missing: Vec<Vec<Arc<str>>>,
     /// The facts that a commitment would settle it with.
-    pub(super) offer: Vec<Arc<str>>,
+    pub offer: Vec<Arc<str>>,
+    /// The policy that the subject has instead of this one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub given_up_for: Option<String>,
 }
 
 /// One expectation that was not met.
 #[derive(Debug, Clone)]
-pub(super) struct Difference {
-    /// `verdict`, `amount`, `mode`, `missing`, `offer`
-    pub(super) what: &'static str,
+pub struct Difference {
+    /// `verdict`, `amount`, `mode`, `missing`, `offer`, `reason`
+    pub what: &'static str,
     /// As the case says.
-    pub(super) expected: String,
+    pub expected: String,
     /// As it came out.
-    pub(super) got: String,
+    pub got: String,
     /// Where the expectation stands.
-    pub(super) place: Span,
+    pub place: Span,
 }
 
 impl Outcome {
     /// Whether everything came out as expected.
-    pub(super) fn passed(&self) -> bool {
+    pub fn passed(&self) -> bool {
         self.differences.is_empty() && self.trouble.is_none()
     }
 
     /// The failure as a diagnostic, with the reason of the case as help.
-    pub(super) fn diagnostic(&self) -> Option<Diagnostic> {
+    pub fn diagnostic(&self) -> Option<Diagnostic> {
         if self.passed() {
             return None;
         }
@@ -89,25 +93,68 @@ impl Outcome {
 
 impl Difference {
     /// What was expected and what came out, in both languages.
-    pub(super) fn sentence(&self) -> (String, String) {
+    pub fn sentence(&self) -> (String, String) {
         let (what, expected, got) = (self.label(), &self.expected, &self.got);
         (format!("{}应为 {expected}, 得到 {got}", what.zh), format!("{} expected {expected}, got {got}", what.en))
     }
 
     /// The expectation's name for people.
-    pub(super) fn label(&self) -> Message {
+    pub fn label(&self) -> Message {
         match self.what {
             "verdict" => Message::new("判定", "verdict"),
             "amount" => Message::new("金额", "amount"),
             "mode" => Message::new("方式", "mode"),
             "missing" => Message::new("缺的事实", "missing facts"),
+            "reason" => Message::new("条件", "criterion"),
             _ => Message::new("承诺项", "offer"),
         }
     }
 }
 
+/// What a policy comes to for the subject of a case.
+pub struct Judged {
+    /// Verdict, amount, mode, what is missing.
+    pub judgement: Judgement,
+    /// The verdict of each criterion, by identifier.
+    pub reasons: BTreeMap<String, Verdict>,
+}
+
+/// Judges a policy for the subject of a case; the verdicts of its criteria only where a case asks for them.
+///
+/// # Errors
+///
+/// If arithmetic overflows.
+pub fn judged(judge: &mut Judge<'_>, policy: &CheckedPolicy, expect: &Expect) -> Result<Judged, EvalError> {
+    let judgement = judge.judge(policy)?;
+    let mut reasons = BTreeMap::new();
+    if !expect.reasons.is_empty() {
+        for root in sites::of(policy).0 {
+            if let Some(criterion) = root.criterion {
+                reasons.insert(criterion.id.clone(), Verdict::of(judge.holds(root.expr, policy.document.subject)?));
+            }
+        }
+    }
+    Ok(Judged { judgement, reasons })
+}
+
+/// What a policy that is not in force comes to.
+#[must_use]
+pub fn not_in_force() -> Judged {
+    let judgement = Judgement {
+        verdict: Verdict::Outside,
+        amount: Amount::None,
+        mode: None,
+        missing: Vec::new(),
+        offer: Vec::new(),
+        given_up_for: None,
+        undecided_against: Vec::new(),
+    };
+    Judged { judgement, reasons: BTreeMap::new() }
+}
+
 /// Runs a case on the version of the policy that is in force on its day.
-pub(super) fn run(folder: &PolicyFolder, in_force: &BTreeMap<String, CheckedPolicy>, code: &str, case: &ResolvedCase) -> Outcome {
+#[must_use]
+pub fn run(book: &Book<'_>, code: &str, case: &ResolvedCase) -> Outcome {
     let mut outcome =
         Outcome { policy: code.to_owned(), case: case.case.clone(), got: None, trouble: None, differences: Vec::new(), reason: None };
     let as_of = case.case.as_of;
@@ -115,26 +162,47 @@ pub(super) fn run(folder: &PolicyFolder, in_force: &BTreeMap<String, CheckedPoli
         outcome.trouble = Some(Message::new("案例的事实有错误, 没有运行", "the facts of the case have errors; it was not run"));
         return outcome;
     }
-    let Some(policy) = in_force.get(code) else {
-        if policy::select(&folder.set.policies, as_of, None).iter().any(|document| document.code == code) {
+    let laws = book.laws(as_of);
+    let Some(policy) = laws.get(code) else {
+        if policy::select(&book.set.policies, as_of, None).iter().any(|document| document.code == code) {
             outcome.trouble = Some(Message::new("政策有错误, 没有运行", "the policy has errors; it was not run"));
             return outcome;
         }
-        compare(&mut outcome, folder, None, &not_in_force());
+        settle(&mut outcome, book.catalogue(), None, &not_in_force());
         return outcome;
     };
-    let binder = folder.binder(as_of, None, in_force);
+    let binder = book.binder(as_of, &laws);
     let value = |id: FactId| case.value(id);
     let known = Known { value: &value, taken: &|id| case.given.contains_key(&id), cause: &|_| None, data_day: &|_| None };
-    let catalogue = &folder.checked.catalogue;
-    match Judge::new(catalogue, &binder, known).judge(policy) {
-        Ok(judgement) => compare(&mut outcome, folder, Some(policy), &judgement),
+    match judged(&mut Judge::new(book.catalogue(), &binder, known), policy, &case.case.expect) {
+        Ok(judged) => settle(&mut outcome, book.catalogue(), Some(policy), &judged),
         Err(error) => outcome.trouble = Some(trouble(&error)),
     }
     if !outcome.passed() {
-        outcome.reason = Some(Box::new(explain::explain(catalogue, policy, &binder, known)));
+        outcome.reason = Some(Box::new(explain::explain(book.catalogue(), policy, &binder, known)));
     }
     outcome
+}
+
+fn settle(outcome: &mut Outcome, catalogue: &Catalogue, policy: Option<&CheckedPolicy>, judged: &Judged) {
+    let judgement = &judged.judgement;
+    outcome.differences = differences(catalogue, policy, &outcome.case.expect, judged);
+    outcome.got = Some(Got {
+        verdict: judgement.verdict.name(),
+        amount: amount_word(judgement.amount),
+        mode: judgement.mode.map(policy::document::Mode::name),
+        missing: judgement.missing.clone(),
+        offer: judgement.offer.clone(),
+        given_up_for: judgement.given_up_for.clone(),
+    });
+}
+
+fn amount_word(amount: Amount) -> Option<String> {
+    match amount {
+        Amount::None => None,
+        Amount::Unknown => Some("unknown".to_owned()),
+        Amount::Known(hundredths) => Some(amount_text(hundredths)),
+    }
 }
 
 fn trouble(error: &EvalError) -> Message {
@@ -144,70 +212,56 @@ fn trouble(error: &EvalError) -> Message {
     }
 }
 
-fn not_in_force() -> Judgement {
-    Judgement {
-        verdict: Verdict::Outside,
-        amount: Amount::None,
-        mode: None,
-        missing: Vec::new(),
-        offer: Vec::new(),
-        given_up_for: None,
-        undecided_against: Vec::new(),
-    }
-}
-
-fn compare(outcome: &mut Outcome, folder: &PolicyFolder, policy: Option<&CheckedPolicy>, judgement: &Judgement) {
-    let got = Got {
-        verdict: judgement.verdict.name(),
-        amount: match judgement.amount {
-            Amount::None => None,
-            Amount::Unknown => Some("unknown".to_owned()),
-            Amount::Known(hundredths) => Some(amount_text(hundredths)),
-        },
-        mode: judgement.mode.map(policy::document::Mode::name),
-        missing: judgement.missing.clone(),
-        offer: judgement.offer.clone(),
-    };
-    let expect = &outcome.case.expect;
+/// Where what came out differs from what a case expects.
+#[must_use]
+pub fn differences(catalogue: &Catalogue, policy: Option<&CheckedPolicy>, expect: &Expect, judged: &Judged) -> Vec<Difference> {
+    let Judged { judgement, reasons } = judged;
     let mut differences = Vec::new();
     let mut differ = |what, expected: String, got: String, place: &Span| {
         differences.push(Difference { what, expected, got, place: place.clone() });
     };
     let none = || "–".to_owned();
-    if let Some((expected, place)) = expect.verdict.as_ref().filter(|(expected, _)| expected != got.verdict) {
-        differ("verdict", expected.clone(), got.verdict.to_owned(), place);
+    let verdict = judgement.verdict.name();
+    if let Some((expected, place)) = expect.verdict.as_ref().filter(|(expected, _)| expected != verdict) {
+        differ("verdict", expected.clone(), verdict.to_owned(), place);
     }
     if let Some((expected, place)) = &expect.amount {
         let is_met = matches!(judgement.amount, Amount::Known(hundredths) if in_hundredths(expected) == Some(hundredths));
         if !is_met {
-            differ("amount", expected.clone(), got.amount.clone().unwrap_or_else(none), place);
+            differ("amount", expected.clone(), amount_word(judgement.amount).unwrap_or_else(none), place);
         }
     }
-    if let Some((expected, place)) = expect.mode.as_ref().filter(|(expected, _)| Some(expected.as_str()) != got.mode) {
-        differ("mode", expected.clone(), got.mode.map_or_else(none, str::to_owned), place);
+    let mode = judgement.mode.map(policy::document::Mode::name);
+    if let Some((expected, place)) = expect.mode.as_ref().filter(|(expected, _)| Some(expected.as_str()) != mode) {
+        differ("mode", expected.clone(), mode.map_or_else(none, str::to_owned), place);
     }
     if let Some((expected, place)) = &expect.missing {
-        let names = names(folder, policy, expected);
-        if !is_one_of(&names, &got.missing) {
-            differ("missing", list(&names), got.missing.iter().map(|set| list(set)).collect::<Vec<_>>().join(" | "), place);
+        let names = names(catalogue, policy, expected);
+        if !is_one_of(&names, &judgement.missing) {
+            differ("missing", list(&names), judgement.missing.iter().map(|set| list(set)).collect::<Vec<_>>().join(" | "), place);
         }
     }
     if let Some((expected, place)) = &expect.offer {
-        let names = names(folder, policy, expected);
+        let names = names(catalogue, policy, expected);
         let may_commit = |name: &Arc<str>| policy.is_some_and(|policy| policy.document.commit.iter().any(|(fact, _)| **fact == **name));
-        let offers = got.missing.iter().filter(|set| set.iter().all(may_commit));
-        if !(got.offer == names || !names.is_empty() && offers.clone().any(|set| *set == names)) {
-            differ("offer", list(&names), list(&got.offer), place);
+        let offers = judgement.missing.iter().filter(|set| set.iter().all(may_commit));
+        if !(judgement.offer == names || !names.is_empty() && offers.clone().any(|set| *set == names)) {
+            differ("offer", list(&names), list(&judgement.offer), place);
         }
     }
-    outcome.differences = differences;
-    outcome.got = Some(got);
+    for (criterion, expected, place) in &expect.reasons {
+        let got = reasons.get(criterion).map_or("–", |verdict| verdict.name());
+        if got != expected {
+            differ("reason", format!("{criterion}: {expected}"), format!("{criterion}: {got}"), place);
+        }
+    }
+    differences
 }
 
 /// The names of facts as the catalogue has them, sorted.
-fn names(folder: &PolicyFolder, policy: Option<&CheckedPolicy>, written: &[String]) -> Vec<Arc<str>> {
+fn names(catalogue: &Catalogue, policy: Option<&CheckedPolicy>, written: &[String]) -> Vec<Arc<str>> {
     let name = |name: &String| match policy {
-        Some(policy) => canonical(folder, policy.document.subject, name).into(),
+        Some(policy) => canonical(catalogue, policy.document.subject, name).into(),
         None => Arc::from(name.as_str()),
     };
     let mut names: Vec<Arc<str>> = written.iter().map(name).collect();
