@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::Datelike;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::check::bind::days;
@@ -34,6 +35,8 @@ pub struct ResolvedCase {
     pub case: Case,
     /// The facts that the case speaks of; none: given as unknown.
     pub given: BTreeMap<FactId, Option<Value>>,
+    /// The facts of `given` in the order of the file.
+    pub order: Vec<FactId>,
     /// Whether every given fact could be read.
     pub complete: bool,
 }
@@ -52,10 +55,11 @@ impl ResolvedCase {
 /// of a quantifier (`employees.count(graduate)`). Derived facts that no policy names are added to the catalogue.
 pub fn resolve(lookup: &mut Lookup<'_>, kind: SubjectKind, case: Case) -> (ResolvedCase, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let mut given = BTreeMap::new();
+    let (mut given, mut order) = (BTreeMap::new(), Vec::new());
     for (name, node) in &case.given {
         let place = key_place(name, node);
         let Some(id) = find(lookup, kind, name, &place, &mut diagnostics) else { continue };
+        order.push(id);
         if node.is_null() {
             given.insert(id, None);
             continue;
@@ -74,7 +78,7 @@ pub fn resolve(lookup: &mut Lookup<'_>, kind: SubjectKind, case: Case) -> (Resol
         find(lookup, kind, name, &place, &mut diagnostics);
     }
     let complete = diagnostics.is_empty();
-    (ResolvedCase { case, given, complete }, diagnostics)
+    (ResolvedCase { case, given, order, complete }, diagnostics)
 }
 
 /// The canonical name of a fact that a case names, where there is one.
@@ -178,7 +182,11 @@ fn read(fact: &Fact, node: &Node, lookup: &Lookup<'_>) -> Result<Value, Box<Diag
             let places = matches!(fact.definition, Definition::Rows { .. }).then_some(ty.scale);
             number(&text, places).map(Value::Number)
         }
-        Ty::Date if ty.month => yaml::parse_date(&format!("{text}-01")).map(|day| Value::Date(days(day))),
+        Ty::Date if ty.month => {
+            // A spreadsheet has no months: it says the first day.
+            let first = yaml::parse_date(&text).filter(|day| day.day() == 1);
+            yaml::parse_date(&format!("{text}-01")).or(first).map(|day| Value::Date(days(day)))
+        }
         Ty::Date => yaml::parse_date(&text).map(|day| Value::Date(days(day))),
         Ty::Text => return code_or_text(fact, &text, node, lookup).map(|text| Value::Text(text.into())),
     };

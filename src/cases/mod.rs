@@ -17,6 +17,8 @@ pub mod mutation;
 pub mod outcome;
 pub mod probe;
 pub mod sites;
+pub mod suggest;
+pub mod table;
 
 pub use book::{Book, Laws};
 pub use facts::{Lookup, ResolvedCase, canonical, known, resolve};

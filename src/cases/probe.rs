@@ -25,8 +25,8 @@ pub struct Probe<'a> {
     binders: [Binder<'a>; 3],
     /// Every fact; grows by what links must carry.
     pub catalogue: Catalogue,
-    /// Its facts.
-    pub values: &'a Values,
+    /// Its facts; others may be put in their place.
+    pub values: Values,
     /// Its kind.
     pub kind: SubjectKind,
     /// The day.
@@ -39,6 +39,14 @@ pub struct Sides {
     facts: BTreeSet<usize>,
 }
 
+impl Sides {
+    /// The facts that the sides are computed from.
+    #[must_use]
+    pub fn facts(&self) -> Vec<usize> {
+        self.facts.iter().copied().collect()
+    }
+}
+
 /// Days from the day of the case.
 const SHIFTS: [i64; 3] = [0, -1, 1];
 
@@ -47,24 +55,31 @@ impl Probe<'_> {
     pub fn with<R>(book: &Book<'_>, kind: SubjectKind, day: NaiveDate, values: &Values, work: impl FnOnce(&mut Probe<'_>) -> R) -> R {
         let laws = book.laws(day);
         let binders = SHIFTS.map(|shift| book.binder(shifted(day, shift), &laws));
+        let values = values.clone();
         let mut probe = Probe { book, laws: &laws, binders, catalogue: book.catalogue().clone(), values, kind, day };
         work(&mut probe)
     }
 
     /// Lets a judge of the subject work.
-    pub fn judge<R>(&self, work: impl FnOnce(&mut Judge<'_>) -> R) -> R {
-        let value = |id: FactId| self.values.get(&id).cloned().flatten();
-        let known = Known { value: &value, taken: &|id| self.values.contains_key(&id), cause: &|_| None, data_day: &|_| None };
-        work(&mut Judge::new(&self.catalogue, &self.binders[0], known))
+    pub fn judge<R>(&mut self, work: impl FnOnce(&mut Judge<'_>) -> R) -> R {
+        let values = &self.values;
+        let value = |id: FactId| values.get(&id).cloned().flatten();
+        let known = Known { value: &value, taken: &|id| values.contains_key(&id), cause: &|_| None, data_day: &|_| None };
+        // The judge borrows the facts of the probe: a catalogue is too large to be copied for every question.
+        let mut judge = Judge::new(&Catalogue::default(), &self.binders[0], known);
+        judge.catalogue = std::mem::take(&mut self.catalogue);
+        let found = work(&mut judge);
+        self.catalogue = judge.catalogue;
+        found
     }
 
     /// What a policy comes to; none where arithmetic overflows.
-    pub fn judgement(&self, policy: &CheckedPolicy) -> Option<Judgement> {
+    pub fn judgement(&mut self, policy: &CheckedPolicy) -> Option<Judgement> {
         self.judge(|judge| judge.judge(policy).ok())
     }
 
     fn ready(&mut self, expr: &Expr, at: usize) -> Expr {
-        let (values, binder) = (self.values, &self.binders[at]);
+        let (values, binder) = (&self.values, &self.binders[at]);
         let expanded = self.catalogue.expand(&binder.bind(expr), self.kind, 0, &|id| values.contains_key(&id));
         binder.bind(&expanded)
     }
@@ -120,6 +135,11 @@ impl Probe<'_> {
     fn order_at(&self, sides: &Sides, at: usize, instead: Option<(usize, &Value)>) -> Option<Ordering> {
         let (left, right) = &sides.ready[at];
         compared(&self.evaluated(left, instead)?, &self.evaluated(right, instead)?)
+    }
+
+    /// The same with one fact changed.
+    pub fn order_with(&self, sides: &Sides, fact: usize, value: &Value) -> Option<Ordering> {
+        self.order_at(sides, 0, Some((fact, value)))
     }
 
     /// How the sides stand to each other when one fact, or the day, is moved by its smallest step.

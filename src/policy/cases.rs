@@ -1,6 +1,6 @@
 //! `cases.yaml`: facts in, verdict out, because. A lawyer can read the test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::document::{Case, Expect, PolicyDocument};
 use super::load::read_file;
@@ -25,10 +25,19 @@ const MODES: [(&str, &str); 4] = [("automatic", "automatic"), ("confirm", "confi
 /// Reads the cases beside a policy; none when it has none.
 #[must_use]
 pub fn load_cases(policy: &PolicyDocument) -> (Vec<Case>, Vec<Diagnostic>) {
-    if policy.has_cases { load_file(&policy.path.with_file_name("cases.yaml")) } else { (Vec::new(), Vec::new()) }
+    if policy.has_cases { load_case_file(&policy.path.with_file_name("cases.yaml")) } else { (Vec::new(), Vec::new()) }
 }
 
-fn load_file(path: &Path) -> (Vec<Case>, Vec<Diagnostic>) {
+/// The files of cases that stand beside a policy.
+#[must_use]
+pub fn case_files(policy: &PolicyDocument) -> Vec<PathBuf> {
+    let files = ["cases.yaml", "cases.csv", "cases.xlsx"].map(|name| policy.path.with_file_name(name));
+    files.into_iter().filter(|path| path.is_file()).collect()
+}
+
+/// Reads one file of cases.
+#[must_use]
+pub fn load_case_file(path: &Path) -> (Vec<Case>, Vec<Diagnostic>) {
     let file = match read_file(path) {
         Ok((file, _)) => file,
         Err(diagnostic) => return (Vec::new(), vec![*diagnostic]),
@@ -86,7 +95,7 @@ fn case(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Case> {
     let because = fields.text("because");
     fields.finish();
     let name = name?;
-    Some(Case { name: name.text()?.to_owned(), place: name.span(), as_of: as_of?, given, expect: expect?, because })
+    Some(Case { name: name.text()?.to_owned(), place: name.span(), as_of: as_of?, given, registers: None, subject: None, expect: expect?, because })
 }
 
 /// Facts by name; a fact that is null is unknown, as one not given.

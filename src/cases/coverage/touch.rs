@@ -1,12 +1,13 @@
 //! Whether one case touches a boundary.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
 use chrono::{Datelike, NaiveDate};
 
 use super::goals::{Goal, Target, Want};
 use crate::cases::probe::{Probe, is_undecided, shifted};
-use crate::cases::sites::{Part, Site};
+use crate::cases::sites::{Part, Site, replaced};
 use crate::check::CheckedPolicy;
 use crate::check::catalogue::FactId;
 use crate::check::ir::{CompareOp, Expr, Function, Kind, Ty};
@@ -32,6 +33,21 @@ impl<'a, 'b> Touch<'a, 'b> {
         Self { policy, probe, judgement }
     }
 
+    /// Whether the verdict turns with the condition that the boundary stands in.
+    pub fn is_decisive(&mut self, goal: &Goal) -> bool {
+        let Target::Node(site) = &goal.target else { return true };
+        let node = site.path.iter().try_fold(&self.policy.criteria, |expr, &child| expr.children().get(child).copied());
+        if site.part != Part::Criteria || node.is_none_or(|node| node.ty != Ty::Bool) {
+            return true;
+        }
+        let mut verdicts = [true, false].map(|truth| {
+            let changed = replaced(self.policy, site, &Expr::boolean(truth));
+            self.probe.judge(|judge| judge.verdict(&changed).ok())
+        });
+        verdicts.sort_by_key(|verdict| verdict.map(Verdict::name));
+        verdicts[0] != verdicts[1]
+    }
+
     /// Whether the boundary is touched.
     pub fn touches(&mut self, goal: &Goal) -> bool {
         if let (Target::Day, Want::On(day)) = (&goal.target, &goal.want) {
@@ -53,9 +69,10 @@ impl<'a, 'b> Touch<'a, 'b> {
         }
     }
 
-    fn verdict_of(&self, code: &str) -> Option<Verdict> {
+    fn verdict_of(&mut self, code: &str) -> Option<Verdict> {
         let Some(other) = self.probe.laws.get(code) else { return Some(Verdict::No) };
-        self.probe.judge(|judge| judge.verdict_for(self.policy.document.subject, other).ok())
+        let kind = self.policy.document.subject;
+        self.probe.judge(|judge| judge.verdict_for(kind, other).ok())
     }
 
     fn root(&self, part: Part) -> Option<&'a Expr> {
@@ -134,8 +151,8 @@ impl<'a, 'b> Touch<'a, 'b> {
             _ if value.is_some() => false,
             // Unknown, and what came out hangs on it: it is among what is missing, or the amount needs it.
             _ if is_undecided(judgement) => {
-                let name = &self.probe.catalogue.fact(id).name;
-                if judgement.missing.iter().flatten().any(|missing| missing == name) {
+                let name = Arc::clone(&self.probe.catalogue.fact(id).name);
+                if judgement.missing.iter().flatten().any(|missing| *missing == name) {
                     return true;
                 }
                 let parts = self.probe.facts(&fact);

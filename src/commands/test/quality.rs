@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use rayon::prelude::*;
 use serde::Serialize;
 
+use super::plan::is_wanted;
 use super::{Args, Planned};
 use crate::cases::coverage::{self, Coverage};
 use crate::cases::mutation::{self, Mutation};
@@ -51,8 +52,7 @@ pub(super) fn measure(book: &Book<'_>, args: &Args, planned: &[Planned]) -> Qual
     if !wants_coverage && !wants_mutation {
         return Quality::default();
     }
-    let wanted = |policy: &&CheckedPolicy| args.policy.is_empty() || args.policy.contains(&policy.document.code);
-    let policies: Vec<&CheckedPolicy> = book.checked.policies.iter().filter(wanted).collect();
+    let policies: Vec<&CheckedPolicy> = book.checked.policies.iter().filter(|policy| is_wanted(args, &policy.document)).collect();
     let cases = |policy: &CheckedPolicy| -> Vec<&ResolvedCase> {
         planned.iter().filter(|planned| planned.document.code == policy.document.code).map(|planned| &planned.case).collect()
     };
