@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::Datelike;
 use unicode_normalization::UnicodeNormalization;
 
+use super::registers::OccasionRow;
 use crate::check::bind::days;
 use crate::check::catalogue::{Catalogue, Definition, Fact, FactId};
 use crate::check::ir::{Kind, Number, Ty, Value};
@@ -37,6 +38,8 @@ pub struct ResolvedCase {
     pub given: BTreeMap<FactId, Option<Value>>,
     /// The facts of `given` in the order of the file.
     pub order: Vec<FactId>,
+    /// The rows that occasions may come from; none where the case gives facts, or the policy has no occasions.
+    pub rows: Option<Vec<OccasionRow>>,
     /// Whether every given fact could be read.
     pub complete: bool,
 }
@@ -78,7 +81,7 @@ pub fn resolve(lookup: &mut Lookup<'_>, kind: SubjectKind, case: Case) -> (Resol
         find(lookup, kind, name, &place, &mut diagnostics);
     }
     let complete = diagnostics.is_empty();
-    (ResolvedCase { case, given, order, complete }, diagnostics)
+    (ResolvedCase { case, given, order, rows: None, complete }, diagnostics)
 }
 
 /// The canonical name of a fact that a case names, where there is one.

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::book::Book;
 use super::facts::{ResolvedCase, canonical};
-use super::sites;
+use super::{occasions, sites};
 use crate::check::CheckedPolicy;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::{Diagnostic, Message, Span, code};
@@ -49,12 +49,15 @@ pub struct Got {
     /// The policy that the subject has instead of this one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub given_up_for: Option<String>,
+    /// The occasions of a policy with `each`, with their amounts; only for cases about registers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub occasions: Option<BTreeMap<String, Option<String>>>,
 }
 
 /// One expectation that was not met.
 #[derive(Debug, Clone)]
 pub struct Difference {
-    /// `verdict`, `amount`, `mode`, `missing`, `offer`, `reason`
+    /// `verdict`, `amount`, `mode`, `missing`, `offer`, `reason`, `occasions`
     pub what: &'static str,
     /// As the case says.
     pub expected: String,
@@ -106,6 +109,7 @@ impl Difference {
             "mode" => Message::new("方式", "mode"),
             "missing" => Message::new("缺的事实", "missing facts"),
             "reason" => Message::new("条件", "criterion"),
+            "occasions" => Message::new("事由", "occasions"),
             _ => Message::new("承诺项", "offer"),
         }
     }
@@ -117,6 +121,8 @@ pub struct Judged {
     pub judgement: Judgement,
     /// The verdict of each criterion, by identifier.
     pub reasons: BTreeMap<String, Verdict>,
+    /// The occasions of a yes, with the amount of each in hundredths; none where the case has no rows to tell them.
+    pub occasions: Option<Vec<(String, Option<i64>)>>,
 }
 
 /// Judges a policy for the subject of a case; the verdicts of its criteria only where a case asks for them.
@@ -124,7 +130,8 @@ pub struct Judged {
 /// # Errors
 ///
 /// If arithmetic overflows.
-pub fn judged(judge: &mut Judge<'_>, policy: &CheckedPolicy, expect: &Expect) -> Result<Judged, EvalError> {
+pub fn judged(judge: &mut Judge<'_>, policy: &CheckedPolicy, case: &ResolvedCase) -> Result<Judged, EvalError> {
+    let expect = &case.case.expect;
     let judgement = judge.judge(policy)?;
     let mut reasons = BTreeMap::new();
     if !expect.reasons.is_empty() {
@@ -134,7 +141,12 @@ pub fn judged(judge: &mut Judge<'_>, policy: &CheckedPolicy, expect: &Expect) ->
             }
         }
     }
-    Ok(Judged { judgement, reasons })
+    let occasions = match &case.rows {
+        Some(rows) if judgement.verdict == Verdict::Yes => Some(occasions::of(judge, policy, rows, judgement.amount)?),
+        Some(_) => Some(Vec::new()),
+        None => None,
+    };
+    Ok(Judged { judgement, reasons, occasions })
 }
 
 /// What a policy that is not in force comes to.
@@ -149,7 +161,7 @@ pub fn not_in_force() -> Judged {
         given_up_for: None,
         undecided_against: Vec::new(),
     };
-    Judged { judgement, reasons: BTreeMap::new() }
+    Judged { judgement, reasons: BTreeMap::new(), occasions: None }
 }
 
 /// Runs a case on the version of the policy that is in force on its day.
@@ -174,7 +186,7 @@ pub fn run(book: &Book<'_>, code: &str, case: &ResolvedCase) -> Outcome {
     let binder = book.binder(as_of, &laws);
     let value = |id: FactId| case.value(id);
     let known = Known { value: &value, taken: &|id| case.given.contains_key(&id), cause: &|_| None, data_day: &|_| None };
-    match judged(&mut Judge::new(book.catalogue(), &binder, known), policy, &case.case.expect) {
+    match judged(&mut Judge::new(book.catalogue(), &binder, known), policy, case) {
         Ok(judged) => settle(&mut outcome, book.catalogue(), Some(policy), &judged),
         Err(error) => outcome.trouble = Some(trouble(&error)),
     }
@@ -194,6 +206,9 @@ fn settle(outcome: &mut Outcome, catalogue: &Catalogue, policy: Option<&CheckedP
         missing: judgement.missing.clone(),
         offer: judgement.offer.clone(),
         given_up_for: judgement.given_up_for.clone(),
+        occasions: judged.occasions.as_ref().map(|found| {
+            found.iter().map(|(id, amount)| (id.clone(), amount.map(amount_text))).collect()
+        }),
     });
 }
 
@@ -215,7 +230,7 @@ fn trouble(error: &EvalError) -> Message {
 /// Where what came out differs from what a case expects.
 #[must_use]
 pub fn differences(catalogue: &Catalogue, policy: Option<&CheckedPolicy>, expect: &Expect, judged: &Judged) -> Vec<Difference> {
-    let Judged { judgement, reasons } = judged;
+    let Judged { judgement, reasons, .. } = judged;
     let mut differences = Vec::new();
     let mut differ = |what, expected: String, got: String, place: &Span| {
         differences.push(Difference { what, expected, got, place: place.clone() });
@@ -247,6 +262,23 @@ pub fn differences(catalogue: &Catalogue, policy: Option<&CheckedPolicy>, expect
         let offers = judgement.missing.iter().filter(|set| set.iter().all(may_commit));
         if !(judgement.offer == names || !names.is_empty() && offers.clone().any(|set| *set == names)) {
             differ("offer", list(&names), list(&judgement.offer), place);
+        }
+    }
+    if let Some((wanted, place)) = &expect.occasions {
+        let got = judged.occasions.clone().unwrap_or_default();
+        let amounts = |amount: &Option<String>| amount.as_deref().and_then(in_hundredths);
+        let mut wanted_ids: Vec<&String> = wanted.iter().map(|(id, _)| id).collect();
+        wanted_ids.sort();
+        let mut got_ids: Vec<&String> = got.iter().map(|(id, _)| id).collect();
+        got_ids.sort();
+        let same_amount = |(id, amount): &(String, Option<String>)| {
+            amount.is_none() || got.iter().any(|(other, got)| other == id && *got == amounts(amount))
+        };
+        if wanted_ids != got_ids || !wanted.iter().all(same_amount) {
+            let shown = |id: &String, amount: Option<String>| amount.map_or_else(|| id.clone(), |amount| format!("{id}: {amount}"));
+            let expected: Vec<String> = wanted.iter().map(|(id, amount)| shown(id, amount.clone())).collect();
+            let found: Vec<String> = got.iter().map(|(id, amount)| shown(id, amount.map(amount_text))).collect();
+            differ("occasions", expected.join(", "), if found.is_empty() { none() } else { found.join(", ") }, place);
         }
     }
     for (criterion, expected, place) in &expect.reasons {

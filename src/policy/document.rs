@@ -455,6 +455,8 @@ pub struct Expect {
     pub offer: Option<(Vec<String>, Span)>,
     /// Criteria by identifier, with the verdict of each: `yes`, `no` or `unknown`.
     pub reasons: Vec<(String, String, Span)>,
+    /// The occasions of a policy with `each`, with the amount of each where it is said; only on registers.
+    pub occasions: Option<(Vec<(String, Option<String>)>, Span)>,
 }
 
 /// Everything that a policies folder holds, beside registers and regions.

@@ -120,7 +120,7 @@ fn applying<'l>(policy: &CheckedPolicy, mutant: &'l Mutant, laws: &'l Laws, day:
 fn fails(book: &Book<'_>, judge: &mut Judge<'_>, law: Option<&CheckedPolicy>, case: &ResolvedCase) -> bool {
     let expect = &case.case.expect;
     let judged = match law {
-        Some(policy) => judged(judge, policy, expect),
+        Some(policy) => judged(judge, policy, case),
         None => Ok(not_in_force()),
     };
     judged.map_or(true, |judged| !differences(book.catalogue(), law, expect, &judged).is_empty())

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::diagnostic::Diagnostic;
 use crate::policy;
-use crate::policy::document::Case;
+use crate::policy::document::{Case, PolicyDocument};
 
 /// A column that is no fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +108,14 @@ pub fn load(path: &Path) -> CaseFile {
             CaseFile { cases, diagnostics, cells: Vec::new() }
         }
     }
+}
+
+/// Reads all files of cases beside a policy.
+#[must_use]
+pub fn load_beside(document: &PolicyDocument) -> (Vec<Case>, Vec<Diagnostic>) {
+    let files = policy::case_files(document).into_iter().map(|path| load(&path));
+    let (cases, told): (Vec<_>, Vec<_>) = files.map(|file| (file.cases, file.diagnostics)).unzip();
+    (cases.into_iter().flatten().collect(), told.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

@@ -86,7 +86,7 @@ pub(super) fn plan(folder: &mut PolicyFolder, args: &Args, diagnostics: &mut Vec
         let cases: Vec<Case> = std::mem::take(&mut file.cases).into_iter().filter(chosen).collect();
         let mut told = Vec::new();
         for case in cases {
-            let (case, more) = cases::resolve(folder, document.subject, case);
+            let (case, more) = cases::resolve(folder, &document, case);
             told.extend(more);
             planned.push(Planned { document: Arc::clone(&document), path: path.clone(), case });
         }
