@@ -57,7 +57,7 @@ pub struct Got {
 /// One expectation that was not met.
 #[derive(Debug, Clone)]
 pub struct Difference {
-    /// `verdict`, `amount`, `mode`, `missing`, `offer`, `reason`, `occasions`
+    /// `verdict`, `amount`, `mode`, `missing`, `offer`, `given_up_for`, `reason`, `occasions`
     pub what: &'static str,
     /// As the case says.
     pub expected: String,
@@ -108,6 +108,7 @@ impl Difference {
             "amount" => Message::new("金额", "amount"),
             "mode" => Message::new("方式", "mode"),
             "missing" => Message::new("缺的事实", "missing facts"),
+            "given_up_for" => Message::new("让位于", "given up for"),
             "reason" => Message::new("条件", "criterion"),
             "occasions" => Message::new("事由", "occasions"),
             _ => Message::new("承诺项", "offer"),
@@ -263,6 +264,11 @@ pub fn differences(catalogue: &Catalogue, policy: Option<&CheckedPolicy>, expect
         if !(judgement.offer == names || !names.is_empty() && offers.clone().any(|set| *set == names)) {
             differ("offer", list(&names), list(&judgement.offer), place);
         }
+    }
+    if let Some((expected, place)) = &expect.given_up_for
+        && judgement.given_up_for.as_ref() != Some(expected)
+    {
+        differ("given_up_for", expected.clone(), judgement.given_up_for.clone().unwrap_or_else(none), place);
     }
     if let Some((wanted, place)) = &expect.occasions {
         let got = judged.occasions.clone().unwrap_or_default();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::check::CheckedPolicy;
 use crate::check::ir::{Expr, Kind};
 use crate::diagnostic::Span;
-use crate::policy::document::{CriteriaNode, Criterion};
+use crate::policy::document::{CapScope, CriteriaNode, Criterion};
 use crate::register::declaration::Written;
 
 /// A part of a policy that holds an expression over the subject's facts.
@@ -117,11 +117,15 @@ pub fn of(policy: &CheckedPolicy) -> (Vec<Root<'_>>, Vec<Group<'_>>) {
         roots.push(Root { site: top(Part::Coverage), expr: &policy.coverage, criterion: None, written: None, place });
     }
     tree(&document.criteria, &policy.criteria, &top(Part::Criteria), &mut roots, &mut groups);
+    // Where each occasion has an amount of its own, the benefit's is never used; a cap over occasions is not one case's.
+    let has_own = policy.each.as_ref().is_some_and(|each| each.amount.is_some());
+    let is_whole = policy.each.is_none() && document.cap.as_ref().is_some_and(|cap| cap.per == CapScope::Subject);
     for (part, written, expr) in [
         (Part::Amount, document.benefit.amount.as_ref(), policy.amount.as_ref()),
         (Part::Cap, document.cap.as_ref().map(|cap| &cap.amount), policy.cap.as_ref()),
     ] {
-        if let (Some(written), Some(expr)) = (written, expr) {
+        let counts = if part == Part::Amount { !has_own } else { is_whole };
+        if let (true, Some(written), Some(expr)) = (counts, written, expr) {
             roots.push(Root { site: top(part), expr, criterion: None, written: Some(written), place: written.node.span() });
         }
     }

@@ -196,6 +196,10 @@ fn expectations(fields: &mut Fields<'_>) -> Expect {
         },
         missing: facts(fields, "missing"),
         offer: facts(fields, "offer"),
+        given_up_for: {
+            let place = fields.optional("given_up_for").map(Node::span);
+            fields.text("given_up_for").zip(place)
+        },
         reasons: fields.optional("reasons").map_or_else(Vec::new, |node| reasons(node, fields.diagnostics())),
         occasions: fields.optional("occasions").and_then(|node| occasions(node, fields.diagnostics())),
     }

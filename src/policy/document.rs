@@ -453,6 +453,8 @@ pub struct Expect {
     pub missing: Option<(Vec<String>, Span)>,
     /// Facts that an offer would ask for, sorted.
     pub offer: Option<(Vec<String>, Span)>,
+    /// The policy that the subject has instead of this one (`excludes`).
+    pub given_up_for: Option<(String, Span)>,
     /// Criteria by identifier, with the verdict of each: `yes`, `no` or `unknown`.
     pub reasons: Vec<(String, String, Span)>,
     /// The occasions of a policy with `each`, with the amount of each where it is said; only on registers.

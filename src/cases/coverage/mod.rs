@@ -77,7 +77,7 @@ pub fn measure(book: &Book<'_>, policy: &CheckedPolicy, cases: &[&ResolvedCase])
         .collect();
     let goals = goals.into_iter().enumerate().map(|(index, goal)| {
         let by = touched.iter().position(|touched| touched[index]);
-        let excluded = if by.is_none() { possible::excluded(policy, book.catalogue(), &goal) } else { None };
+        let excluded = if by.is_none() { possible::excluded(policy, book, &goal) } else { None };
         Reached { goal, by, excluded }
     });
     Coverage { document: Arc::clone(&policy.document), goals: goals.collect() }

@@ -1,17 +1,24 @@
 //! Boundaries that no subject can touch, each with the reason.
 
 use super::goals::{Goal, Target, Want};
+use crate::cases::book::Book;
 use crate::cases::domain::{Question, YES, not, verdict};
 use crate::cases::sites::{Part, Site};
 use crate::check::CheckedPolicy;
-use crate::check::catalogue::Catalogue;
 use crate::check::ir::{CompareOp, Expr, Kind, Ty};
 use crate::diagnostic::Message;
 
 /// Why nobody can touch a boundary; none where somebody may.
 #[must_use]
-pub fn excluded(policy: &CheckedPolicy, catalogue: &Catalogue, goal: &Goal) -> Option<Message> {
+pub fn excluded(policy: &CheckedPolicy, book: &Book<'_>, goal: &Goal) -> Option<Message> {
     let Target::Node(site) = &goal.target else { return None };
+    let catalogue = book.catalogue();
+    if site.part == Part::Coverage && goal.want == Want::No {
+        let (region, day) = (&policy.document.covers.region, policy.document.in_force_from);
+        let is_inside = |code: &str| book.regions.chain(code, day).contains(&region.as_str());
+        let everywhere = book.regions.regions().filter(|other| other.holds_on(day)).all(|other| is_inside(&other.code));
+        return everywhere.then(|| Message::new("所有地区都在范围内", "every region lies in it"));
+    }
     let root = match site.part {
         Part::Coverage => Some(&policy.coverage),
         Part::Criteria => Some(&policy.criteria),

@@ -177,7 +177,11 @@ fn of_condition(book: &Book<'_>, policy: &CheckedPolicy, base: &Row, expr: &Expr
             rows.extend(with_text(base, policy, value, region));
             let elsewhere = book.regions.regions().filter(|other| other.holds_on(base.day)).map(|other| other.code.as_str());
             let outside = elsewhere.filter(|other| !book.regions.chain(other, base.day).iter().any(|above| **above == **region));
-            let nearest = outside.max_by_key(|other| other.bytes().zip(region.bytes()).take_while(|(one, two)| one == two).count());
+            // One of the same level as the region itself, and as near as there is.
+            let nearest = outside.max_by_key(|other| {
+                let alike = other.bytes().zip(region.bytes()).take_while(|(one, two)| one == two).count();
+                (other.len() == region.len(), alike)
+            });
             rows.extend(nearest.into_iter().flat_map(|other| with_text(base, policy, value, &other.into())));
         }
         Kind::Entitled(code) => rows.extend(of_other(book, policy, base, code, &Want::Unknown)),

@@ -32,6 +32,8 @@ pub enum Column {
     Missing,
     /// What an offer asks for.
     Offer,
+    /// The policy that the subject has instead.
+    GivenUpFor,
     /// Criteria with their verdicts: `age: no; alive: yes`.
     Reasons,
     /// Why.
@@ -39,7 +41,7 @@ pub enum Column {
 }
 
 /// The words at the head of columns that are no facts: Chinese, English.
-pub const COLUMNS: [(Column, &str, &str); 9] = [
+pub const COLUMNS: [(Column, &str, &str); 10] = [
     (Column::Name, "案例", "name"),
     (Column::AsOf, "判定日", "as_of"),
     (Column::Verdict, "应为判定", "expect.verdict"),
@@ -47,6 +49,7 @@ pub const COLUMNS: [(Column, &str, &str); 9] = [
     (Column::Mode, "应为方式", "expect.mode"),
     (Column::Missing, "应缺事实", "expect.missing"),
     (Column::Offer, "应为承诺项", "expect.offer"),
+    (Column::GivenUpFor, "应让位于", "expect.given_up_for"),
     (Column::Reasons, "各条件应为", "expect.reasons"),
     (Column::Because, "理由", "because"),
 ];

@@ -167,7 +167,13 @@ fn row_text(text: &mut String, cells: &mut Vec<(Range<usize>, usize, usize)>, he
         }
     }
     text.push_str("}, expect: {");
-    for (column, key) in [(Column::Verdict, "verdict"), (Column::Amount, "amount"), (Column::Mode, "mode")] {
+    let plain = [
+        (Column::Verdict, "verdict"),
+        (Column::Amount, "amount"),
+        (Column::Mode, "mode"),
+        (Column::GivenUpFor, "given_up_for"),
+    ];
+    for (column, key) in plain {
         if let Some(at) = known(column) {
             put(text, key, at, &quoted(cell(at)));
         }

@@ -46,7 +46,9 @@ pub fn write(path: &Path, document: &PolicyDocument, cases: &[&ResolvedCase], ca
     for &id in &facts {
         column(head_of(catalogue, id, lang), &|case| given(catalogue, id, case, lang));
     }
-    for wanted in [Column::Verdict, Column::Amount, Column::Mode, Column::Missing, Column::Offer, Column::Reasons] {
+    let expected_of =
+        [Column::Verdict, Column::Amount, Column::Mode, Column::Missing, Column::Offer, Column::GivenUpFor, Column::Reasons];
+    for wanted in expected_of {
         let is_used = |case: &&ResolvedCase| !matches!(expected(&case.case.expect, wanted), Cell::Empty);
         if wanted == Column::Verdict || cases.iter().any(is_used) {
             column(word(wanted), &|case| expected(&case.case.expect, wanted));
@@ -107,6 +109,7 @@ fn expected(expect: &Expect, column: Column) -> Cell {
         Column::Verdict => text(&expect.verdict),
         Column::Amount => expect.amount.as_ref().map_or(Cell::Empty, |(amount, _)| Cell::Number(amount.clone())),
         Column::Mode => text(&expect.mode),
+        Column::GivenUpFor => text(&expect.given_up_for),
         Column::Missing => list(&expect.missing),
         Column::Offer => list(&expect.offer),
         Column::Reasons if expect.reasons.is_empty() => Cell::Empty,

@@ -38,13 +38,13 @@ pub struct Args {
     /// 列出政策的边界有哪些没有案例触及 / Tell which boundaries of the policies no case touches
     #[arg(long)]
     pub coverage: bool,
-    /// 边界覆盖低于这个百分比时退出码为 1 / Exit 1 when fewer boundaries are touched, in per cent
+    /// 有政策的边界覆盖低于这个百分比时退出码为 1 / Exit 1 when fewer boundaries of a policy are touched, in per cent
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub min_coverage: Option<u8>,
     /// 逐项改动政策, 看有没有案例察觉 / Change the policies in every way, and tell which changes no case notices
     #[arg(long)]
     pub mutation: bool,
-    /// 察觉的改动低于这个百分比时退出码为 1 / Exit 1 when fewer changes are noticed, in per cent
+    /// 有政策的改动察觉低于这个百分比时退出码为 1 / Exit 1 when fewer changes of a policy are noticed, in per cent
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
     pub min_mutation: Option<u8>,
     /// 为没有触及的边界写出案例, 结果是今天的, 由作者确认 / Write cases for boundaries that none touches, with today's answers, for the author to confirm
