@@ -163,3 +163,6 @@ pub fn verdict(coverage: &Expr, criteria: &Expr) -> Expr {
 pub fn not(expr: &Expr) -> Expr {
     Expr::new(Kind::Not(Box::new(expr.clone())), Ty::Bool)
 }
+
+#[cfg(test)]
+mod tests;

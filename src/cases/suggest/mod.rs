@@ -43,6 +43,9 @@ pub struct Suggestion {
 /// How many changes of one subject are tried for a boundary.
 const PATIENCE: usize = 300;
 
+/// How many years ago everything happened to somebody made up, one after the other until one can be brought to a yes.
+const AGES: [u32; 3] = [30, 1, 70];
+
 /// How often somebody is brought nearer to a yes.
 const STEPS: usize = 40;
 
@@ -89,10 +92,8 @@ fn bases(book: &Book<'_>, policy: &CheckedPolicy, cases: &[&ResolvedCase]) -> Ve
         rows.push((is_yes, row));
     }
     if !rows.iter().any(|(is_yes, _)| *is_yes) {
-        let somebody = somebody(book, policy);
-        if let Some(row) = nearer(book, policy, somebody) {
-            rows.push((true, row));
-        }
+        let found = AGES.into_iter().find_map(|years| nearer(book, policy, somebody(book, policy, years)));
+        rows.extend(found.map(|row| (true, row)));
     }
     rows.sort_by_key(|(is_yes, _)| !*is_yes);
     rows.into_iter().map(|(_, row)| row).collect()
@@ -126,8 +127,8 @@ fn reach(book: &Book<'_>, policy: &CheckedPolicy, base: &Row, goal: &Goal, decis
     })
 }
 
-/// Somebody of whom every fact that the policy names is known: no, nothing, thirty years ago, the covered region.
-fn somebody(book: &Book<'_>, policy: &CheckedPolicy) -> Row {
+/// Somebody of whom every fact that the policy names is known: no, nothing, so many years ago, the covered region.
+fn somebody(book: &Book<'_>, policy: &CheckedPolicy, years: u32) -> Row {
     let document = &policy.document;
     let day = document.in_force_to.map_or(document.in_force_from, |to| shifted(to, -1).min(document.in_force_from));
     let mut values = Values::new();
@@ -136,19 +137,19 @@ fn somebody(book: &Book<'_>, policy: &CheckedPolicy) -> Row {
         root.walk(&mut |expr, _, _| {
             if let Kind::Fact(index) = expr.kind {
                 let id = FactId { kind: document.subject, index };
-                values.entry(id).or_insert_with(|| Some(plain(book, policy, id, day)));
+                values.entry(id).or_insert_with(|| Some(plain(book, policy, id, day, years)));
             }
         });
     }
     Row { day, values }
 }
 
-fn plain(book: &Book<'_>, policy: &CheckedPolicy, id: FactId, day: NaiveDate) -> Value {
+fn plain(book: &Book<'_>, policy: &CheckedPolicy, id: FactId, day: NaiveDate, years: u32) -> Value {
     let ty = &book.catalogue().fact(id).ty;
     match ty.ty {
         Ty::Bool => Value::Bool(false),
         Ty::Number => Value::Number(Number { digits: 0, scale: ty.scale }),
-        Ty::Date => Value::Date(crate::check::bind::days(day.checked_sub_months(Months::new(360)).unwrap_or(day))),
+        Ty::Date => Value::Date(crate::check::bind::days(day.checked_sub_months(Months::new(12 * years)).unwrap_or(day))),
         Ty::Text if ty.region => Value::Text(policy.document.covers.region.as_str().into()),
         Ty::Text => {
             let first = ty.codes.as_ref().and_then(|codes| codes.keys().next());
