@@ -1,5 +1,6 @@
 //! `mianshen` (免申, "no application needed"): finds everyone who is owed a public benefit, and says why.
 
+pub mod cases;
 pub mod check;
 pub mod commands;
 pub mod criteria;

@@ -9,7 +9,7 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 14] = [
+const LAYERS: [&str; 15] = [
     "diagnostic",
     "yaml",
     "region",
@@ -22,6 +22,7 @@ const LAYERS: [&str; 14] = [
     "dossier",
     "eligibility",
     "explain",
+    "cases",
     "report",
     "commands",
 ];

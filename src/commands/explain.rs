@@ -8,10 +8,10 @@ use clap::ValueEnum;
 use super::cases::{self, ResolvedCase};
 use super::folder::PolicyFolder;
 use super::{Context, Exit};
+use crate::cases::table;
 use crate::check::catalogue::FactId;
 use crate::diagnostic::{Diagnostic, code};
 use crate::explain::{self, Known, Reason};
-use crate::policy;
 use crate::policy::document::PolicyDocument;
 
 /// What to explain.
@@ -90,7 +90,7 @@ fn case(folder: &mut PolicyFolder, args: &Args) -> Result<(Arc<PolicyDocument>, 
         let diagnostic = Diagnostic::new(&code::BAD_ARGUMENT, format!("没有政策“{name}”"), format!("unknown policy `{name}`"));
         return Err(vec![diagnostic.did_you_mean(name, codes)]);
     };
-    let (cases, told): (Vec<_>, Vec<_>) = of_policy.iter().map(|document| policy::load_cases(document)).unzip();
+    let (cases, told): (Vec<_>, Vec<_>) = of_policy.iter().map(|document| table::load_beside(document)).unzip();
     let cases: Vec<_> = cases.into_iter().flatten().collect();
     let exact = cases.iter().find(|case| case.name == wanted);
     let Some(case) = exact.or_else(|| cases.iter().find(|case| case.name.contains(wanted))).cloned() else {
@@ -103,7 +103,7 @@ fn case(folder: &mut PolicyFolder, args: &Args) -> Result<(Arc<PolicyDocument>, 
         .did_you_mean(name, cases.iter().map(|case| case.name.as_str()));
         return Err(told.into_iter().flatten().chain([diagnostic]).collect());
     };
-    let (case, told) = cases::resolve(folder, document.subject, case);
+    let (case, told) = cases::resolve(folder, document, case);
     if case.complete { Ok((Arc::clone(document), case)) } else { Err(told) }
 }
 

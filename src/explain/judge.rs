@@ -321,7 +321,11 @@ impl<'a> Judge<'a> {
     }
 
     /// The verdict of a policy as it concerns a subject of `kind`: its own, or that of a person's household.
-    fn verdict_for(&mut self, kind: SubjectKind, other: &CheckedPolicy) -> Result<Verdict, EvalError> {
+    ///
+    /// # Errors
+    ///
+    /// If arithmetic overflows.
+    pub fn verdict_for(&mut self, kind: SubjectKind, other: &CheckedPolicy) -> Result<Verdict, EvalError> {
         match (kind, other.document.subject) {
             (own, theirs) if own == theirs => self.verdict(other),
             (SubjectKind::Person, SubjectKind::Household) => {

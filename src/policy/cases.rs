@@ -1,8 +1,9 @@
 //! `cases.yaml`: facts in, verdict out, because. A lawyer can read the test.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::document::{Case, Expect, PolicyDocument};
+use super::document::{Case, CaseRegisters, Expect, PolicyDocument};
 use super::load::read_file;
 use super::period::date;
 use crate::diagnostic::{Diagnostic, Span, code};
@@ -25,10 +26,19 @@ const MODES: [(&str, &str); 4] = [("automatic", "automatic"), ("confirm", "confi
 /// Reads the cases beside a policy; none when it has none.
 #[must_use]
 pub fn load_cases(policy: &PolicyDocument) -> (Vec<Case>, Vec<Diagnostic>) {
-    if policy.has_cases { load_file(&policy.path.with_file_name("cases.yaml")) } else { (Vec::new(), Vec::new()) }
+    if policy.has_cases { load_case_file(&policy.path.with_file_name("cases.yaml")) } else { (Vec::new(), Vec::new()) }
 }
 
-fn load_file(path: &Path) -> (Vec<Case>, Vec<Diagnostic>) {
+/// The files of cases that stand beside a policy.
+#[must_use]
+pub fn case_files(policy: &PolicyDocument) -> Vec<PathBuf> {
+    let files = ["cases.yaml", "cases.csv", "cases.xlsx"].map(|name| policy.path.with_file_name(name));
+    files.into_iter().filter(|path| path.is_file()).collect()
+}
+
+/// Reads one file of cases.
+#[must_use]
+pub fn load_case_file(path: &Path) -> (Vec<Case>, Vec<Diagnostic>) {
     let file = match read_file(path) {
         Ok((file, _)) => file,
         Err(diagnostic) => return (Vec::new(), vec![*diagnostic]),
@@ -61,7 +71,8 @@ fn each_case(items: &[Node], diagnostics: &mut Vec<Diagnostic>) -> Vec<Case> {
     let mut cases: Vec<Case> = Vec::with_capacity(items.len());
     for item in items {
         let Some(case) = case(item, diagnostics) else { continue };
-        if let Some(first) = cases.iter().find(|other| other.name == case.name) {
+        let (case, subjects) = case;
+        if let Some(first) = cases.iter().find(|other| other.place != case.place && other.name == case.name) {
             let name = &case.name;
             diagnostics.push(
                 Diagnostic::new(&code::DUPLICATE_NAME, format!("案例“{name}”写了两次"), format!("case `{name}` is given twice"))
@@ -69,12 +80,24 @@ fn each_case(items: &[Node], diagnostics: &mut Vec<Diagnostic>) -> Vec<Case> {
                     .also(first.place.clone(), "第一次在这里", "first given here"),
             );
         }
-        cases.push(case);
+        if subjects.is_empty() {
+            cases.push(case);
+            continue;
+        }
+        // One case for each subject, about the same registers.
+        for (subject, expect) in subjects {
+            let name = format!("{} · {}", case.name, subject.0);
+            cases.push(Case { name, subject: Some(subject), expect, ..case.clone() });
+        }
     }
     cases
 }
 
-fn case(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Case> {
+/// A subject with its place, and what is expected of it.
+type OfSubject = ((String, Span), Expect);
+
+/// A case; with several subjects, what is expected of each.
+fn case(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Case, Vec<OfSubject>)> {
     let mut fields = Fields::new(item, diagnostics)?;
     let name = fields.required("name");
     if let Some(name) = name.filter(|name| name.text().is_none()) {
@@ -82,11 +105,65 @@ fn case(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Case> {
     }
     let as_of = fields.required("as_of").and_then(|node| date(node, fields.diagnostics()));
     let given = fields.optional("given").map_or_else(Vec::new, |node| given(node, fields.diagnostics()));
-    let expect = fields.required("expect").and_then(|node| expect(node, fields.diagnostics()));
+    let registers = fields.optional("registers").and_then(|node| registers(node, fields.diagnostics()));
+    let subject = fields.optional("subject").map(Node::span);
+    let subject = fields.text("subject").zip(subject);
+    let wanted = fields.required("expect");
+    let subjects: Vec<OfSubject> = match wanted.and_then(Node::sequence) {
+        Some(items) => items.iter().filter_map(|item| of_subject(item, fields.diagnostics())).collect(),
+        None => Vec::new(),
+    };
+    let expect = match (wanted, subjects.first()) {
+        (_, Some((_, first))) => Some(first.clone()),
+        (Some(node), None) => expect(node, fields.diagnostics()),
+        (None, None) => None,
+    };
+    if registers.is_none() && (subject.is_some() || !subjects.is_empty()) {
+        let place = fields.span();
+        fields.report(
+            Diagnostic::new(&code::MISSING_KEY, "有 subject 就要有 registers", "`subject` goes with `registers`").at(place),
+        );
+    }
+    if registers.is_some() && !given.is_empty() {
+        let place = fields.span();
+        fields.report(
+            Diagnostic::new(&code::WRONG_SHAPE, "given 和 registers 只写一个", "give `given` or `registers`, not both").at(place),
+        );
+    }
     let because = fields.text("because");
     fields.finish();
     let name = name?;
-    Some(Case { name: name.text()?.to_owned(), place: name.span(), as_of: as_of?, given, expect: expect?, because })
+    let registers = registers.map(Arc::new);
+    let case = Case { name: name.text()?.to_owned(), place: name.span(), as_of: as_of?, given, registers, subject, expect: expect?, because };
+    Some((case, subjects))
+}
+
+/// One of several subjects: `{subject: 甲, verdict: yes}`.
+fn of_subject(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<OfSubject> {
+    let mut fields = Fields::new(node, diagnostics)?;
+    let place = fields.required("subject")?.span();
+    let subject = fields.text("subject")?;
+    let expect = expectations(&mut fields);
+    fields.finish();
+    Some(((subject, place), expect))
+}
+
+/// Rows by register.
+fn registers(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<CaseRegisters> {
+    let Some(entries) = node.mapping() else {
+        diagnostics.push(wrong_shape(node, "登记库和它的行: {population: [{person_id: 甲}]}", "registers with rows: {population: [{person_id: 甲}]}"));
+        return None;
+    };
+    let mut found = Vec::new();
+    for (key, value) in entries {
+        let rows = value.sequence().unwrap_or_default();
+        if value.sequence().is_none() && !value.is_null() {
+            diagnostics.push(wrong_shape(value, "若干行: [{person_id: 甲}]", "a list of rows: [{person_id: 甲}]"));
+        }
+        let rows = rows.iter().map(|row| self::given(row, diagnostics)).collect();
+        found.push((key.text()?.to_owned(), key.span(), rows));
+    }
+    Some(CaseRegisters { place: node.span(), registers: found })
 }
 
 /// Facts by name; a fact that is null is unknown, as one not given.
@@ -104,18 +181,51 @@ fn expect(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Expect> {
         return verdict(node, diagnostics).map(|found| Expect { verdict: Some(found), ..Expect::default() });
     }
     let mut fields = Fields::new(node, diagnostics)?;
-    let expect = Expect {
+    let expect = expectations(&mut fields);
+    fields.finish();
+    Some(expect)
+}
+
+fn expectations(fields: &mut Fields<'_>) -> Expect {
+    Expect {
         verdict: fields.required("verdict").and_then(|node| verdict(node, fields.diagnostics())),
         amount: fields.optional("amount").and_then(|node| amount(node, fields.diagnostics())),
         mode: {
             let place = fields.optional("mode").map(Node::span);
             fields.choice("mode", &MODES).map(str::to_owned).zip(place)
         },
-        missing: facts(&mut fields, "missing"),
-        offer: facts(&mut fields, "offer"),
+        missing: facts(fields, "missing"),
+        offer: facts(fields, "offer"),
+        given_up_for: {
+            let place = fields.optional("given_up_for").map(Node::span);
+            fields.text("given_up_for").zip(place)
+        },
+        reasons: fields.optional("reasons").map_or_else(Vec::new, |node| reasons(node, fields.diagnostics())),
+        occasions: fields.optional("occasions").and_then(|node| occasions(node, fields.diagnostics())),
+    }
+}
+
+/// Occasions with their amounts: `{甲: 1000, 乙: 1500}`, or a list of them alone.
+fn occasions(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Vec<(String, Option<String>)>, Span)> {
+    if let Some(items) = node.sequence() {
+        return Some((items.iter().filter_map(|item| Some((item.text()?.to_owned(), None))).collect(), node.span()));
+    }
+    let Some(entries) = node.mapping() else {
+        diagnostics.push(wrong_shape(node, "事由及其金额: {甲: 1000}", "occasions with amounts: {甲: 1000}"));
+        return None;
     };
-    fields.finish();
-    Some(expect)
+    let read = |(key, value): &(Node, Node)| Some((key.text()?.to_owned(), Some(amount(value, diagnostics)?.0)));
+    Some((entries.iter().filter_map(read).collect(), node.span()))
+}
+
+/// Criteria with their verdicts.
+fn reasons(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Vec<(String, String, Span)> {
+    let Some(entries) = node.mapping() else {
+        diagnostics.push(wrong_shape(node, "条件及其判定: {age: no}", "criteria with verdicts: {age: no}"));
+        return Vec::new();
+    };
+    let read = |(key, value): &(Node, Node)| Some((key.text()?.to_owned(), verdict(value, diagnostics)?.0, value.span()));
+    entries.iter().filter_map(read).collect()
 }
 
 fn verdict(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, Span)> {

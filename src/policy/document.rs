@@ -418,11 +418,27 @@ pub struct Case {
     pub as_of: NaiveDate,
     /// Facts by name with the value as written; facts not given are unknown.
     pub given: Vec<(String, crate::yaml::Node)>,
+    /// Whole registers instead of facts.
+    pub registers: Option<Arc<CaseRegisters>>,
+    /// The subject of the registers that is judged.
+    pub subject: Option<(String, Span)>,
     /// What must come out.
     pub expect: Expect,
     /// Why.
     pub because: Option<String>,
 }
+
+/// Small registers that a case is judged on: rows by register, as written. Cases about several subjects share them.
+#[derive(Debug, Clone)]
+pub struct CaseRegisters {
+    /// Place of the key.
+    pub place: Span,
+    /// Name of each register, its place, and its rows: column and value.
+    pub registers: Vec<(String, Span, Vec<CaseRow>)>,
+}
+
+/// One row of a register in a case: columns with their values.
+pub type CaseRow = Vec<(String, crate::yaml::Node)>;
 
 /// What must come out of a case.
 #[derive(Debug, Clone, Default)]
@@ -437,6 +453,12 @@ pub struct Expect {
     pub missing: Option<(Vec<String>, Span)>,
     /// Facts that an offer would ask for, sorted.
     pub offer: Option<(Vec<String>, Span)>,
+    /// The policy that the subject has instead of this one (`excludes`).
+    pub given_up_for: Option<(String, Span)>,
+    /// Criteria by identifier, with the verdict of each: `yes`, `no` or `unknown`.
+    pub reasons: Vec<(String, String, Span)>,
+    /// The occasions of a policy with `each`, with the amount of each where it is said; only on registers.
+    pub occasions: Option<(Vec<(String, Option<String>)>, Span)>,
 }
 
 /// Everything that a policies folder holds, beside registers and regions.

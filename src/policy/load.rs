@@ -103,6 +103,10 @@ fn walk(dir: &Path, diagnostics: &mut Vec<Diagnostic>) -> Found {
 }
 
 fn sort_in(dir: &Path, path: PathBuf, found: &mut Found) {
+    if path.file_name().is_some_and(|name| name == "cases.csv" || name == "cases.xlsx") {
+        found.with_cases.extend(path.parent().map(Path::to_owned));
+        return;
+    }
     if !path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
         return;
     }

@@ -26,7 +26,7 @@ mod read_delivery;
 mod versions;
 
 pub use bundles::read_bundles;
-pub use cases::{load_cases, read_cases};
+pub use cases::{case_files, load_case_file, load_cases, read_cases};
 pub use load::{content_hash, load};
 pub use parameters::{lookup, read_parameters, values_on};
 pub use read::read_policy;

@@ -15,8 +15,8 @@ use super::cases;
 use super::context::date_argument;
 use super::folder::{PolicyFolder, in_order};
 use super::{Context, Exit};
+use crate::cases::table;
 use crate::diagnostic::{self, Diagnostic, Format, Lang, code};
-use crate::policy;
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -77,7 +77,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
 fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnostic> {
     let mut diagnostics = references::check(folder);
     diagnostics.extend(parameters::check(folder, as_of));
-    let read: Vec<_> = folder.set.policies.par_iter().map(|document| policy::load_cases(document)).collect();
+    let read: Vec<_> = folder.set.policies.par_iter().map(|document| table::load_beside(document)).collect();
     for (at, (cases, told)) in read.into_iter().enumerate() {
         let document = Arc::clone(&folder.set.policies[at]);
         let is_silent = cases.is_empty() && told.is_empty();
@@ -86,7 +86,7 @@ fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnost
             diagnostics.push(without_cases(&document.code, &document.place));
         }
         for case in cases {
-            let (_, told) = cases::resolve(folder, document.subject, case);
+            let (_, told) = cases::resolve(folder, &document, case);
             diagnostics.extend(told);
         }
     }

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use super::Suite;
-use super::outcome::{Got, Outcome};
+use super::quality::{Measured, Quality};
+use crate::cases::outcome::{Got, Outcome};
 use crate::diagnostic::{Message, code};
 use crate::explain::Reason;
 
@@ -12,6 +13,10 @@ struct Report<'o> {
     passed: usize,
     failed: usize,
     cases: Vec<Entry<'o>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    coverage: Vec<Measured<'o>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    mutation: Vec<Measured<'o>>,
 }
 
 /// One case; lines and columns count from 1.
@@ -42,10 +47,12 @@ struct Difference<'o> {
     column: usize,
 }
 
-pub(super) fn render(suites: &[Suite]) -> String {
+pub(super) fn render(suites: &[Suite], quality: &Quality) -> String {
     let outcomes = || suites.iter().flat_map(|suite| &suite.outcomes);
     let passed = outcomes().filter(|outcome| outcome.passed()).count();
-    let report = Report { passed, failed: outcomes().count() - passed, cases: outcomes().map(entry).collect() };
+    let (coverage, mutation) = quality.json();
+    let failed = outcomes().count() - passed;
+    let report = Report { passed, failed, cases: outcomes().map(entry).collect(), coverage, mutation };
     // Plain strings and numbers always serialise.
     let mut text = serde_json::to_string_pretty(&report).unwrap_or_default();
     text.push('\n');

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Suite;
-use super::outcome::Outcome;
+use crate::cases::outcome::Outcome;
 use crate::commands::Context;
 use crate::explain;
 

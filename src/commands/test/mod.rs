@@ -1,30 +1,31 @@
 //! `mianshen test`: the cases beside the policies, run on the row interpreter.
 
+mod export;
 mod json;
 mod junit;
-mod outcome;
+mod plan;
+mod quality;
+mod suggest;
 mod text;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use chrono::NaiveDate;
 use clap::ValueEnum;
 use rayon::prelude::*;
 
-use super::cases::{self, ResolvedCase};
+use plan::Planned;
+
 use super::folder::{PolicyFolder, in_order};
 use super::{Context, Exit};
-use crate::check::CheckedPolicy;
-use crate::diagnostic::{self, Diagnostic, Format, Message, code, has_errors};
-use crate::policy;
-use crate::policy::document::{Case, PolicyDocument};
-use outcome::Outcome;
+use crate::cases::{Book, Outcome, outcome};
+use crate::diagnostic::{self, Format, Message, has_errors};
 
 /// What to test.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
 pub struct Args {
+    /// 只测这些案例文件、这些文件夹里的政策或这些编码的政策 / Only these files of cases, the policies in these folders, or of these codes
+    #[arg(value_name = "PATH|CODE")]
+    pub paths: Vec<PathBuf>,
     /// 政策文件夹 / The policies folder
     #[arg(long, value_name = "DIR", default_value = "policies")]
     pub policies: PathBuf,
@@ -34,6 +35,27 @@ pub struct Args {
     /// 只测名称含有这段文字的案例 / Cases whose name has this text only
     #[arg(long, value_name = "TEXT")]
     pub name: Option<String>,
+    /// 列出政策的边界有哪些没有案例触及 / Tell which boundaries of the policies no case touches
+    #[arg(long)]
+    pub coverage: bool,
+    /// 有政策的边界覆盖低于这个百分比时退出码为 1 / Exit 1 when fewer boundaries of a policy are touched, in per cent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_coverage: Option<u8>,
+    /// 逐项改动政策, 看有没有案例察觉 / Change the policies in every way, and tell which changes no case notices
+    #[arg(long)]
+    pub mutation: bool,
+    /// 有政策的改动察觉低于这个百分比时退出码为 1 / Exit 1 when fewer changes of a policy are noticed, in per cent
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=100))]
+    pub min_mutation: Option<u8>,
+    /// 为没有触及的边界写出案例, 结果是今天的, 由作者确认 / Write cases for boundaries that none touches, with today's answers, for the author to confirm
+    #[arg(long, conflicts_with_all = ["coverage", "mutation", "min_coverage", "min_mutation"])]
+    pub suggest: bool,
+    /// 建议的案例写到政策旁边的 cases.suggested.yaml / Put suggested cases into cases.suggested.yaml beside each policy
+    #[arg(long, requires = "suggest")]
+    pub write: bool,
+    /// 把案例写成表格 (.xlsx 或 .csv), 一行一个 / Write the cases to a table (.xlsx or .csv), a row for each
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["suggest", "coverage", "mutation"])]
+    pub export: Option<PathBuf>,
     /// 输出样式 / How results are shown
     #[arg(long, value_enum, default_value_t = FormatArg::Text)]
     pub format: FormatArg,
@@ -52,6 +74,16 @@ pub enum FormatArg {
     Github,
 }
 
+impl Args {
+    /// The same with codes of policies, where they stand among the paths, put with the codes.
+    fn sorted(&self, folder: &PolicyFolder) -> Self {
+        let is_code = |path: &PathBuf| folder.set.policies.iter().any(|policy| path.as_os_str() == policy.code.as_str());
+        let (codes, paths): (Vec<PathBuf>, Vec<PathBuf>) = self.paths.iter().cloned().partition(is_code);
+        let codes = codes.into_iter().map(|code| code.to_string_lossy().into_owned());
+        Self { paths, policy: self.policy.iter().cloned().chain(codes).collect(), ..self.clone() }
+    }
+}
+
 /// The cases of one policy, run.
 struct Suite {
     /// Code of the policy.
@@ -63,27 +95,33 @@ struct Suite {
     outcomes: Vec<Outcome>,
 }
 
-/// A case before it is run.
-struct Planned {
-    document: Arc<PolicyDocument>,
-    case: ResolvedCase,
-}
-
 /// Runs the cases and shows what came out.
 #[must_use]
 pub fn run(args: &Args, context: &Context) -> Exit {
     let mut folder = PolicyFolder::load(&args.policies);
+    let args = &args.sorted(&folder);
     let mut diagnostics = std::mem::take(&mut folder.diagnostics);
-    diagnostics.extend(unknown_policies(&folder, &args.policy));
+    diagnostics.extend(plan::unknown_policies(&folder, &args.policy));
+    diagnostics.extend(plan::unknown_paths(&folder, &args.paths));
     if Exit::of(&diagnostics, false) == Exit::Failed {
         return context.fail(&diagnostics);
     }
-    let planned = plan(&mut folder, args, &mut diagnostics);
+    let planned = plan::plan(&mut folder, args, &mut diagnostics);
     in_order(&mut diagnostics);
     diagnostics.retain(|diagnostic| diagnostic.severity == diagnostic::Severity::Error);
-    let suites = judge(&folder, planned);
+    let book = Book::new(&folder.checked, &folder.set, &folder.regions);
+    if let Some(path) = &args.export {
+        context.tell(&diagnostics);
+        return export::run(&book, path, &planned, context);
+    }
+    if args.suggest {
+        context.tell(&diagnostics);
+        return suggest::run(&book, args, &planned, context);
+    }
+    let quality = quality::measure(&book, args, &planned);
+    let suites = judge(&book, planned);
     let failed = suites.iter().flat_map(|suite| &suite.outcomes).any(|outcome| !outcome.passed());
-    let exit = if failed || has_errors(&diagnostics) { Exit::Findings } else { Exit::Clean };
+    let exit = if failed || has_errors(&diagnostics) || quality.is_too_low(args) { Exit::Findings } else { Exit::Clean };
     let output = match args.format {
         FormatArg::Text => {
             let mut output = if diagnostics.is_empty() {
@@ -92,11 +130,12 @@ pub fn run(args: &Args, context: &Context) -> Exit {
                 diagnostic::render(&diagnostics, Format::Full, context.lang, context.color)
             };
             output.push_str(&text::render(&suites, context));
+            output.push_str(&quality.text(context));
             output
         }
         FormatArg::Json => {
             context.tell(&diagnostics);
-            json::render(&suites)
+            json::render(&suites, &quality)
         }
         FormatArg::Junit => {
             context.tell(&diagnostics);
@@ -110,56 +149,13 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     context.print(&output, exit)
 }
 
-fn unknown_policies(folder: &PolicyFolder, named: &[String]) -> Vec<Diagnostic> {
-    let codes = || folder.set.policies.iter().map(|policy| &policy.code).chain(&folder.set.unread).map(String::as_str);
-    let unknown = named.iter().filter(|name| !codes().any(|code| code == name.as_str()));
-    unknown
-        .map(|name| {
-            Diagnostic::new(&code::BAD_ARGUMENT, format!("没有政策“{name}”"), format!("unknown policy `{name}`"))
-                .did_you_mean(name, codes())
-        })
-        .collect()
-}
-
-/// The cases to run: of each policy the cases beside any of its versions, each file once.
-fn plan(folder: &mut PolicyFolder, args: &Args, diagnostics: &mut Vec<Diagnostic>) -> Vec<Planned> {
-    let wanted = |document: &&Arc<PolicyDocument>| args.policy.is_empty() || args.policy.contains(&document.code);
-    let mut seen = BTreeSet::new();
-    let documents: Vec<Arc<PolicyDocument>> = folder
-        .set
-        .policies
-        .iter()
-        .filter(wanted)
-        .filter(|document| seen.insert((document.code.clone(), document.path.with_file_name(""))))
-        .cloned()
-        .collect();
-    let read: Vec<_> = documents.par_iter().map(|document| policy::load_cases(document)).collect();
-    let mut planned = Vec::new();
-    for (document, (cases, told)) in documents.into_iter().zip(read) {
-        diagnostics.extend(told);
-        let chosen = |case: &Case| args.name.as_ref().is_none_or(|text| case.name.contains(text.as_str()));
-        for case in cases.into_iter().filter(chosen) {
-            let (case, told) = cases::resolve(folder, document.subject, case);
-            diagnostics.extend(told);
-            planned.push(Planned { document: Arc::clone(&document), case });
-        }
-    }
-    planned
-}
-
 /// Runs the cases in parallel; results keep the order of the plan.
-fn judge(folder: &PolicyFolder, planned: Vec<Planned>) -> Vec<Suite> {
-    let days: BTreeSet<NaiveDate> = planned.iter().map(|planned| planned.case.case.as_of).collect();
-    let in_force: BTreeMap<NaiveDate, BTreeMap<String, CheckedPolicy>> =
-        days.into_par_iter().map(|day| (day, folder.in_force(day, None))).collect();
-    let outcomes: Vec<Outcome> = planned
-        .par_iter()
-        .map(|planned| outcome::run(folder, &in_force[&planned.case.case.as_of], &planned.document.code, &planned.case))
-        .collect();
+fn judge(book: &Book<'_>, planned: Vec<Planned>) -> Vec<Suite> {
+    let outcomes: Vec<Outcome> =
+        planned.par_iter().map(|planned| outcome::run(book, &planned.document.code, &planned.case)).collect();
     let mut suites: Vec<Suite> = Vec::new();
     for (planned, outcome) in planned.into_iter().zip(outcomes) {
-        let document = planned.document;
-        let path = document.path.with_file_name("cases.yaml");
+        let (document, path) = (planned.document, planned.path);
         match suites.last_mut() {
             Some(suite) if suite.policy == document.code && suite.path == path => suite.outcomes.push(outcome),
             _ => suites.push(Suite { policy: document.code.clone(), name: document.name.clone(), path, outcomes: vec![outcome] }),

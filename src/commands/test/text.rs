@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
+use unicode_width::UnicodeWidthStr;
+
 use super::Suite;
-use super::outcome::Outcome;
+use crate::cases::outcome::Outcome;
 use crate::commands::Context;
 use crate::diagnostic::Lang;
 use crate::explain;
@@ -41,11 +43,7 @@ fn failure(text: &mut String, outcome: &Outcome, context: &Context) {
     if let Some(trouble) = &outcome.trouble {
         let _ = writeln!(text, "    {}", context.say(trouble));
     }
-    for difference in &outcome.differences {
-        let what = difference.label();
-        let (expected, got) = (context.pick("应为", "expected"), context.pick("得到", "got"));
-        let _ = writeln!(text, "    {}: {expected} {}, {got} {}", context.say(&what), difference.expected, difference.got);
-    }
+    side_by_side(text, outcome, context);
     if let Some(because) = &case.because {
         let _ = writeln!(text, "    {}{because}", context.pick("案例的理由: ", "because: "));
     }
@@ -55,4 +53,21 @@ fn failure(text: &mut String, outcome: &Outcome, context: &Context) {
         }
     }
     text.push('\n');
+}
+
+/// What was expected beside what came out, in columns.
+fn side_by_side(text: &mut String, outcome: &Outcome, context: &Context) {
+    if outcome.differences.is_empty() {
+        return;
+    }
+    let head = [String::new(), context.pick("应为", "expected").to_owned(), context.pick("得到", "got").to_owned()];
+    let rows = outcome.differences.iter().map(|difference| {
+        [context.say(&difference.label()).to_owned(), difference.expected.clone(), difference.got.clone()]
+    });
+    let rows: Vec<[String; 3]> = std::iter::once(head).chain(rows).collect();
+    let widths = [0, 1].map(|column| rows.iter().map(|row: &[String; 3]| row[column].width()).max().unwrap_or(0));
+    for row in &rows {
+        let padded = |column: usize| format!("{}{}", row[column], " ".repeat(widths[column] - row[column].width()));
+        let _ = writeln!(text, "    {}  {}  {}", padded(0), padded(1), row[2]);
+    }
 }
