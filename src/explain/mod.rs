@@ -8,6 +8,7 @@
 //!                           └───── explain ──▶ Reason (the tree) ── text, JSON
 //! ```
 
+pub mod facts;
 mod formula;
 mod judge;
 pub mod reason;

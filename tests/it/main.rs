@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod explain_sample;
 mod match_faults;
 mod match_sample;
 mod outcome;
