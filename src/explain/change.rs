@@ -3,7 +3,8 @@
 //! The search is exact. Each fact's values fall into few classes within which no part of the condition can tell them
 //! apart: two for yes and no, those that the condition's sets and tables tell apart for codes, the spans between
 //! [steps](super::steps) for numbers and dates. One value stands for each class: of a span the one nearest to what is,
-//! of codes the broadest region, else the first. Sets are tried by size; where it had to stop early, the answer says so.
+//! of codes the broadest region, else the first. Sets of facts are tried by size, the values of each from the nearest on;
+//! where the search had to stop early, the answer says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -52,7 +53,8 @@ pub(super) type Set = Vec<(usize, Value)>;
 /// What a search found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Found {
-    /// All sets of the least size (of these at most 8), in the order of the search. Empty: there is none.
+    /// Of each set of facts of the least size (at most 8), the first values that do, in the order of the search. Empty:
+    /// there is none.
     pub(super) sets: Vec<Set>,
     /// Whether every set that could be smaller, or could exist at all, was looked at.
     pub(super) complete: bool,
@@ -138,7 +140,8 @@ impl Search<'_> {
         evaluate(self.condition, row).ok().flatten()
     }
 
-    fn assign(&mut self, facts: &[&Changeable], assigned: &mut BTreeMap<usize, Value>, found: &mut Vec<Set>) {
+    /// Tries the values of some facts beside those assigned; whether the goal was reached.
+    fn assign(&mut self, facts: &[&Changeable], assigned: &mut BTreeMap<usize, Value>, found: &mut Vec<Set>) -> bool {
         let Some((changeable, rest)) = facts.split_first() else {
             self.left = self.left.saturating_sub(1);
             let row = |fact: usize| assigned.get(&fact).cloned().or_else(|| (self.row)(fact));
@@ -147,21 +150,26 @@ impl Search<'_> {
             if is_reached {
                 found.push(assigned.iter().map(|(fact, value)| (*fact, value.clone())).collect());
             }
-            return;
+            return is_reached;
         };
         let open: Vec<usize> = rest.iter().map(|changeable| changeable.fact).collect();
         for value in self.values(changeable, assigned) {
-            if self.left == 0 || found.len() >= TOLD {
-                return;
+            if self.left == 0 {
+                return false;
             }
             assigned.insert(changeable.fact, value);
-            if self.could(&open, assigned) {
-                self.assign(rest, assigned, found);
+            let is_reached = if self.could(&open, assigned) {
+                self.assign(rest, assigned, found)
             } else {
                 self.left = self.left.saturating_sub(1);
-            }
+                false
+            };
             assigned.remove(&changeable.fact);
+            if is_reached {
+                return true;
+            }
         }
+        false
     }
 
     /// One value of each class that a fact is not in now, the nearest first.
@@ -234,19 +242,20 @@ fn texts(condition: &Expr, changeable: &Changeable, now: Option<&Value>) -> (Vec
         _ => None,
     };
     let class_now = now.map(|text| tests.class(text));
-    let mut classes: BTreeMap<Vec<Option<Answer>>, Arc<str>> = BTreeMap::new();
+    let breadth = |text: &str| (text.trim_end_matches('0').len(), text.to_owned());
+    let mut classes: Vec<(Vec<Option<Answer>>, Arc<str>)> = Vec::new();
     for text in &tests.named {
         let class = tests.class(text);
         if Some(&class) == class_now.as_ref() {
             continue;
         }
-        let breadth = |text: &str| (text.trim_end_matches('0').len(), text.to_owned());
-        let held = classes.entry(class).or_insert_with(|| Arc::clone(text));
-        if breadth(text) < breadth(held) {
-            *held = Arc::clone(text);
+        match classes.iter_mut().find(|(other, _)| *other == class) {
+            Some((_, held)) if breadth(text) < breadth(held) => *held = Arc::clone(text),
+            Some(_) => {}
+            None => classes.push((class, Arc::clone(text))),
         }
     }
-    let mut values: Vec<Arc<str>> = classes.into_values().collect();
+    let mut values: Vec<Arc<str>> = classes.into_iter().map(|(_, text)| text).collect();
     values.sort();
     (values.into_iter().map(Value::Text).collect(), tests.complete && changeable.codes.is_some())
 }

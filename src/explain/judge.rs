@@ -209,7 +209,7 @@ impl<'a> Judge<'a> {
         })
     }
 
-    fn row(&self, kind: SubjectKind) -> impl Fn(usize) -> Option<Value> + use<'a> {
+    pub(super) fn row(&self, kind: SubjectKind) -> impl Fn(usize) -> Option<Value> + use<'a> {
         let known = self.known;
         move |index| (known.value)(FactId { kind, index })
     }

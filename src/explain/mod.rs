@@ -8,13 +8,23 @@
 //!                           └───── explain ──▶ Reason (the tree) ── text, JSON
 //! ```
 
+mod calendar;
+mod change;
 pub mod facts;
 mod formula;
 mod judge;
+pub mod lack;
+pub mod mend;
+mod phrase;
 pub mod reason;
+mod steps;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod value;
+pub mod when;
 
+pub use calendar::Law;
 pub use judge::{Amount, Judge, Judgement, Known, Verdict};
 pub use reason::{Reason, explain};
 pub use text::render;

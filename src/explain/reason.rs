@@ -6,6 +6,8 @@ use serde::Serialize;
 
 use super::formula::{Term, numbers_in, terms};
 use super::judge::{Amount, Judge, Judgement, Known, Verdict};
+use super::lack::{FailingCriterion, Lacking, lacking};
+use super::mend::{LeastChange, least_change};
 use super::value::{raw, show};
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
@@ -43,6 +45,10 @@ pub struct Reason {
     pub criteria: ReasonNode,
     /// The policies that the subject must also be entitled to.
     pub requires: Vec<Tie>,
+    /// Of a no: the criteria that fail, and how far off they are; none where it is only for what is required.
+    pub lacking: Option<Lacking<FailingCriterion>>,
+    /// Of a no: the least change that would make it yes.
+    pub least_change: Option<LeastChange>,
     /// Of an unknown, the minimal sets of facts that could make it yes.
     pub missing: Vec<Vec<MissingFact>>,
     /// Of an unknown, the facts that a commitment would settle it with.
@@ -216,6 +222,7 @@ pub fn explain(catalogue: &Catalogue, policy: &CheckedPolicy, binder: &Binder<'_
     let kind = document.subject;
     let requires = document.requires.iter().map(|(code, _)| tie(&mut judge, kind, code)).collect();
     let missing = judgement.missing.iter().map(|set| set.iter().filter_map(|name| missing_fact(&judge, kind, name)).collect()).collect();
+    let is_no = judgement.verdict == Verdict::No;
     Reason {
         policy: document.code.clone(),
         version: document.version,
@@ -227,6 +234,8 @@ pub fn explain(catalogue: &Catalogue, policy: &CheckedPolicy, binder: &Binder<'_
         coverage: coverage(&mut judge, policy),
         criteria,
         requires,
+        lacking: if is_no { lacking(&mut judge, policy) } else { None },
+        least_change: is_no.then(|| least_change(&mut judge, policy)),
         missing,
         offer: judgement.offer.iter().filter_map(|name| missing_fact(&judge, kind, name)).collect(),
         amount: amount(&mut judge, policy, &judgement),

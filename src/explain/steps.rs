@@ -109,6 +109,9 @@ impl Axis<'_> {
         let ends = inner.iter().map(|tick| tick - 1).chain([to]);
         for (start, end) in starts.zip(ends) {
             let (left, right) = (self.reduced(left, start), self.reduced(right, start));
+            if self.is_never_known(&left) || self.is_never_known(&right) {
+                continue;
+            }
             let way = self.way(&left).and(self.way(&right).flip());
             let order = |tick: i64| order(self.at(&left, tick)?, self.at(&right, tick)?);
             match (way, order(start), order(end)) {
@@ -122,6 +125,18 @@ impl Axis<'_> {
                 }
                 _ => self.scan(whole, start, end, steps),
             }
+        }
+    }
+
+    /// Whether a part that does not move is unknown, and with it the whole, at every tick.
+    fn is_never_known(&self, expr: &Expr) -> bool {
+        if !mentions(expr, self.fact) {
+            return self.at(expr, 0).is_none();
+        }
+        match &expr.kind {
+            Kind::Call(Function::Coalesce, _) => false,
+            Kind::Arith(..) | Kind::Negate(_) | Kind::Call(..) => expr.children().into_iter().any(|child| self.is_never_known(child)),
+            _ => false,
         }
     }
 
