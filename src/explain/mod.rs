@@ -10,6 +10,7 @@
 
 mod calendar;
 mod change;
+pub mod excerpt;
 pub mod facts;
 mod formula;
 mod judge;
@@ -18,6 +19,7 @@ pub mod mend;
 mod phrase;
 pub mod reason;
 mod steps;
+pub mod story;
 #[cfg(test)]
 mod tests;
 mod text;
