@@ -18,6 +18,7 @@ use crate::dossier::build::{Request, build};
 use crate::dossier::{Cause, Dossiers, Options};
 use crate::eligibility::compiled::{CompiledKind, compile};
 use crate::eligibility::evaluate::RowReader;
+use crate::explain::why::Why;
 use crate::explain::{self, Known, Reason};
 use crate::register::Sources;
 
@@ -79,10 +80,10 @@ pub fn of_subject(folder: &PolicyFolder, args: &Args, subject: &str, context: &C
     let (dossiers, row) = found?;
     let cause = |id: FactId| {
         if row.conflicts.contains(&id.index) {
-            return Some(Cause::Conflict);
+            return Some(Why::Conflict);
         }
         let stale = catalogue.registers_of(id).iter().any(|register| dossiers.silent.get(register) == Some(&Cause::Stale));
-        Some(if stale { Cause::Stale } else { Cause::Missing })
+        Some(if stale { Why::Stale } else { Why::Missing })
     };
     let known = Known {
         value: &|id| (id.kind == kind).then(|| row.values.get(&id.index).cloned()).flatten(),

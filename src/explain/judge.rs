@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use super::why::Why;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::check::ir::{Expr, Kind, Ty, Value};
-use crate::eligibility::finding::Cause;
 use crate::policy::document::{Exclusion, Keep, Mode, Rounding};
 use crate::program::interpreter::{self, Answer};
 use crate::program::{EvalError, Rational, round_half_up, round_up};
@@ -23,7 +23,7 @@ pub struct Known<'a> {
     /// Whether a computed fact is taken as it is, known or unknown, and not computed from its parts.
     pub taken: &'a dyn Fn(FactId) -> bool,
     /// Why an unknown fact is unknown, where that is known.
-    pub cause: &'a dyn Fn(FactId) -> Option<Cause>,
+    pub cause: &'a dyn Fn(FactId) -> Option<Why>,
     /// The day that a register's delivery speaks for, where there was one.
     pub data_day: &'a dyn Fn(&str) -> Option<NaiveDate>,
 }
@@ -41,7 +41,7 @@ fn not_taken(_: FactId) -> bool {
     false
 }
 
-fn no_cause(_: FactId) -> Option<Cause> {
+fn no_cause(_: FactId) -> Option<Why> {
     None
 }
 

@@ -18,6 +18,7 @@ pub mod lack;
 pub mod mend;
 mod phrase;
 pub mod reason;
+mod sentence;
 mod steps;
 pub mod story;
 #[cfg(test)]
@@ -25,6 +26,7 @@ mod tests;
 mod text;
 pub mod value;
 pub mod when;
+pub mod why;
 
 pub use calendar::Law;
 pub use judge::{Amount, Judge, Judgement, Known, Verdict};
