@@ -119,6 +119,11 @@ impl<'a> Law<'a> {
         &self.spans[at].1
     }
 
+    /// Every span with its first day and the policies in force over it, by code.
+    pub fn spans(&self) -> impl Iterator<Item = (NaiveDate, &BTreeMap<String, CheckedPolicy>)> {
+        self.spans.iter().map(|(from, policies)| (*from, policies))
+    }
+
     /// What binds conditions to a day.
     #[must_use]
     pub fn binder(&self, day: NaiveDate) -> Binder<'_> {

@@ -15,6 +15,7 @@ use crate::check::catalogue::{Catalogue, Definition, FactId};
 use crate::diagnostic::{Diagnostic, code};
 use crate::dossier::build::base_register;
 use crate::dossier::intake::IDENTITY_LINKS;
+use crate::eligibility::given_registers::{GRANTS_PAID, REFUSALS};
 use crate::region::RegionTree;
 use crate::register::declaration::{RegisterDeclaration, Registers, SubjectKind};
 use crate::register::excerpt::{ends_of, write_excerpt};
@@ -29,6 +30,8 @@ pub struct Excerpt {
     pub sources: Sources,
     /// What is declared of them: fresh and stale as on the first day, and perhaps empty.
     pub registers: Arc<Registers>,
+    /// The registers that facts rest on.
+    pub for_facts: BTreeSet<String>,
     /// Registers that are absent on purpose.
     pub allow_missing: BTreeSet<String>,
 }
@@ -62,6 +65,11 @@ impl Excerpt {
             taking.register(base_register(kind));
         }
         taking.follow(kind, [id.to_owned()].into(), facts.iter().copied().filter(|fact| fact.kind == kind).collect())?;
+        let for_facts: BTreeSet<String> = taking.by.keys().cloned().chain([IDENTITY_LINKS.to_owned()]).collect();
+        // What was paid and refused is no fact, but is told beside.
+        for name in [GRANTS_PAID, REFUSALS] {
+            taking.register(name);
+        }
         let folder = tempfile::Builder::new().prefix(".mianshen-work-").tempdir_in(whole.scratch).map_err(|error| {
             let (zh, en) = (format!("中间文件写不下: {error}"), format!("cannot write an intermediate file: {error}"));
             Box::new(Diagnostic::new(&code::OUTPUT_FAILED, zh, en))
@@ -75,7 +83,7 @@ impl Excerpt {
         }
         sources.sources.extend(whole.sources.get(IDENTITY_LINKS).map(|source| (IDENTITY_LINKS.to_owned(), source.clone())));
         let registers = Arc::new(as_on_the_first_day(&whole.catalogue.registers, whole));
-        Ok(Self { folder, sources, registers, allow_missing: whole.allow_missing.clone() })
+        Ok(Self { folder, sources, registers, for_facts, allow_missing: whole.allow_missing.clone() })
     }
 }
 

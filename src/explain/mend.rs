@@ -63,8 +63,14 @@ pub struct Opening {
     pub then_missing: Vec<Considered>,
 }
 
-/// The least change that makes a policy that is a no for the subject a yes.
-pub(super) fn least_change(judge: &mut Judge<'_>, policy: &CheckedPolicy) -> LeastChange {
+impl Judge<'_> {
+    /// The least change that makes a policy that is a no for the subject a yes.
+    pub fn least_change(&mut self, policy: &CheckedPolicy) -> LeastChange {
+        least_change(self, policy)
+    }
+}
+
+fn least_change(judge: &mut Judge<'_>, policy: &CheckedPolicy) -> LeastChange {
     let kind = policy.document.subject;
     let conditions = judge.conditions(policy);
     let changeable = read_by(&conditions, |index| of_fact(judge, FactId { kind, index }));

@@ -16,6 +16,7 @@ mod formula;
 mod judge;
 pub mod lack;
 pub mod mend;
+pub mod overview;
 mod phrase;
 pub mod reason;
 mod sentence;
@@ -27,6 +28,7 @@ mod text;
 pub mod value;
 pub mod when;
 pub mod why;
+pub mod why_not;
 
 pub use calendar::Law;
 pub use judge::{Amount, Judge, Judgement, Known, Verdict};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::formula::{Term, numbers_in, terms};
 use super::judge::{Amount, Judge, Judgement, Known, Verdict};
 use super::lack::{FailingCriterion, Lacking, lacking};
-use super::mend::{LeastChange, least_change};
+use super::mend::LeastChange;
 use super::value::{raw, show};
 use super::when::Turn;
 use super::why::{Settle, Why, settle};
@@ -258,7 +258,7 @@ pub fn explain(catalogue: &Catalogue, policy: &CheckedPolicy, binder: &Binder<'_
         criteria,
         requires,
         lacking: if is_no { lacking(&mut judge, policy) } else { None },
-        least_change: is_no.then(|| least_change(&mut judge, policy)),
+        least_change: is_no.then(|| judge.least_change(policy)),
         missing,
         offer,
         amount: amount(&mut judge, policy, &judgement),

@@ -133,7 +133,8 @@ impl Rows {
     fn read(telling: &Telling<'_>, catalogue: &Catalogue) -> Result<Self, DossierError> {
         let (mut by_register, mut begin) = (BTreeMap::new(), BTreeSet::new());
         let binder = telling.law.binder(telling.law.span().0);
-        for (name, source) in &telling.excerpt.sources.sources {
+        let for_facts = |name: &String| telling.excerpt.for_facts.contains(name);
+        for (name, source) in telling.excerpt.sources.sources.iter().filter(|(name, _)| for_facts(name)) {
             let Some(declaration) = catalogue.registers.registers.get(name) else { continue };
             begin.extend(declaration.coverage_from);
             let time = match &declaration.time {
