@@ -103,9 +103,7 @@ impl<'a> Law<'a> {
             let chosen = policy::select(documents, day, known_at);
             let chosen: BTreeMap<(&str, i64), bool> =
                 chosen.iter().map(|document| ((document.code.as_str(), document.version), document.complete)).collect();
-            let runs = |policy: &&CheckedPolicy| {
-                chosen.get(&(policy.document.code.as_str(), policy.document.version)) == Some(&true)
-            };
+            let runs = |policy: &&CheckedPolicy| chosen.get(&(policy.document.code.as_str(), policy.document.version)) == Some(&true);
             checked.iter().filter(runs).map(|policy| (policy.document.code.clone(), policy.clone())).collect()
         };
         let spans = std::iter::once(from).chain(of_policies).map(|day| (day, in_force(day))).collect();

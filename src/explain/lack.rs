@@ -240,10 +240,7 @@ fn compared(judge: &mut Judge<'_>, op: CompareOp, left: &Expr, right: &Expr, kin
     let ty = type_of(judge, left, kind).or_else(|| type_of(judge, right, kind));
     let (shown, limit_shown) = (measure.show(judge, &is, ty.as_ref()), measure.show(judge, &limit, ty.as_ref()));
     let (words, name) = (words_for(op, &limit), limit_name(judge, right, kind));
-    let must = Message::new(
-        format!("{}{}{}", words.zh, limit_shown.zh, name.zh),
-        format!("{} {}{}", words.en, limit_shown.en, name.en),
-    );
+    let must = Message::new(format!("{}{}{}", words.zh, limit_shown.zh, name.zh), format!("{} {}{}", words.en, limit_shown.en, name.en));
     let (short_by, short_by_exact) = match (op, &is, &limit) {
         (CompareOp::NotEq, ..) => (None, None),
         (_, Answer::Number(is), Answer::Number(limit)) => {

@@ -76,7 +76,8 @@ fn least_change(judge: &mut Judge<'_>, policy: &CheckedPolicy) -> LeastChange {
     let changeable = read_by(&conditions, |index| of_fact(judge, FactId { kind, index }));
     let row = judge.row(kind);
     let found = least(&conditions, &row, &changeable, Goal::Yes);
-    let opened = if found.sets.is_empty() { least(&conditions, &row, &changeable, Goal::NotNo) } else { Found { sets: Vec::new(), complete: true } };
+    let opened =
+        if found.sets.is_empty() { least(&conditions, &row, &changeable, Goal::NotNo) } else { Found { sets: Vec::new(), complete: true } };
     let order = |fact: usize| changeable.iter().position(|changeable| changeable.fact == fact);
     let said = |set: &Set| -> Vec<Change> {
         let mut set = set.clone();
@@ -84,7 +85,8 @@ fn least_change(judge: &mut Judge<'_>, policy: &CheckedPolicy) -> LeastChange {
         set.into_iter().map(|(index, value)| change(judge, FactId { kind, index }, value)).collect()
     };
     let sets = found.sets.iter().map(said).collect();
-    let openings = opened.sets.iter().map(|set| Opening { changes: said(set), then_missing: then_missing(judge, policy, &conditions, set) });
+    let openings =
+        opened.sets.iter().map(|set| Opening { changes: said(set), then_missing: then_missing(judge, policy, &conditions, set) });
     let openings = openings.filter(|opening| !opening.then_missing.is_empty()).collect();
     let considered = changeable.iter().map(|changeable| named(judge, FactId { kind, index: changeable.fact })).collect();
     LeastChange { considered, sets, openings, complete: found.complete && opened.complete }

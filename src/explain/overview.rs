@@ -96,7 +96,13 @@ pub struct Overview {
 impl Overview {
     /// The overview of some reasons about one subject, with what was paid for the period by code of the policy.
     #[must_use]
-    pub fn new(kind: SubjectKind, subject: String, (as_of, until): (NaiveDate, NaiveDate), reasons: Vec<Reason>, mut paid: BTreeMap<String, Vec<Payment>>) -> Self {
+    pub fn new(
+        kind: SubjectKind,
+        subject: String,
+        (as_of, until): (NaiveDate, NaiveDate),
+        reasons: Vec<Reason>,
+        mut paid: BTreeMap<String, Vec<Payment>>,
+    ) -> Self {
         let mut entries: Vec<Entry> = reasons
             .into_iter()
             .map(|reason| {

@@ -41,10 +41,7 @@ pub(super) fn plain(reason: &Reason) -> Vec<Message> {
     let failing = reason.requires.iter().filter(|tie| tie.verdict != Verdict::Yes && reason.verdict != Verdict::Yes);
     told.extend(failing.map(|tie| {
         let who = address(reason.subject);
-        Message::new(
-            format!("{}须同时享受“{}”。", who.zh, tie.name.zh),
-            format!("{} must also be entitled to “{}”.", who.en, tie.name.en),
-        )
+        Message::new(format!("{}须同时享受“{}”。", who.zh, tie.name.zh), format!("{} must also be entitled to “{}”.", who.en, tie.name.en))
     }));
     if let Some(change) = &reason.least_change {
         told.extend(changes(change));
@@ -64,10 +61,9 @@ pub(super) fn plain(reason: &Reason) -> Vec<Message> {
 fn verdict(reason: &Reason) -> Message {
     let (who, name) = (address(reason.subject), &reason.name);
     match reason.verdict {
-        Verdict::Yes => Message::new(
-            format!("{}符合“{}”的条件。", who.zh, name.zh),
-            format!("{} {} entitled to “{}”.", who.en, who.is, name.en),
-        ),
+        Verdict::Yes => {
+            Message::new(format!("{}符合“{}”的条件。", who.zh, name.zh), format!("{} {} entitled to “{}”.", who.en, who.is, name.en))
+        }
         Verdict::No => Message::new(
             format!("按登记的情况, {}目前不符合“{}”的条件; 对登记有异议可以提出。", who.zh, name.zh),
             format!(
@@ -101,9 +97,8 @@ fn worth(reason: &Reason) -> Vec<Message> {
         told.push(match value {
             Some(value) => {
                 let numbers = amount.numbers.as_ref().filter(|numbers| numbers.zh.contains([' ', '/', '*', '+']));
-                let (zh, en) = numbers.map_or((String::new(), String::new()), |numbers| {
-                    (format!("（{}）", numbers.zh), format!(" ({})", numbers.en))
-                });
+                let (zh, en) =
+                    numbers.map_or((String::new(), String::new()), |numbers| (format!("（{}）", numbers.zh), format!(" ({})", numbers.en)));
                 Message::new(format!("标准是{}{}{zh}。", each.0, value.zh), format!("It is {}{}{en}.", each.1, value.en))
             }
             None => Message::new("金额还算不出, 由工作人员确定。", "How much cannot be told yet; an official decides."),
@@ -236,7 +231,10 @@ fn changes(change: &LeastChange) -> Vec<Message> {
         } else if change.complete {
             Message::new(
                 format!("能改变的情况（{}）无论怎样改变, 都还不能符合条件。", considered.join("、")),
-                format!("Whatever becomes of what one can change ({}), the conditions are not met by that alone.", considered_en.join(", ")),
+                format!(
+                    "Whatever becomes of what one can change ({}), the conditions are not met by that alone.",
+                    considered_en.join(", ")
+                ),
             )
         } else {
             Message::new(
@@ -318,11 +316,8 @@ fn turns(turn: &Turn, reason: &Reason) -> Message {
         because_zh = "政策施行日期".to_owned();
         because_en = "the dates of the policy".to_owned();
     }
-    let (zh_tail, en_tail) = if because_zh.is_empty() {
-        (String::new(), String::new())
-    } else {
-        (format!("（{because_zh}）"), format!(" ({because_en})"))
-    };
+    let (zh_tail, en_tail) =
+        if because_zh.is_empty() { (String::new(), String::new()) } else { (format!("（{because_zh}）"), format!(" ({because_en})")) };
     Message::new(
         format!("如登记情况不变, {}从{}起{zh}{zh_tail}。", who.zh, date_zh(&day)),
         format!("As long as what is on record stays as it is, from {} {en}{en_tail}.", date_en(&day)),
@@ -336,20 +331,8 @@ pub(super) fn date_zh(text: &str) -> String {
 
 /// `4 March 2027`
 pub(super) fn date_en(text: &str) -> String {
-    const MONTHS: [&str; 12] = [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ];
+    const MONTHS: [&str; 12] =
+        ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December"];
     text.parse::<NaiveDate>()
         .map_or_else(|_| text.to_owned(), |day| format!("{} {} {}", day.day(), MONTHS[day.month0() as usize % 12], day.year()))
 }

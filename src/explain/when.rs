@@ -182,9 +182,10 @@ impl Moving<'_> {
     fn verdicts(&self, row: &dyn Fn(usize) -> Option<crate::check::ir::Value>) -> Verdicts {
         let document = &self.policy.document;
         let criteria = document.criteria.criteria();
-        let told = criteria.into_iter().zip(&self.leaves).map(|(criterion, leaf)| {
-            (criterion.id.clone(), criterion.label.clone(), criterion.clause.clone(), holds(leaf, row))
-        });
+        let told = criteria
+            .into_iter()
+            .zip(&self.leaves)
+            .map(|(criterion, leaf)| (criterion.id.clone(), criterion.label.clone(), criterion.clause.clone(), holds(leaf, row)));
         Verdicts { verdict: self.verdict(row), version: Some(document.version), criteria: told.collect() }
     }
 }

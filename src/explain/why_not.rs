@@ -131,7 +131,8 @@ impl Counting {
             CriteriaNode::All(items) if items.len() == policy.steps.len() => items.iter().collect(),
             whole => vec![whole],
         };
-        let steps = nodes.into_iter().zip(distances).map(|(node, distance)| step(node, distance, &schema)).collect::<Result<Vec<_>, _>>()?;
+        let steps =
+            nodes.into_iter().zip(distances).map(|(node, distance)| step(node, distance, &schema)).collect::<Result<Vec<_>, _>>()?;
         let mut facts: std::collections::BTreeSet<usize> = program.facts().into_iter().collect();
         facts.extend(steps.iter().filter_map(|step| step.distance.as_ref()).flat_map(|(_, program)| program.facts()));
         let facts = facts.into_iter().map(|index| FactId { kind, index }).collect();
@@ -222,12 +223,14 @@ impl Counting {
     /// of a row that adds up the next smallest, which would give it away.
     #[must_use]
     pub fn told(&self, counts: &Counts, policy: &CheckedPolicy, as_of: chrono::NaiveDate, smallest: u64) -> WhyNot {
-        let [yes, no, unknown] = [counts.yes, counts.no, counts.unknown].map(|count| Some(count).filter(|count| *count == 0 || *count >= smallest));
+        let [yes, no, unknown] =
+            [counts.yes, counts.no, counts.unknown].map(|count| Some(count).filter(|count| *count == 0 || *count >= smallest));
         let (first, sole) = (suppressed(&counts.first, smallest), suppressed(&counts.sole, smallest));
         let steps = self.steps.iter().enumerate().map(|(at, step)| {
             let limits: Vec<i64> = counts.bands[at].keys().copied().collect();
             let told = suppressed(&counts.bands[at].values().copied().collect::<Vec<_>>(), smallest);
-            let bands = limits.iter().zip(told).map(|(&limit, count)| Band { above: below(limit).to_string(), up_to: limit.to_string(), count });
+            let bands =
+                limits.iter().zip(told).map(|(&limit, count)| Band { above: below(limit).to_string(), up_to: limit.to_string(), count });
             StepCounts {
                 criteria: step.ids.clone(),
                 label: step.label.clone(),
@@ -284,9 +287,7 @@ fn step(node: &CriteriaNode, distance: Option<(Message, Expr)>, schema: &Schema)
         criterion.label.clone().or(clause).unwrap_or_else(|| Message::new(&criterion.id, &criterion.id))
     };
     let (zh, en): (Vec<String>, Vec<String>) = criteria.iter().map(|criterion| label(criterion)).map(|label| (label.zh, label.en)).unzip();
-    let distance = distance
-        .map(|(measure, expr)| ValueProgram::compile(schema, &[expr]).map(|program| (measure, program)))
-        .transpose()?;
+    let distance = distance.map(|(measure, expr)| ValueProgram::compile(schema, &[expr]).map(|program| (measure, program))).transpose()?;
     Ok(Step {
         ids: criteria.iter().map(|criterion| criterion.id.clone()).collect(),
         label: Message::new(zh.join(" / "), en.join(" / ")),

@@ -124,7 +124,10 @@ fn rows_of(
             let batches = batches_of(portion)?;
             let taken = batches.into_iter().map(|batch| {
                 let mask = mask(&keys, &batch.columns, batch.rows, ids);
-                batch.columns[keys.len()..].iter().map(|column| plain(&filter(column, &mask).unwrap_or_else(|_| column.slice(0, 0)))).collect()
+                batch.columns[keys.len()..]
+                    .iter()
+                    .map(|column| plain(&filter(column, &mask).unwrap_or_else(|_| column.slice(0, 0))))
+                    .collect()
             });
             Ok(taken.collect::<Vec<Vec<ArrayRef>>>())
         });
@@ -135,10 +138,7 @@ fn rows_of(
     Ok(kept)
 }
 
-fn each_window(
-    files: &mut Files,
-    mut each: impl FnMut(Vec<Portion>) -> Result<(), Box<Diagnostic>>,
-) -> Result<(), Box<Diagnostic>> {
+fn each_window(files: &mut Files, mut each: impl FnMut(Vec<Portion>) -> Result<(), Box<Diagnostic>>) -> Result<(), Box<Diagnostic>> {
     loop {
         let portions = files.window(WINDOW).into_iter().collect::<Result<Vec<Portion>, _>>()?;
         if portions.is_empty() {
@@ -158,11 +158,8 @@ fn batches_of(portion: Portion) -> Result<Vec<PhysicalBatch>, Box<Diagnostic>> {
 /// The rows in which one of the keys, which come first among the columns, holds one of the identifiers.
 fn mask(keys: &[&RegisterColumn], columns: &[ArrayRef], rows: usize, ids: &HashSet<String>) -> BooleanArray {
     let texts: Vec<_> = columns.iter().take(keys.len()).map(texts).collect();
-    let is_one = |row: usize| {
-        keys.iter().zip(&texts).any(|(key, texts)| {
-            texts.is_valid(row) && is_among(ids, key.column_type, texts.value(row))
-        })
-    };
+    let is_one =
+        |row: usize| keys.iter().zip(&texts).any(|(key, texts)| texts.is_valid(row) && is_among(ids, key.column_type, texts.value(row)));
     BooleanArray::from_iter((0..rows).map(|row| Some(is_one(row))))
 }
 

@@ -46,41 +46,41 @@ fn city() -> &'static City {
 
 /// The sample city on a day, with its registers as fresh as on the first.
 fn city_on(day: NaiveDate) -> City {
-        let folder = PolicyFolder::load(Path::new(POLICIES));
-        let sources = Sources::load(&Path::new(SAMPLE).join("sources.yaml")).expect("the sample's sources");
-        let in_force = folder.in_force(day, None);
-        let mut catalogue = folder.checked.catalogue.clone();
-        let mut registers = (*catalogue.registers).clone();
-        registers.registers.values_mut().for_each(|register| register.fresh_within_days = None);
-        catalogue.registers = Arc::new(registers);
-        let mut subjects = BTreeMap::new();
-        {
-            let binder = folder.binder(day, None, &in_force);
-            let facts = facts_read(&mut catalogue, &binder, in_force.values());
-            let scratch = tempfile::tempdir().expect("a temporary folder");
-            let request = Request {
-                catalogue: &mut catalogue,
-                binder: &binder,
-                facts,
-                kinds: SubjectKind::ALL.to_vec(),
-                each: Vec::new(),
-                sources: &sources,
-                allow_missing: &BTreeSet::new(),
-                options: Options { shards: 1, threads: 2, memory: None, scratch: scratch.path().to_owned() },
-                progress: Arc::new(Silent),
-                cancel: Cancel::default(),
-            };
-            let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
-            let dossiers: Dossiers = runtime.block_on(build(request)).unwrap_or_else(|_| panic!("dossiers are built"));
-            for kind in SubjectKind::ALL {
-                let mut all = Vec::new();
-                let mut visit = |id: &str, facts: &dyn Fn() -> Facts| all.push((id.to_owned(), facts()));
-                let read = runtime.block_on(each_subject(&dossiers, &catalogue.schema(kind), kind, &mut visit));
-                read.unwrap_or_else(|_| panic!("dossiers are read"));
-                subjects.insert(kind, all);
-            }
+    let folder = PolicyFolder::load(Path::new(POLICIES));
+    let sources = Sources::load(&Path::new(SAMPLE).join("sources.yaml")).expect("the sample's sources");
+    let in_force = folder.in_force(day, None);
+    let mut catalogue = folder.checked.catalogue.clone();
+    let mut registers = (*catalogue.registers).clone();
+    registers.registers.values_mut().for_each(|register| register.fresh_within_days = None);
+    catalogue.registers = Arc::new(registers);
+    let mut subjects = BTreeMap::new();
+    {
+        let binder = folder.binder(day, None, &in_force);
+        let facts = facts_read(&mut catalogue, &binder, in_force.values());
+        let scratch = tempfile::tempdir().expect("a temporary folder");
+        let request = Request {
+            catalogue: &mut catalogue,
+            binder: &binder,
+            facts,
+            kinds: SubjectKind::ALL.to_vec(),
+            each: Vec::new(),
+            sources: &sources,
+            allow_missing: &BTreeSet::new(),
+            options: Options { shards: 1, threads: 2, memory: None, scratch: scratch.path().to_owned() },
+            progress: Arc::new(Silent),
+            cancel: Cancel::default(),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
+        let dossiers: Dossiers = runtime.block_on(build(request)).unwrap_or_else(|_| panic!("dossiers are built"));
+        for kind in SubjectKind::ALL {
+            let mut all = Vec::new();
+            let mut visit = |id: &str, facts: &dyn Fn() -> Facts| all.push((id.to_owned(), facts()));
+            let read = runtime.block_on(each_subject(&dossiers, &catalogue.schema(kind), kind, &mut visit));
+            read.unwrap_or_else(|_| panic!("dossiers are read"));
+            subjects.insert(kind, all);
         }
-        City { folder, in_force, catalogue, subjects }
+    }
+    City { folder, in_force, catalogue, subjects }
 }
 
 /// Facts that are taken instead of those of the dossier.
@@ -264,8 +264,11 @@ fn turns_are_those_of_every_single_day() {
     // The verdicts of every single day, each by a judge of its own.
     let mut last: BTreeMap<(String, &str), Verdict> = BTreeMap::new();
     let mut expected: BTreeMap<(String, &str), Vec<(NaiveDate, Verdict, Verdict)>> = BTreeMap::new();
-    let codes: BTreeSet<(String, SubjectKind)> =
-        law.spans().flat_map(|(_, policies)| policies.values()).map(|policy| (policy.document.code.clone(), policy.document.subject)).collect();
+    let codes: BTreeSet<(String, SubjectKind)> = law
+        .spans()
+        .flat_map(|(_, policies)| policies.values())
+        .map(|policy| (policy.document.code.clone(), policy.document.subject))
+        .collect();
     for on in (0..=400).map(|days| day() + Days::new(days)) {
         let binder = law.binder(on);
         for kind in SubjectKind::ALL {
@@ -332,7 +335,8 @@ fn a_story_tells_what_later_days_say() {
                 scratch: scratch.path().to_owned(),
                 cancel: Cancel::default(),
             };
-            let told = runtime.block_on(story(&telling, &catalogue)).unwrap_or_else(|error| panic!("{}", error.into_diagnostic().headline.en));
+            let told =
+                runtime.block_on(story(&telling, &catalogue)).unwrap_or_else(|error| panic!("{}", error.into_diagnostic().headline.en));
             let (story, _) = told.expect("the subject is there");
             turned += story.facts.len() - 1;
             for (city, on) in cities.iter().zip(&later) {

@@ -38,10 +38,8 @@ pub(super) fn explain(folder: &mut PolicyFolder, args: &Args) -> Result<Reason, 
     let reason = explain::explain(catalogue, policy, &binder, known);
     let until = args.until(as_of)?;
     let values = case.given.iter().filter_map(|(id, value)| Some((*id, value.clone()?))).collect();
-    let story = Story {
-        facts: BTreeMap::from([(as_of, Facts { values, ..Facts::default() })]),
-        taken: case.given.keys().copied().collect(),
-    };
+    let story =
+        Story { facts: BTreeMap::from([(as_of, Facts { values, ..Facts::default() })]), taken: case.given.keys().copied().collect() };
     let turns = turns(&law(folder, (as_of, until)), catalogue, &story, code);
     Ok(reason.with_turns(turns, until))
 }

@@ -31,8 +31,8 @@ pub(super) fn explain(folder: &PolicyFolder, args: &Args, context: &Context) -> 
     let (counting, facts) = Counting::new(policy, &mut catalogue, &binder)
         .map_err(|error| vec![Diagnostic::new(&code::INTERNAL, format!("编译失败: {error}"), format!("cannot be compiled: {error}"))])?;
     let failed = |error: DossierError| vec![error.into_diagnostic()];
-    let (runtime, cancel) = start(all_cores(), context)
-        .map_err(|_| vec![Diagnostic::new(&code::INTERNAL, "开不了线程", "threads cannot be started")])?;
+    let (runtime, cancel) =
+        start(all_cores(), context).map_err(|_| vec![Diagnostic::new(&code::INTERNAL, "开不了线程", "threads cannot be started")])?;
     let bar = Arc::new(Bar::new(context));
     let allow_missing = args.absent();
     let request = Request {

@@ -59,8 +59,7 @@ pub(super) fn explain(folder: &PolicyFolder, args: &Args, context: &Context) -> 
     let (story, dossiers) = told.ok_or_else(|| one(nobody(&id)))?;
     let known_facts = story.on(as_of).cloned().unwrap_or_default();
     let today = dossiers.intake.identities.today(&id).unwrap_or(&id);
-    let origins =
-        Origins { catalogue: &catalogue, dossiers: &dossiers, regions: &folder.regions, as_of, id: today, facts: &known_facts };
+    let origins = Origins { catalogue: &catalogue, dossiers: &dossiers, regions: &folder.regions, as_of, id: today, facts: &known_facts };
     let known = Known {
         value: &|fact| known_facts.value(fact),
         taken: &|_| false,
@@ -94,7 +93,8 @@ pub(super) fn as_of(args: &Args, sources: &Sources) -> Result<NaiveDate, Vec<Dia
 
 /// The policy is not in force on the day, or there is none.
 pub(super) fn not_in_force(code: &str, as_of: NaiveDate, law: &Law<'_>) -> Vec<Diagnostic> {
-    let (zh, en) = (format!("政策 {code} 在 {as_of} 不在有效期内, 或不存在"), format!("policy {code} is not in force on {as_of}, or unknown"));
+    let (zh, en) =
+        (format!("政策 {code} 在 {as_of} 不在有效期内, 或不存在"), format!("policy {code} is not in force on {as_of}, or unknown"));
     vec![Diagnostic::new(&code::BAD_ARGUMENT, zh, en).did_you_mean(code, law.on(as_of).keys().map(String::as_str))]
 }
 
@@ -134,12 +134,8 @@ fn facts_of(law: &Law<'_>, catalogue: &mut Catalogue, kind: SubjectKind, wanted:
 
 fn nobody(id: &str) -> Diagnostic {
     let masked = mask(id);
-    Diagnostic::new(
-        &code::BAD_ARGUMENT,
-        format!("登记库里没有 {masked}"),
-        format!("nobody in the registers has the identifier {masked}"),
-    )
-    .help("检查标识和政策的服务对象", "check the identifier, and whose policy it is")
+    Diagnostic::new(&code::BAD_ARGUMENT, format!("登记库里没有 {masked}"), format!("nobody in the registers has the identifier {masked}"))
+        .help("检查标识和政策的服务对象", "check the identifier, and whose policy it is")
 }
 
 /// What a subject was paid for the period that holds the day, by code of the policy.

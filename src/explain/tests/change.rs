@@ -20,7 +20,8 @@ type Row = Vec<Option<Value>>;
 
 fn changeable() -> Vec<Changeable> {
     let codes = Some(CODES.map(Arc::from).to_vec());
-    let of = |fact: usize| Changeable { fact, ty: TYPES[fact], scale: 0, codes: if TYPES[fact] == Ty::Text { codes.clone() } else { None } };
+    let of =
+        |fact: usize| Changeable { fact, ty: TYPES[fact], scale: 0, codes: if TYPES[fact] == Ty::Text { codes.clone() } else { None } };
     (0..5).map(of).collect()
 }
 
