@@ -170,14 +170,12 @@ async fn occasion_rows(dossiers: &Dossiers, policy: Option<&CompiledPolicy>, sub
     let wanted = dossiers.intake.identities.today(subject).unwrap_or(subject);
     let all: Vec<usize> = (0..each.schema.columns.len()).collect();
     let mut rows = Vec::new();
-    for mut stream in dossiers.rows(0)? {
+    for mut stream in dossiers.rows(0, [wanted])? {
         while let Some(batch) = stream.next().await {
             let batch = batch?;
-            let ids = arrow::compute::cast(batch.column(0), &arrow::datatypes::DataType::Utf8)?;
-            let ids = arrow::array::AsArray::as_string::<i32>(&ids);
             let reader = RowReader::new(&each.schema, &all, &batch)?;
             let own = each.schema.index_of(&each.id);
-            for row in (0..batch.num_rows()).filter(|&row| ids.value(row) == wanted) {
+            for row in 0..batch.num_rows() {
                 let values: BTreeMap<usize, Value> = all.iter().filter_map(|&index| Some((index, reader.value(index, row)?))).collect();
                 let Some(Value::Text(id)) = own.and_then(|own| values.get(&own)) else { continue };
                 rows.push(OccasionRow { id: id.to_string(), values });

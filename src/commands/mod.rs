@@ -8,7 +8,6 @@ pub mod check;
 pub mod context;
 pub mod dossier;
 pub mod explain;
-pub mod explain_subject;
 pub mod folder;
 pub mod generate;
 pub mod match_registers;

@@ -1,15 +1,15 @@
 //! The verdict on one subject, what it is worth and how it is delivered, by the row interpreter.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use super::why::Why;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::check::ir::{Expr, Kind, Ty, Value};
-use crate::eligibility::finding::Cause;
 use crate::policy::document::{Exclusion, Keep, Mode, Rounding};
 use crate::program::interpreter::{self, Answer};
 use crate::program::{EvalError, Rational, round_half_up, round_up};
@@ -23,9 +23,30 @@ pub struct Known<'a> {
     /// Whether a computed fact is taken as it is, known or unknown, and not computed from its parts.
     pub taken: &'a dyn Fn(FactId) -> bool,
     /// Why an unknown fact is unknown, where that is known.
-    pub cause: &'a dyn Fn(FactId) -> Option<Cause>,
+    pub cause: &'a dyn Fn(FactId) -> Option<Why>,
     /// The day that a register's delivery speaks for, where there was one.
     pub data_day: &'a dyn Fn(&str) -> Option<NaiveDate>,
+}
+
+impl Known<'_> {
+    /// Nothing is known.
+    pub const NOTHING: Known<'static> = Known { value: &no_value, taken: &not_taken, cause: &no_cause, data_day: &no_day };
+}
+
+fn no_value(_: FactId) -> Option<Value> {
+    None
+}
+
+fn not_taken(_: FactId) -> bool {
+    false
+}
+
+fn no_cause(_: FactId) -> Option<Why> {
+    None
+}
+
+fn no_day(_: &str) -> Option<NaiveDate> {
+    None
 }
 
 /// The verdict on one subject.
@@ -105,13 +126,25 @@ pub struct Judge<'a> {
     pub known: Known<'a>,
     /// Facts to commit to that are unknown: what an offer asks for, not what they are computed from.
     opaque: BTreeSet<FactId>,
+    /// What was made ready before: many subjects are judged by the same conditions.
+    prepared: BTreeMap<(String, Part, BTreeSet<FactId>), Arc<Expr>>,
+}
+
+/// A part of a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Coverage,
+    /// Coverage, criteria and what is required.
+    Conditions,
+    Amount,
 }
 
 impl<'a> Judge<'a> {
-    /// A judge of one subject.
+    /// A judge of one subject. Of several, one after the other, where `known` comes to speak of another; what it says is
+    /// `taken` must then stay the same.
     #[must_use]
     pub fn new(catalogue: &Catalogue, binder: &'a Binder<'a>, known: Known<'a>) -> Self {
-        Self { catalogue: catalogue.clone(), binder, known, opaque: BTreeSet::new() }
+        Self { catalogue: catalogue.clone(), binder, known, opaque: BTreeSet::new(), prepared: BTreeMap::new() }
     }
 
     /// The form of an expression over the facts of `kind` that the interpreter takes: computed facts written out, bound.
@@ -132,6 +165,38 @@ impl<'a> Judge<'a> {
         interpreter::evaluate(&ready, &self.row(kind))
     }
 
+    /// An expression over the facts of `kind` that is still open to the day: other policies and computed facts written out.
+    pub fn open(&mut self, expr: &Expr, kind: SubjectKind) -> Expr {
+        let (known, opaque) = (self.known, &self.opaque);
+        let inlined = inline(expr, self.binder.policies);
+        self.catalogue.expand(&inlined, kind, 0, &|id| (known.taken)(id) || opaque.contains(&id))
+    }
+
+    fn prepared(&mut self, policy: &CheckedPolicy, part: Part) -> Option<Arc<Expr>> {
+        let key = (policy.document.code.clone(), part, self.opaque.clone());
+        if let Some(ready) = self.prepared.get(&key) {
+            return Some(Arc::clone(ready));
+        }
+        let expr = match part {
+            Part::Coverage => policy.coverage.clone(),
+            Part::Conditions => self.all_conditions(policy),
+            Part::Amount => policy.amount.clone()?,
+        };
+        let ready = Arc::new(self.ready(&expr, policy.document.subject));
+        self.prepared.insert(key, Arc::clone(&ready));
+        Some(ready)
+    }
+
+    /// Coverage, criteria and what the policy requires, in the form that the interpreter takes.
+    pub fn conditions(&mut self, policy: &CheckedPolicy) -> Arc<Expr> {
+        self.prepared(policy, Part::Conditions).unwrap_or_else(|| Arc::new(Expr::boolean(true)))
+    }
+
+    fn prepared_value(&mut self, policy: &CheckedPolicy, part: Part) -> Result<Option<Answer>, EvalError> {
+        let Some(ready) = self.prepared(policy, part) else { return Ok(None) };
+        interpreter::evaluate(&ready, &self.row(policy.document.subject))
+    }
+
     /// The value of an open condition over the facts of `kind`.
     ///
     /// # Errors
@@ -144,7 +209,7 @@ impl<'a> Judge<'a> {
         })
     }
 
-    fn row(&self, kind: SubjectKind) -> impl Fn(usize) -> Option<Value> + use<'a> {
+    pub(super) fn row(&self, kind: SubjectKind) -> impl Fn(usize) -> Option<Value> + use<'a> {
         let known = self.known;
         move |index| (known.value)(FactId { kind, index })
     }
@@ -152,6 +217,14 @@ impl<'a> Judge<'a> {
     /// The minimal sets of facts that could make an open condition yes, each fact by its place.
     pub fn missing(&mut self, expr: &Expr, kind: SubjectKind) -> Vec<Vec<FactId>> {
         let ready = self.ready(expr, kind);
+        let sets = interpreter::missing(&ready, &self.row(kind));
+        sets.into_iter().map(|set| set.into_iter().map(|index| FactId { kind, index }).collect()).collect()
+    }
+
+    /// The minimal sets of facts that could make the conditions of a policy yes.
+    fn missing_of(&mut self, policy: &CheckedPolicy) -> Vec<Vec<FactId>> {
+        let kind = policy.document.subject;
+        let ready = self.conditions(policy);
         let sets = interpreter::missing(&ready, &self.row(kind));
         sets.into_iter().map(|set| set.into_iter().map(|index| FactId { kind, index }).collect()).collect()
     }
@@ -174,7 +247,6 @@ impl<'a> Judge<'a> {
     ///
     /// If arithmetic overflows.
     pub fn judge(&mut self, policy: &CheckedPolicy) -> Result<Judgement, EvalError> {
-        let kind = policy.document.subject;
         self.opaque.clear();
         self.ask_for_commitments(policy);
         let verdict = self.verdict(policy)?;
@@ -195,8 +267,7 @@ impl<'a> Judge<'a> {
                 judgement.mode = Some(if needs_review { Mode::Review } else { policy.document.delivery.mode });
             }
             Verdict::Unknown => {
-                let all = self.all_conditions(policy);
-                let sets = self.missing(&all, kind);
+                let sets = self.missing_of(policy);
                 let may_commit = |set: &&Vec<FactId>| !set.is_empty() && set.iter().all(|id| policy.commit.contains(&id.index));
                 let offer = sets.iter().find(may_commit).cloned().unwrap_or_default();
                 judgement.mode = Some(Mode::Commit).filter(|_| !offer.is_empty());
@@ -223,12 +294,25 @@ impl<'a> Judge<'a> {
     ///
     /// If arithmetic overflows.
     pub fn verdict(&mut self, policy: &CheckedPolicy) -> Result<Verdict, EvalError> {
-        let kind = policy.document.subject;
-        if self.holds(&policy.coverage, kind)? == Some(false) {
+        if self.covers(policy)? == Some(false) {
             return Ok(Verdict::Outside);
         }
-        let all = self.all_conditions(policy);
-        Ok(Verdict::of(self.holds(&all, kind)?))
+        Ok(Verdict::of(match self.prepared_value(policy, Part::Conditions)? {
+            Some(Answer::Bool(verdict)) => Some(verdict),
+            _ => None,
+        }))
+    }
+
+    /// Whether a policy covers the subject; none where the fact that decides is unknown.
+    ///
+    /// # Errors
+    ///
+    /// If arithmetic overflows.
+    pub fn covers(&mut self, policy: &CheckedPolicy) -> Result<Option<bool>, EvalError> {
+        Ok(match self.prepared_value(policy, Part::Coverage)? {
+            Some(Answer::Bool(covered)) => Some(covered),
+            _ => None,
+        })
     }
 
     /// Coverage, criteria and what the policy requires, as one open condition over the facts of its subject.
@@ -255,8 +339,8 @@ impl<'a> Judge<'a> {
         match (kind, other.document.subject) {
             (own, theirs) if own == theirs => conditions,
             (SubjectKind::Person, SubjectKind::Household) => {
-                let bound = self.binder.bind(&conditions);
-                self.through_household(&bound)
+                let whole = inline(&conditions, binder.policies);
+                self.through_household(&whole)
             }
             _ => Expr::new(Kind::Unknown, Ty::Bool),
         }
@@ -275,13 +359,37 @@ impl<'a> Judge<'a> {
         expr.map_children(&mut |child| self.through_household(child))
     }
 
+    /// All that judging a policy reads, and the policies that exclude or are excluded: open expressions over the facts of
+    /// its subject.
+    pub(super) fn everything_of(&mut self, policy: &CheckedPolicy) -> Vec<Expr> {
+        let (binder, own) = (self.binder, &policy.document);
+        let mut all = vec![self.all_conditions(policy)];
+        all.extend(policy.amount.iter().chain(&policy.cap).cloned());
+        all.extend(own.covers.by.as_ref().and_then(|(name, _)| self.catalogue.find(own.subject, name)).map(|id| self.itself(id)));
+        let mut others: BTreeSet<&str> = own.excludes.iter().map(|exclusion| exclusion.policy.as_str()).collect();
+        let excluding = binder.policies.values().filter(|other| other.document.excludes.iter().any(|excluded| excluded.policy == own.code));
+        others.extend(excluding.map(|other| other.document.code.as_str()));
+        for code in others {
+            all.push(self.required(own.subject, code, &mut BTreeSet::new()));
+            let other = binder.policies.get(code).filter(|other| other.document.subject == own.subject);
+            all.extend(other.and_then(|other| other.amount.clone()));
+        }
+        all
+    }
+
+    fn itself(&self, fact: FactId) -> Expr {
+        Expr::new(Kind::Fact(fact.index), self.catalogue.fact(fact).ty.ty)
+    }
+
     fn amount(&mut self, policy: &CheckedPolicy) -> Result<Amount, EvalError> {
         let kind = policy.document.subject;
-        let Some(amount) = &policy.amount else { return Ok(Amount::None) };
+        if policy.amount.is_none() {
+            return Ok(Amount::None);
+        }
         if policy.each.as_ref().is_some_and(|each| each.amount.is_some()) {
             return Ok(Amount::None);
         }
-        let Some(Answer::Number(amount)) = self.value(amount, kind)? else { return Ok(Amount::Unknown) };
+        let Some(Answer::Number(amount)) = self.prepared_value(policy, Part::Amount)? else { return Ok(Amount::Unknown) };
         let amount = rounded(&amount, policy.document.benefit.rounding)?;
         let cap = match &policy.cap {
             Some(cap) => match self.value(cap, kind)? {
@@ -361,6 +469,17 @@ impl<'a> Judge<'a> {
                 Ok(Some(mine > its || mine == its && own.code < theirs.code))
             }
         }
+    }
+}
+
+/// An expression with the conditions of other policies put in where it asks for their verdicts.
+fn inline(expr: &Expr, policies: &BTreeMap<String, CheckedPolicy>) -> Expr {
+    match &expr.kind {
+        Kind::Entitled(code) => match policies.get(&**code) {
+            Some(policy) => Expr::new(Kind::And(vec![inline(&policy.coverage, policies), inline(&policy.criteria, policies)]), Ty::Bool),
+            None => Expr::boolean(false),
+        },
+        _ => expr.map_children(&mut |child| inline(child, policies)),
     }
 }
 

@@ -8,12 +8,29 @@
 //!                           └───── explain ──▶ Reason (the tree) ── text, JSON
 //! ```
 
+mod calendar;
+mod change;
+pub mod excerpt;
+pub mod facts;
 mod formula;
 mod judge;
+pub mod lack;
+pub mod mend;
+pub mod overview;
+mod phrase;
 pub mod reason;
+mod sentence;
+mod steps;
+pub mod story;
+#[cfg(test)]
+mod tests;
 mod text;
 pub mod value;
+pub mod when;
+pub mod why;
+pub mod why_not;
 
+pub use calendar::Law;
 pub use judge::{Amount, Judge, Judgement, Known, Verdict};
 pub use reason::{Reason, explain};
 pub use text::render;

@@ -6,13 +6,16 @@ use serde::Serialize;
 
 use super::formula::{Term, numbers_in, terms};
 use super::judge::{Amount, Judge, Judgement, Known, Verdict};
+use super::lack::{FailingCriterion, Lacking, lacking};
+use super::mend::LeastChange;
 use super::value::{raw, show};
+use super::when::Turn;
+use super::why::{Settle, Why, settle};
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, Definition, FactId};
 use crate::check::ir::{Expr, Kind};
 use crate::diagnostic::Message;
-use crate::eligibility::finding::Cause;
 use crate::eligibility::grant::amount_text;
 use crate::policy::document::{CriteriaNode, Mode};
 use crate::register::declaration::SubjectKind;
@@ -43,6 +46,10 @@ pub struct Reason {
     pub criteria: ReasonNode,
     /// The policies that the subject must also be entitled to.
     pub requires: Vec<Tie>,
+    /// Of a no: the criteria that fail, and how far off they are; none where it is only for what is required.
+    pub lacking: Option<Lacking<FailingCriterion>>,
+    /// Of a no: the least change that would make it yes.
+    pub least_change: Option<LeastChange>,
     /// Of an unknown, the minimal sets of facts that could make it yes.
     pub missing: Vec<Vec<MissingFact>>,
     /// Of an unknown, the facts that a commitment would settle it with.
@@ -55,6 +62,25 @@ pub struct Reason {
     pub given_up_for: Option<Tie>,
     /// The policies against which an official decides.
     pub undecided_against: Vec<Tie>,
+    /// Of an unknown: the one question, or request for data, that would settle it.
+    pub settle: Option<Settle>,
+    /// The last day up to which turns were looked for; none: they were not.
+    pub until: Option<String>,
+    /// The days on which the verdict changes by time alone.
+    pub turns: Vec<Turn>,
+    /// The reasons in plain sentences.
+    pub plain: Vec<Message>,
+}
+
+impl Reason {
+    /// The reason with the days on which the verdict changes by time alone.
+    #[must_use]
+    pub fn with_turns(mut self, turns: Vec<Turn>, until: chrono::NaiveDate) -> Self {
+        self.turns = turns;
+        self.until = Some(until.to_string());
+        self.plain = super::sentence::plain(&self);
+        self
+    }
 }
 
 /// Whether the policy covers the subject.
@@ -141,7 +167,7 @@ pub struct FactReason {
     /// The value for people; none: unknown.
     pub shown: Option<Message>,
     /// Why it is unknown, where that is known.
-    pub cause: Option<Cause>,
+    pub cause: Option<Why>,
     /// The registers that it rests on; of a computed fact see its parts.
     pub registers: Vec<RegisterReason>,
     /// What it was computed from.
@@ -169,7 +195,7 @@ pub struct MissingFact {
     /// For people.
     pub label: Message,
     /// Why, where that is known.
-    pub cause: Option<Cause>,
+    pub cause: Option<Why>,
     /// Which registers would tell.
     pub registers: Vec<RegisterReason>,
 }
@@ -215,8 +241,12 @@ pub fn explain(catalogue: &Catalogue, policy: &CheckedPolicy, binder: &Binder<'_
     let criteria = tree(&mut judge, policy, &document.criteria, &mut policy.leaves.iter());
     let kind = document.subject;
     let requires = document.requires.iter().map(|(code, _)| tie(&mut judge, kind, code)).collect();
-    let missing = judgement.missing.iter().map(|set| set.iter().filter_map(|name| missing_fact(&judge, kind, name)).collect()).collect();
-    Reason {
+    let known_missing = |name: &std::sync::Arc<str>| missing_fact(&judge, kind, name);
+    let missing: Vec<Vec<MissingFact>> = judgement.missing.iter().map(|set| set.iter().filter_map(known_missing).collect()).collect();
+    let offer: Vec<MissingFact> = judgement.offer.iter().filter_map(known_missing).collect();
+    let settle = if judgement.verdict == Verdict::Unknown { settle(&missing, &offer, kind) } else { None };
+    let is_no = judgement.verdict == Verdict::No;
+    let mut reason = Reason {
         policy: document.code.clone(),
         version: document.version,
         name: document.name.clone(),
@@ -227,13 +257,21 @@ pub fn explain(catalogue: &Catalogue, policy: &CheckedPolicy, binder: &Binder<'_
         coverage: coverage(&mut judge, policy),
         criteria,
         requires,
+        lacking: if is_no { lacking(&mut judge, policy) } else { None },
+        least_change: is_no.then(|| judge.least_change(policy)),
         missing,
-        offer: judgement.offer.iter().filter_map(|name| missing_fact(&judge, kind, name)).collect(),
+        offer,
         amount: amount(&mut judge, policy, &judgement),
         mode: judgement.mode,
         given_up_for: judgement.given_up_for.as_deref().map(|code| tie(&mut judge, kind, code)),
         undecided_against: judgement.undecided_against.iter().map(|code| tie(&mut judge, kind, code)).collect(),
-    }
+        settle,
+        until: None,
+        turns: Vec::new(),
+        plain: Vec::new(),
+    };
+    reason.plain = super::sentence::plain(&reason);
+    reason
 }
 
 fn tree<'p>(

@@ -7,7 +7,6 @@ use super::judge::Verdict;
 use super::reason::{AmountReason, CriterionReason, FactReason, Group, MissingFact, Reason, ReasonNode, RegisterReason, Tie};
 use super::value::{grouped, with_unit};
 use crate::diagnostic::{Lang, Message};
-use crate::eligibility::finding::Cause;
 use crate::policy::document::Mode;
 
 /// The tree in a language, ending with a line break.
@@ -86,6 +85,16 @@ impl Page {
             self.amount(amount);
         }
         self.delivery(reason);
+        self.plain(reason);
+    }
+
+    fn plain(&mut self, reason: &Reason) {
+        let head = self.pick("通俗地说:", "In plain words:").to_owned();
+        self.line("", &head);
+        for sentence in &reason.plain {
+            let text = sentence.get(self.lang).to_owned();
+            self.line("  ", &text);
+        }
     }
 
     fn tie(&self, tie: &Tie) -> String {
@@ -152,23 +161,12 @@ impl Page {
     fn fact(&mut self, fact: &FactReason, below: &str) {
         let label = fact.label.get(self.lang);
         let name = if label == fact.name { String::new() } else { format!(" {}", fact.name) };
-        let cause = fact.cause.map_or(String::new(), |cause| format!(" ({})", self.cause(cause)));
+        let cause = fact.cause.map_or(String::new(), |cause| format!(" ({})", cause.words().get(self.lang)));
         let source = if fact.registers.is_empty() { String::new() } else { format!("  [{}]", self.registers(&fact.registers)) };
         let text = format!("· {label}{name} = {}{cause}{source}", self.value(fact.shown.as_ref()));
         self.line(below, &text);
         for part in &fact.from {
             self.fact(part, &format!("{below}  "));
-        }
-    }
-
-    fn cause(&self, cause: Cause) -> &'static str {
-        match (cause, self.lang) {
-            (Cause::Missing, Lang::Zh) => "没有登记",
-            (Cause::Missing, Lang::En) => "no register has it",
-            (Cause::Stale, Lang::Zh) => "登记过期",
-            (Cause::Stale, Lang::En) => "the register is stale",
-            (Cause::Conflict, Lang::Zh) => "登记不一致",
-            (Cause::Conflict, Lang::En) => "registers disagree",
         }
     }
 
@@ -199,7 +197,7 @@ impl Page {
             self.line("", &text);
             if at == 0 {
                 for fact in set.iter().filter(|fact| !fact.registers.is_empty()) {
-                    let cause = fact.cause.map_or(String::new(), |cause| format!(" ({})", self.cause(cause)));
+                    let cause = fact.cause.map_or(String::new(), |cause| format!(" ({})", cause.words().get(self.lang)));
                     let text = format!("· {}{cause}  [{}]", fact.label.get(self.lang), self.registers(&fact.registers));
                     self.line("  ", &text);
                 }

@@ -129,7 +129,8 @@ fn both(text: String) -> Message {
     Message { zh: text.clone(), en: text }
 }
 
-fn date(days: i32) -> Option<NaiveDate> {
+/// The day of a number of days since 1970-01-01.
+pub(super) fn date(days: i32) -> Option<NaiveDate> {
     let distance = Days::new(u64::from(days.unsigned_abs()));
     if days < 0 { NaiveDate::default().checked_sub_days(distance) } else { NaiveDate::default().checked_add_days(distance) }
 }

@@ -11,6 +11,7 @@ mod csv;
 pub mod declaration;
 mod declaration_checks;
 mod declaration_from_yaml;
+pub mod excerpt;
 mod facts_from_yaml;
 mod files;
 pub mod identifier;

@@ -171,7 +171,7 @@ pub fn open(
     })
 }
 
-fn wanted(column: &RegisterColumn, source: &RegisterSource) -> Wanted {
+pub(super) fn wanted(column: &RegisterColumn, source: &RegisterSource) -> Wanted {
     let physical = source.header.get(&column.name).unwrap_or(&column.name);
     Wanted {
         declared: column.name.clone(),

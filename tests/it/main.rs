@@ -3,6 +3,7 @@
 mod cases;
 mod check;
 mod explain;
+mod explain_sample;
 mod match_faults;
 mod match_sample;
 mod outcome;

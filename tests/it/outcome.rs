@@ -141,6 +141,14 @@ impl Rows {
         self.column(name).as_primitive::<UInt64Type>().values().to_vec()
     }
 
+    /// Lists of texts.
+    #[track_caller]
+    pub(crate) fn lists(&self, name: &str) -> Vec<Vec<String>> {
+        let column = self.column(name).as_list::<i32>();
+        let texts = |list: Arc<dyn Array>| list.as_string::<i32>().iter().flatten().map(str::to_owned).collect();
+        (0..column.len()).map(|row| texts(column.value(row))).collect()
+    }
+
     #[track_caller]
     pub(crate) fn days(&self, name: &str) -> Vec<NaiveDate> {
         let column = self.column(name).as_primitive::<Date32Type>();
