@@ -41,10 +41,10 @@ fn planted_quarantine(planted: &serde_json::Value, manifest: &serde_json::Value)
 }
 
 #[test]
-fn grants_for_twelve_policies_and_more() {
+fn grants_for_forty_policies_and_more() {
     let grants = sample().table("grants");
     let policies: BTreeSet<&str> = grants.texts_where("policy", "status", "granted");
-    assert!(policies.len() >= 12, "{policies:?}");
+    assert!(policies.len() >= 40, "{policies:?}");
     let kinds: BTreeSet<&str> = grants.texts("subject_kind").into_iter().collect();
     assert_eq!(kinds, BTreeSet::from(["entity", "household", "person"]));
 }

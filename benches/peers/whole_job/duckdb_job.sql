@@ -605,7 +605,7 @@ union all select id, '990100-RS-0011', graduate_subsidy, 90000, null from entity
 -- One row a grant (subject, policy, occasion, member), or an unknown verdict.
 create or replace temp table policies as
 select * from (values
-    ('000000-RS-0002', 'confirm', 'year'), ('000000-RS-0003', 'confirm', 'month'), ('000000-WJ-0001', 'confirm', 'year'),
+    ('000000-RS-0002', 'confirm', 'once'), ('000000-RS-0003', 'confirm', 'month'), ('000000-WJ-0001', 'confirm', 'year'),
     ('990100-JY-0001', 'automatic', 'year'), ('990100-MZ-0003', 'review', 'month'), ('990100-MZ-0004', 'review', 'month'),
     ('990100-MZ-0007', 'automatic', 'month'), ('990100-MZ-0011', 'confirm', 'month'), ('990100-MZ-0012', 'automatic', 'month'),
     ('990100-RS-0001', 'confirm', 'month'), ('990100-RS-0002', 'confirm', 'once'), ('990100-RS-0003', 'confirm', 'month'),

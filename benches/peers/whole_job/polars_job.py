@@ -19,7 +19,7 @@ import time
 from shape import check_sources
 
 POLICIES = {  # code: mode, span
-    "000000-RS-0002": ("confirm", "year"), "000000-RS-0003": ("confirm", "month"), "000000-SW-0001": ("automatic", "year"),
+    "000000-RS-0002": ("confirm", "once"), "000000-RS-0003": ("confirm", "month"), "000000-SW-0001": ("automatic", "year"),
     "000000-WJ-0001": ("confirm", "year"), "990000-RS-0011": ("automatic", "year"), "990000-RS-0012": ("automatic", "once"),
     "990100-GX-0001": ("confirm", "once"), "990100-JY-0001": ("automatic", "year"), "990100-KJ-0001": ("automatic", "once"),
     "990100-MZ-0001": ("review", "month"), "990100-MZ-0002": ("commit", "year"), "990100-MZ-0003": ("review", "month"),
