@@ -69,11 +69,13 @@ pub struct Difference {
 
 impl Outcome {
     /// Whether everything came out as expected.
+    #[must_use]
     pub fn passed(&self) -> bool {
         self.differences.is_empty() && self.trouble.is_none()
     }
 
     /// The failure as a diagnostic, with the reason of the case as help.
+    #[must_use]
     pub fn diagnostic(&self) -> Option<Diagnostic> {
         if self.passed() {
             return None;
@@ -96,12 +98,14 @@ impl Outcome {
 
 impl Difference {
     /// What was expected and what came out, in both languages.
+    #[must_use]
     pub fn sentence(&self) -> (String, String) {
         let (what, expected, got) = (self.label(), &self.expected, &self.got);
         (format!("{}应为 {expected}, 得到 {got}", what.zh), format!("{} expected {expected}, got {got}", what.en))
     }
 
     /// The expectation's name for people.
+    #[must_use]
     pub fn label(&self) -> Message {
         match self.what {
             "verdict" => Message::new("判定", "verdict"),
@@ -207,9 +211,7 @@ fn settle(outcome: &mut Outcome, catalogue: &Catalogue, policy: Option<&CheckedP
         missing: judgement.missing.clone(),
         offer: judgement.offer.clone(),
         given_up_for: judgement.given_up_for.clone(),
-        occasions: judged.occasions.as_ref().map(|found| {
-            found.iter().map(|(id, amount)| (id.clone(), amount.map(amount_text))).collect()
-        }),
+        occasions: judged.occasions.as_ref().map(|found| found.iter().map(|(id, amount)| (id.clone(), amount.map(amount_text))).collect()),
     });
 }
 

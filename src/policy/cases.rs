@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::document::{Case, CaseRegisters, Expect, PolicyDocument};
+use super::document::{Case, CaseRegisters, Expect, ExpectedOccasion, PolicyDocument};
 use super::load::read_file;
 use super::period::date;
 use crate::diagnostic::{Diagnostic, Span, code};
@@ -120,21 +120,19 @@ fn case(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Case, Vec<OfS
     };
     if registers.is_none() && (subject.is_some() || !subjects.is_empty()) {
         let place = fields.span();
-        fields.report(
-            Diagnostic::new(&code::MISSING_KEY, "有 subject 就要有 registers", "`subject` goes with `registers`").at(place),
-        );
+        fields.report(Diagnostic::new(&code::MISSING_KEY, "有 subject 就要有 registers", "`subject` goes with `registers`").at(place));
     }
     if registers.is_some() && !given.is_empty() {
         let place = fields.span();
-        fields.report(
-            Diagnostic::new(&code::WRONG_SHAPE, "given 和 registers 只写一个", "give `given` or `registers`, not both").at(place),
-        );
+        fields
+            .report(Diagnostic::new(&code::WRONG_SHAPE, "given 和 registers 只写一个", "give `given` or `registers`, not both").at(place));
     }
     let because = fields.text("because");
     fields.finish();
     let name = name?;
     let registers = registers.map(Arc::new);
-    let case = Case { name: name.text()?.to_owned(), place: name.span(), as_of: as_of?, given, registers, subject, expect: expect?, because };
+    let case =
+        Case { name: name.text()?.to_owned(), place: name.span(), as_of: as_of?, given, registers, subject, expect: expect?, because };
     Some((case, subjects))
 }
 
@@ -151,7 +149,11 @@ fn of_subject(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<OfSubjec
 /// Rows by register.
 fn registers(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<CaseRegisters> {
     let Some(entries) = node.mapping() else {
-        diagnostics.push(wrong_shape(node, "登记库和它的行: {population: [{person_id: 甲}]}", "registers with rows: {population: [{person_id: 甲}]}"));
+        diagnostics.push(wrong_shape(
+            node,
+            "登记库和它的行: {population: [{person_id: 甲}]}",
+            "registers with rows: {population: [{person_id: 甲}]}",
+        ));
         return None;
     };
     let mut found = Vec::new();
@@ -206,7 +208,7 @@ fn expectations(fields: &mut Fields<'_>) -> Expect {
 }
 
 /// Occasions with their amounts: `{甲: 1000, 乙: 1500}`, or a list of them alone.
-fn occasions(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Vec<(String, Option<String>)>, Span)> {
+fn occasions(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Vec<ExpectedOccasion>, Span)> {
     if let Some(items) = node.sequence() {
         return Some((items.iter().filter_map(|item| Some((item.text()?.to_owned(), None))).collect(), node.span()));
     }

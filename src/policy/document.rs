@@ -440,6 +440,9 @@ pub struct CaseRegisters {
 /// One row of a register in a case: columns with their values.
 pub type CaseRow = Vec<(String, crate::yaml::Node)>;
 
+/// An occasion that a case expects, with its amount where it is said.
+pub type ExpectedOccasion = (String, Option<String>);
+
 /// What must come out of a case.
 #[derive(Debug, Clone, Default)]
 pub struct Expect {
@@ -458,7 +461,7 @@ pub struct Expect {
     /// Criteria by identifier, with the verdict of each: `yes`, `no` or `unknown`.
     pub reasons: Vec<(String, String, Span)>,
     /// The occasions of a policy with `each`, with the amount of each where it is said; only on registers.
-    pub occasions: Option<(Vec<(String, Option<String>)>, Span)>,
+    pub occasions: Option<(Vec<ExpectedOccasion>, Span)>,
 }
 
 /// Everything that a policies folder holds, beside registers and regions.

@@ -36,7 +36,8 @@ pub enum Cells {
 
 impl Cells {
     /// How many.
-    pub fn len(&self) -> usize {
+    #[must_use]
+    pub fn count(&self) -> usize {
         match self {
             Self::Truth => 3,
             Self::Known => 2,
@@ -76,7 +77,8 @@ pub enum Pick {
 
 impl Form {
     /// The answers that it can still come to, where some values are held in a cell.
-    pub fn possible(&self, cells: &[Cells], held: &[Option<usize>]) -> u8 {
+    #[must_use]
+    pub fn possible(&self, held: &[Option<usize>]) -> u8 {
         match self {
             Self::Constant(answer) => *answer,
             Self::Atom(value, answers) => match held[*value] {
@@ -84,11 +86,11 @@ impl Form {
                 None => answers.iter().fold(0, |all, answer| all | answer),
             },
             Self::Not(inner) => {
-                let inner = inner.possible(cells, held);
-                (inner & UNKNOWN) | u8::from(inner & NO != 0) * YES | u8::from(inner & YES != 0) * NO
+                let inner = inner.possible(held);
+                (inner & UNKNOWN) | (u8::from(inner & NO != 0) * YES) | (u8::from(inner & YES != 0) * NO)
             }
             Self::All(items) => {
-                let masks: Vec<u8> = items.iter().map(|item| item.possible(cells, held)).collect();
+                let masks: Vec<u8> = items.iter().map(|item| item.possible(held)).collect();
                 let not_no = masks.iter().all(|mask| mask & (YES | UNKNOWN) != 0);
                 let mut found = 0;
                 if masks.iter().all(|mask| mask & YES != 0) {
@@ -102,20 +104,20 @@ impl Form {
                 }
                 found
             }
-            Self::AtLeast(count, items) => at_least(*count, &items.iter().map(|item| item.possible(cells, held)).collect::<Vec<_>>()),
+            Self::AtLeast(count, items) => at_least(*count, &items.iter().map(|item| item.possible(held)).collect::<Vec<_>>()),
             Self::Case(branches, otherwise) => {
                 let mut found = 0;
                 for (when, then) in branches {
-                    let mask = when.possible(cells, held);
+                    let mask = when.possible(held);
                     if mask & YES != 0 {
-                        found |= then.possible(cells, held);
+                        found |= then.possible(held);
                     }
                     found |= mask & UNKNOWN;
                     if mask & NO == 0 {
                         return found;
                     }
                 }
-                found | otherwise.possible(cells, held)
+                found | otherwise.possible(held)
             }
         }
     }
@@ -157,16 +159,17 @@ fn at_least(count: usize, masks: &[u8]) -> u8 {
 
 impl Pick {
     /// The amounts that it can still come to, one bit each.
-    pub fn possible(&self, cells: &[Cells], held: &[Option<usize>]) -> u64 {
+    #[must_use]
+    pub fn possible(&self, held: &[Option<usize>]) -> u64 {
         match self {
             Self::Unknown => NO_AMOUNT,
             Self::One(bit) => *bit,
             Self::Case(branches, otherwise) => {
                 let mut found = 0;
                 for (when, then) in branches {
-                    let mask = when.possible(cells, held);
+                    let mask = when.possible(held);
                     if mask & YES != 0 {
-                        found |= then.possible(cells, held);
+                        found |= then.possible(held);
                     }
                     if mask & UNKNOWN != 0 {
                         found |= NO_AMOUNT;
@@ -175,7 +178,7 @@ impl Pick {
                         return found;
                     }
                 }
-                found | otherwise.possible(cells, held)
+                found | otherwise.possible(held)
             }
         }
     }
@@ -205,11 +208,13 @@ pub struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     /// Nothing met yet.
+    #[must_use]
     pub fn new(catalogue: &'a Catalogue, kind: SubjectKind) -> Self {
         Self { catalogue, kind, names: BTreeMap::new(), cells: Vec::new(), limits: BTreeMap::new(), leaves: Vec::new() }
     }
 
     /// The cells of all values.
+    #[must_use]
     pub fn into_cells(self) -> Vec<Cells> {
         self.cells
     }
@@ -383,12 +388,12 @@ impl<'a> Collector<'a> {
                 let last = otherwise.as_deref().map_or(Pick::Unknown, |last| self.pick(last));
                 Pick::Case(branches, Box::new(last))
             }
-            Kind::Arith(op, left, right) => match outward(left, right, &|left, right| {
-                Expr::new(Kind::Arith(*op, Box::new(left), Box::new(right)), Ty::Number)
-            }) {
-                Some(case) => self.pick(&case),
-                None => self.one(expr),
-            },
+            Kind::Arith(op, left, right) => {
+                match outward(left, right, &|left, right| Expr::new(Kind::Arith(*op, Box::new(left), Box::new(right)), Ty::Number)) {
+                    Some(case) => self.pick(&case),
+                    None => self.one(expr),
+                }
+            }
             _ => self.one(expr),
         }
     }

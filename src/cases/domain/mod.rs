@@ -7,7 +7,7 @@
 pub mod form;
 pub mod linear;
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use form::{Cells, Collector, Form, Pick};
 
@@ -48,9 +48,9 @@ impl Question {
     /// Whether the conditions can come out as wanted together. None: the question was left open.
     #[must_use]
     pub fn can_be(&self, wanted: &[(usize, u8)]) -> Option<bool> {
-        let order = self.order(wanted.iter().map(|(index, _)| &self.conditions[*index]));
+        let order = order_of(wanted.iter().map(|(index, _)| &self.conditions[*index]));
         let test = |held: &[Option<usize>]| {
-            let masks = wanted.iter().map(|(index, mask)| (self.conditions[*index].possible(&self.domain.cells, held), *mask));
+            let masks = wanted.iter().map(|(index, mask)| (self.conditions[*index].possible(held), *mask));
             let mut sure = true;
             for (possible, mask) in masks {
                 if possible & mask == 0 {
@@ -68,18 +68,18 @@ impl Question {
     #[must_use]
     pub fn can_differ(&self, first: usize, second: usize, inner: (usize, usize)) -> Option<bool> {
         let parts = [inner.0, inner.1, first, second];
-        let order = self.order(parts.iter().map(|index| &self.conditions[*index]));
+        let order = order_of(parts.iter().map(|index| &self.conditions[*index]));
         let test = |held: &[Option<usize>]| {
-            let possible = |index: usize| self.conditions[index].possible(&self.domain.cells, held);
+            let possible = |index: usize| self.conditions[index].possible(held);
             let (left, right) = (possible(inner.0), possible(inner.1));
-            if left == right && left.count_ones() == 1 {
+            if left == right && left.is_power_of_two() {
                 return Some(false);
             }
             let (left, right) = (possible(first), possible(second));
             if left & right == 0 {
                 return Some(true);
             }
-            (left == right && left.count_ones() == 1).then_some(false)
+            (left == right && left.is_power_of_two()).then_some(false)
         };
         self.search(&order, &test)
     }
@@ -93,22 +93,14 @@ impl Question {
         second.collect(&mut order);
         self.conditions[condition].collect(&mut order);
         let test = |held: &[Option<usize>]| {
-            let verdict = self.conditions[condition].possible(&self.domain.cells, held);
-            let (left, right) = (first.possible(&self.domain.cells, held), second.possible(&self.domain.cells, held));
-            if verdict & YES == 0 || left == right && left.count_ones() == 1 {
+            let verdict = self.conditions[condition].possible(held);
+            let (left, right) = (first.possible(held), second.possible(held));
+            if verdict & YES == 0 || left == right && left.is_power_of_two() {
                 return Some(false);
             }
             (verdict == YES && left & right == 0).then_some(true)
         };
         self.search(&distinct(order), &test)
-    }
-
-    fn order<'f>(&self, forms: impl Iterator<Item = &'f Form>) -> Vec<usize> {
-        let mut order = Vec::new();
-        for form in forms {
-            form.collect(&mut order);
-        }
-        distinct(order)
     }
 
     /// Depth first through the cells of each value in turn. The test says yes, no, or that more must be held.
@@ -131,7 +123,7 @@ impl Question {
         }
         let (&first, rest) = order.split_first()?;
         let mut open = false;
-        for cell in 0..self.domain.cells[first].len() {
+        for cell in 0..self.domain.cells[first].count() {
             held[first] = Some(cell);
             match self.deeper(rest, test, held, patience) {
                 Some(true) => return Some(true),
@@ -147,9 +139,18 @@ impl Question {
     }
 }
 
+/// The values that conditions read, in the order in which they are met.
+fn order_of<'f>(forms: impl Iterator<Item = &'f Form>) -> Vec<usize> {
+    let mut order = Vec::new();
+    for form in forms {
+        form.collect(&mut order);
+    }
+    distinct(order)
+}
+
 fn distinct(order: Vec<usize>) -> Vec<usize> {
-    let mut seen = BTreeMap::new();
-    order.into_iter().filter(|value| seen.insert(*value, ()).is_none()).collect()
+    let mut seen = BTreeSet::new();
+    order.into_iter().filter(|value| seen.insert(*value)).collect()
 }
 
 /// Covered, and all criteria met.

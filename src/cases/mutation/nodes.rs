@@ -26,16 +26,20 @@ pub struct Hint(u8);
 
 impl Hint {
     /// At the top of a part: amounts are counted in fen.
+    #[must_use]
     pub fn of_root(part: Part) -> Self {
         Self(if matches!(part, Part::Amount | Part::Cap) { 2 } else { 0 })
     }
 
     /// Below a node.
+    #[must_use]
     pub fn below(self, expr: &Expr, book: &Book<'_>, kind: SubjectKind) -> Self {
         match &expr.kind {
             Kind::Compare(_, left, right) => Self(scale(left, book, kind).max(scale(right, book, kind))),
-            Kind::Arith(ArithOp::Add | ArithOp::Sub, ..) | Kind::Negate(_) | Kind::Case { .. } => self,
-            Kind::Call(Function::Min | Function::Max | Function::Coalesce | Function::Abs, _) => self,
+            Kind::Arith(ArithOp::Add | ArithOp::Sub, ..)
+            | Kind::Negate(_)
+            | Kind::Case { .. }
+            | Kind::Call(Function::Min | Function::Max | Function::Coalesce | Function::Abs, _) => self,
             _ => Self(0),
         }
     }
@@ -67,7 +71,9 @@ pub fn changes(expr: &Expr, hint: Hint, policy: &CheckedPolicy, book: &Book<'_>)
     let with = |kind: Kind| Expr { kind, ..expr.clone() };
     let change = |before: &str, after: &str, kind: Kind| Change { before: before.to_owned(), after: after.to_owned(), new: with(kind) };
     match &expr.kind {
-        Kind::Literal(value) => literals(value, hint).into_iter().map(|(before, after, value)| change(&before, &after, Kind::Literal(value))).collect(),
+        Kind::Literal(value) => {
+            literals(value, hint).into_iter().map(|(before, after, value)| change(&before, &after, Kind::Literal(value))).collect()
+        }
         Kind::Compare(op, left, right) => others(*op, left.ty)
             .iter()
             .map(|&other| change(sign(*op), sign(other), Kind::Compare(other, left.clone(), right.clone())))
@@ -106,7 +112,9 @@ pub fn changes(expr: &Expr, hint: Hint, policy: &CheckedPolicy, book: &Book<'_>)
         Kind::InRegion { .. } => {
             vec![Change { before: "region".into(), after: "–".into(), new: Expr::boolean(true) }]
         }
-        Kind::Fact(_) if expr.ty == Ty::Bool => vec![Change { before: "–".into(), after: "not".into(), new: Expr::new(Kind::Not(Box::new(expr.clone())), Ty::Bool) }],
+        Kind::Fact(_) if expr.ty == Ty::Bool => {
+            vec![Change { before: "–".into(), after: "not".into(), new: Expr::new(Kind::Not(Box::new(expr.clone())), Ty::Bool) }]
+        }
         Kind::Entitled(_) => vec![
             Change { before: "entitled".into(), after: "true".into(), new: Expr::boolean(true) },
             Change { before: "entitled".into(), after: "false".into(), new: Expr::boolean(false) },
@@ -190,7 +198,10 @@ fn parameters(expr: &Expr, name: &str, region: Option<&Expr>, policy: &CheckedPo
         changes.push(Change {
             before: format!("param('{name}')"),
             after: format!("param('{}')", other.name),
-            new: Expr { kind: Kind::Parameter { name: other.name.as_str().into(), region: region.map(|region| Box::new(region.clone())) }, ..expr.clone() },
+            new: Expr {
+                kind: Kind::Parameter { name: other.name.as_str().into(), region: region.map(|region| Box::new(region.clone())) },
+                ..expr.clone()
+            },
         });
     }
     changes

@@ -17,7 +17,7 @@ pub fn equivalent(catalogue: &Catalogue, policy: &CheckedPolicy, mutant: &Mutant
     let (first, second) = match site.part {
         Part::Coverage => return None,
         Part::Criteria => {
-            let (before_part, after_part) = nearest_condition(&policy.criteria, &mutant.policy.criteria, site)?;
+            let (before_part, after_part) = nearest_condition(&policy.criteria, &mutant.policy.criteria, site);
             let parts = [before_part.clone(), after_part.clone()];
             if Question::new(catalogue, kind, &parts, &[]).can_differ(0, 1, (0, 1)) == Some(false) {
                 return Some(Message::new("登记库的值分不出两者", "no value of a register tells the two apart"));
@@ -35,7 +35,7 @@ pub fn equivalent(catalogue: &Catalogue, policy: &CheckedPolicy, mutant: &Mutant
 }
 
 /// The nearest condition around a site, before and after the change.
-fn nearest_condition<'e>(before: &'e Expr, after: &'e Expr, site: &Site) -> Option<(&'e Expr, &'e Expr)> {
+fn nearest_condition<'e>(before: &'e Expr, after: &'e Expr, site: &Site) -> (&'e Expr, &'e Expr) {
     let (mut before, mut after) = (before, after);
     let mut found = (before, after);
     for &child in &site.path {
@@ -46,5 +46,5 @@ fn nearest_condition<'e>(before: &'e Expr, after: &'e Expr, site: &Site) -> Opti
             found = (before, after);
         }
     }
-    Some(found)
+    found
 }

@@ -16,9 +16,11 @@ use crate::check::catalogue::{Definition, FactId};
 use crate::check::ir::{Expr, Kind, Number, Ty, Value};
 use crate::program::dates;
 
-/// The furthest days and numbers that are looked at: 1900 to 2100; up to a thousand million.
+/// The furthest days that are looked at: 1900 to 2100.
 const DAYS: (i64, i64) = (-25_567, 47_846);
-const NUMBERS: i64 = 1_000_000_000;
+
+/// The greatest number that is looked at, as a power of two: of money, some thousand million.
+const POWERS: u32 = 37;
 
 /// Rows that may touch a boundary, nearest to the given one first.
 #[must_use]
@@ -100,9 +102,9 @@ fn with_text(base: &Row, policy: &CheckedPolicy, value: &Expr, text: &Arc<str>) 
 fn without(book: &Book<'_>, policy: &CheckedPolicy, base: &Row, id: FactId) -> Vec<Row> {
     let removed = |ids: &[FactId]| {
         let mut row = base.clone();
-        ids.iter().for_each(|id| {
+        for id in ids {
             row.values.remove(id);
-        });
+        }
         row
     };
     let mut rows = vec![removed(&[id])];
@@ -237,7 +239,7 @@ fn turning_points(probe: &Probe<'_>, sides: &Sides, fact: usize, ty: Ty, value: 
     let order = |number: i64| value(number).map(|value| probe.order_with(sides, fact, &value));
     let grid: Vec<i64> = match ty {
         Ty::Date => (DAYS.0..=DAYS.1).step_by(91).collect(),
-        _ => std::iter::once(0).chain((0..).map(|power| 1_i64 << power).take_while(|number| *number <= NUMBERS * 100)).collect(),
+        _ => std::iter::once(0).chain((0..=POWERS).map(|power| 1_i64 << power)).collect(),
     };
     let mut found: Vec<i64> = Vec::new();
     for pair in grid.windows(2) {

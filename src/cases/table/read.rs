@@ -18,7 +18,7 @@ pub(super) struct Cells {
     file: Arc<SourceFile>,
     sheet: Option<String>,
     heads: Vec<String>,
-    cells: Vec<(Range<usize>, usize, usize)>,
+    places: Vec<(Range<usize>, usize, usize)>,
 }
 
 /// What separates several facts in one cell.
@@ -48,10 +48,8 @@ pub fn read(path: &Path) -> CaseFile {
 
 fn no_cases(path: &Path) -> Diagnostic {
     let path = path.display();
-    Diagnostic::new(&code::WRONG_SHAPE, format!("{path} 没有案例表"), format!("{path} has no table of cases")).help(
-        "第一行要有“案例”“判定日”“应为判定”各列",
-        "the first row must head the columns `name`, `as_of` and `expect.verdict`",
-    )
+    Diagnostic::new(&code::WRONG_SHAPE, format!("{path} 没有案例表"), format!("{path} has no table of cases"))
+        .help("第一行要有“案例”“判定日”“应为判定”各列", "the first row must head the columns `name`, `as_of` and `expect.verdict`")
 }
 
 fn is_table_of_cases(sheet: &Sheet) -> bool {
@@ -131,7 +129,7 @@ fn read_sheet(path: &Path, sheet: &Sheet, found: &mut CaseFile) {
         None => path.display().to_string(),
     };
     let file = SourceFile::new(name, text);
-    let place = Cells { file: Arc::clone(&file), sheet: sheet.name.clone(), heads, cells };
+    let place = Cells { file: Arc::clone(&file), sheet: sheet.name.clone(), heads, places: cells };
     let (node, mut diagnostics) = yaml::parse(&file);
     if let Some(node) = node.filter(|node| node.sequence().is_some()) {
         let (cases, mut told) = policy::read_cases(&node);
@@ -150,7 +148,8 @@ fn row_text(text: &mut String, cells: &mut Vec<(Range<usize>, usize, usize)>, he
         let _ = write!(text, "{key}: {value}, ");
         cells.push((start..text.len(), index, column));
     };
-    let known = |wanted: Column| heads.iter().position(|head| Column::by_word(head) == Some(wanted)).filter(|&column| !cell(column).is_empty());
+    let known =
+        |wanted: Column| heads.iter().position(|head| Column::by_word(head) == Some(wanted)).filter(|&column| !cell(column).is_empty());
     text.push_str("- {");
     for (column, key) in [(Column::Name, "name"), (Column::AsOf, "as_of"), (Column::Because, "because")] {
         if let Some(at) = known(column) {
@@ -167,12 +166,7 @@ fn row_text(text: &mut String, cells: &mut Vec<(Range<usize>, usize, usize)>, he
         }
     }
     text.push_str("}, expect: {");
-    let plain = [
-        (Column::Verdict, "verdict"),
-        (Column::Amount, "amount"),
-        (Column::Mode, "mode"),
-        (Column::GivenUpFor, "given_up_for"),
-    ];
+    let plain = [(Column::Verdict, "verdict"), (Column::Amount, "amount"), (Column::Mode, "mode"), (Column::GivenUpFor, "given_up_for")];
     for (column, key) in plain {
         if let Some(at) = known(column) {
             put(text, key, at, &quoted(cell(at)));
@@ -196,7 +190,8 @@ fn row_text(text: &mut String, cells: &mut Vec<(Range<usize>, usize, usize)>, he
 /// A day as other programs write it, in the one way that cases have: `2026/3/1` and `2026年3月1日` are 2026-03-01.
 fn iso(text: &str) -> String {
     let parts: Vec<&str> = text.trim_end_matches(['日', '月']).split(['/', '-', '.', '年', '月']).collect();
-    let is_number = |part: &&str, longest: usize| !part.is_empty() && part.len() <= longest && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        |part: &&str, longest: usize| !part.is_empty() && part.len() <= longest && part.bytes().all(|byte| byte.is_ascii_digit());
     let numbers = |parts: &[&str]| parts.iter().skip(1).all(|part| is_number(part, 2)) && parts[0].len() == 4 && is_number(&parts[0], 4);
     let is_written = text.contains('/') || text.contains('年') || parts.len() == 3;
     match parts.as_slice() {
@@ -238,7 +233,7 @@ pub(super) fn placed(tables: &[Cells], diagnostics: Vec<Diagnostic>) -> Vec<Diag
             continue;
         };
         let table = &tables[at];
-        let cell = table.cells.iter().find(|(range, ..)| range.contains(&place.range.start));
+        let cell = table.places.iter().find(|(range, ..)| range.contains(&place.range.start));
         let Some((_, row, column)) = cell.cloned() else {
             let (line, _) = place.file.line_column(place.range.start);
             kept.push(with_place(diagnostic, table, line, None));
@@ -247,7 +242,7 @@ pub(super) fn placed(tables: &[Cells], diagnostics: Vec<Diagnostic>) -> Vec<Diag
         if diagnostic.code == &code::UNKNOWN_FACT && Column::by_word(&table.heads[column]).is_none() {
             if !told.contains(&(at, column)) {
                 told.push((at, column));
-                let head = table.cells.iter().find(|(_, row, of)| *row == 0 && *of == column).map(|(range, ..)| range.clone());
+                let head = table.places.iter().find(|(_, row, of)| *row == 0 && *of == column).map(|(range, ..)| range.clone());
                 let mut diagnostic = with_place(diagnostic, table, 1, Some(column));
                 if let (Some(place), Some(range)) = (&mut diagnostic.primary, head) {
                     place.range = range;

@@ -22,6 +22,7 @@ use crate::diagnostic::{self, Format, Message, has_errors};
 
 /// What to test.
 #[derive(Debug, Clone, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "switches of the command line")]
 pub struct Args {
     /// 只测这些案例文件、这些文件夹里的政策或这些编码的政策 / Only these files of cases, the policies in these folders, or of these codes
     #[arg(value_name = "PATH|CODE")]
@@ -151,8 +152,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
 
 /// Runs the cases in parallel; results keep the order of the plan.
 fn judge(book: &Book<'_>, planned: Vec<Planned>) -> Vec<Suite> {
-    let outcomes: Vec<Outcome> =
-        planned.par_iter().map(|planned| outcome::run(book, &planned.document.code, &planned.case)).collect();
+    let outcomes: Vec<Outcome> = planned.par_iter().map(|planned| outcome::run(book, &planned.document.code, &planned.case)).collect();
     let mut suites: Vec<Suite> = Vec::new();
     for (planned, outcome) in planned.into_iter().zip(outcomes) {
         let (document, path) = (planned.document, planned.path);
