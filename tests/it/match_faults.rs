@@ -208,7 +208,7 @@ fn a_folder_of_something_else_is_left_alone() {
 #[test]
 fn an_unknown_choice_is_told_with_what_is_known() {
     let wrong =
-        [("--policy", "990100-MZ-0008", "990100-MZ-000"), ("--allow-missing", "deaths", "`death`"), ("--region", "990999", "regions.yaml")];
+        [("--policy", "990100-MZ-0009", "990100-MZ-000"), ("--allow-missing", "deaths", "`death`"), ("--region", "990999", "regions.yaml")];
     for (option, value, help) in wrong {
         let city = Spoiled::new();
         let mut arguments = city.arguments(POLICIES, "en");
