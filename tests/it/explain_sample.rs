@@ -302,7 +302,7 @@ fn turns_are_those_of_every_single_day() {
 
 #[test]
 fn a_story_tells_what_later_days_say() {
-    let later: Vec<NaiveDate> = ["2026-07-16", "2026-10-01", "2027-02-03"].map(|text| text.parse().expect("a date")).to_vec();
+    let later: Vec<NaiveDate> = ["2026-07-16", "2026-10-01", "2026-12-02"].map(|text| text.parse().expect("a date")).to_vec();
     let law = law(later[2]);
     let cities: Vec<City> = later.iter().map(|day| city_on(*day)).collect();
     let sources = Sources::load(&Path::new(SAMPLE).join("sources.yaml")).expect("the sample's sources");
@@ -315,7 +315,7 @@ fn a_story_tells_what_later_days_say() {
         for (from, policies) in law.spans() {
             facts.extend(facts_read(&mut catalogue, &law.binder(from), policies.values().filter(|policy| policy.document.subject == kind)));
         }
-        for (id, _) in some(kind, 7) {
+        for (id, _) in some(kind, 4) {
             let nothing = BTreeSet::new();
             let whole = Whole {
                 catalogue: &catalogue,
@@ -355,7 +355,7 @@ fn a_story_tells_what_later_days_say() {
             }
         }
     }
-    assert!(compared > 300 && turned > 20, "{compared} {turned}");
+    assert!(compared > 150 && turned > 10, "{compared} {turned}");
 }
 
 fn first_verdict(catalogue: &Catalogue, law: &Law<'_>, story: &Story, code: &str) -> Verdict {
