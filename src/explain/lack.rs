@@ -327,6 +327,7 @@ impl Measure {
                 let number = exact(number);
                 Message::new(format!("{number}年"), number)
             }
+            (Self::Unit(Some(unit)), Answer::Number(number)) if ["year", "month", "day"].contains(&unit.as_str()) => self.apart(number),
             (Self::Unit(unit), Answer::Number(_)) => show(answer, ty, unit.as_deref(), judge.binder.regions),
             _ => named(judge, answer, ty),
         }
@@ -336,6 +337,8 @@ impl Measure {
     pub(super) fn unit(&self) -> Message {
         match self {
             Self::Age | Self::Year => Message::new("年", "years"),
+            Self::Unit(Some(unit)) if unit == "month" => Message::new("个月", "months"),
+            Self::Unit(Some(unit)) if unit == "day" => Message::new("天", "days"),
             Self::Unit(Some(unit)) => super::value::with_unit("", Some(unit)),
             Self::Unit(None) | Self::Plain => Message::default(),
         }

@@ -306,11 +306,11 @@ fn turns(turn: &Turn, reason: &Reason) -> Message {
         })
         .map(|name| (name.zh, name.en))
         .unzip();
-    let (mut because_zh, mut because_en) = (why_zh.join("、"), why_en.join(", "));
-    if turn.by_policy {
-        because_zh = "政策施行日期".to_owned();
-        because_en = "the dates of the policy".to_owned();
-    }
+    let (because_zh, because_en) = if turn.by_policy {
+        ("政策施行日期".to_owned(), "the dates of the policy".to_owned())
+    } else {
+        (why_zh.join("、"), why_en.join(", "))
+    };
     let (zh_tail, en_tail) =
         if because_zh.is_empty() { (String::new(), String::new()) } else { (format!("（{because_zh}）"), format!(" ({because_en})")) };
     Message::new(

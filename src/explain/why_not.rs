@@ -267,7 +267,9 @@ impl Counts {
         let sums = self.first.iter_mut().zip(&more.first).chain(self.sole.iter_mut().zip(&more.sole));
         sums.for_each(|(sum, more)| *sum += more);
         for (bands, more) in self.bands.iter_mut().zip(&more.bands) {
-            more.iter().for_each(|(band, count)| *bands.entry(*band).or_default() += count);
+            for (band, count) in more {
+                *bands.entry(*band).or_default() += count;
+            }
         }
     }
 }

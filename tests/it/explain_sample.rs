@@ -239,6 +239,7 @@ fn boolean(judge: &Judge<'_>, policy: &CheckedPolicy, name: &str) -> Option<Fact
     (judge.catalogue.fact(id).ty.ty == mianshen::check::ir::Ty::Bool).then_some(id)
 }
 
+#[expect(clippy::ptr_arg, reason = "called with the items of an iterator over vectors")]
 fn choices(facts: &Vec<FactId>) -> Vec<BTreeMap<FactId, Value>> {
     let each = |bits: u32| facts.iter().enumerate().map(move |(at, id)| (*id, Value::Bool(bits >> at & 1 == 1))).collect();
     (0..1 << facts.len()).map(each).collect()
@@ -255,6 +256,9 @@ fn law(until: NaiveDate) -> Law<'static> {
     Law::new(&folder.set.policies, &folder.checked.policies, &folder.set.parameters, &folder.regions, None, (day(), until))
 }
 
+/// The day, the verdict before, the verdict from then on.
+type Turned = (NaiveDate, Verdict, Verdict);
+
 #[test]
 fn turns_are_those_of_every_single_day() {
     let until = day() + Days::new(400);
@@ -263,7 +267,7 @@ fn turns_are_those_of_every_single_day() {
         SubjectKind::ALL.into_iter().flat_map(|kind| some(kind, 25).map(move |subject| (kind, subject))).collect();
     // The verdicts of every single day, each by a judge of its own.
     let mut last: BTreeMap<(String, &str), Verdict> = BTreeMap::new();
-    let mut expected: BTreeMap<(String, &str), Vec<(NaiveDate, Verdict, Verdict)>> = BTreeMap::new();
+    let mut expected: BTreeMap<(String, &str), Vec<Turned>> = BTreeMap::new();
     let codes: BTreeSet<(String, SubjectKind)> = law
         .spans()
         .flat_map(|(_, policies)| policies.values())
