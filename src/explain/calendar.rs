@@ -40,7 +40,7 @@ pub(super) fn moving(judge: &mut Judge<'_>, expr: &Expr, kind: SubjectKind) -> E
 }
 
 /// The days as an axis, beside the facts of a row.
-pub(super) fn axis<'a>(row: Row<'a>) -> Axis<'a> {
+pub(super) fn axis(row: Row<'_>) -> Axis<'_> {
     Axis { fact: DAY, scale: None, row, scan: DAY_BY_DAY }
 }
 

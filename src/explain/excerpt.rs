@@ -136,7 +136,9 @@ impl Taking<'_> {
             match &catalogue.fact(id).definition {
                 Definition::Rows { register, agrees_with, .. } => {
                     self.register(register);
-                    agrees_with.iter().for_each(|(register, _)| drop(self.register(register)));
+                    for (other, _) in agrees_with {
+                        self.register(other);
+                    }
                 }
                 Definition::Computed(_) => open.extend(catalogue.inputs(id)),
                 Definition::Linked { link, .. } | Definition::LinkedAggregate { link, .. } => {

@@ -8,7 +8,7 @@ use super::phrase::{comparison, counted, joined, phrase, region_name};
 use super::value::show;
 use crate::check::CheckedPolicy;
 use crate::check::catalogue::{Definition, FactId};
-use crate::check::ir::{CompareOp, Expr, Function, Kind};
+use crate::check::ir::{ArithOp, CompareOp, Expr, Function, Kind};
 use crate::check::typing::Type;
 use crate::diagnostic::Message;
 use crate::policy::document::{CriteriaNode, Criterion};
@@ -178,12 +178,12 @@ pub(super) fn gaps(judge: &mut Judge<'_>, expr: &Expr, kind: SubjectKind, must_b
                 Definition::Computed(inner) if !is_taken && depth < DEPTH => gaps(judge, &inner.clone(), kind, must_be, depth + 1),
                 _ => None,
             };
-            parts.or_else(|| Some(Lacking::One(yes_or_no(fact.label, must_be))))
+            parts.or_else(|| Some(Lacking::One(yes_or_no(phrase(judge, expr, kind), must_be))))
         }
         Kind::TextIn { value, set } => {
             let known = judge.value(value, kind).ok().flatten()?;
             let ty = type_of(judge, value, kind);
-            let names = set.iter().take(NAMED).map(|code| show(&Answer::Text(code.clone()), ty.as_ref(), None, judge.binder.regions));
+            let names = set.iter().take(NAMED).map(|code| named(judge, &Answer::Text(code.clone()), ty.as_ref()));
             let mut list = joined(names, "、", ",");
             if set.len() > NAMED {
                 list = Message::new(format!("{}等", list.zh), format!("{}, …", list.en));
@@ -193,7 +193,7 @@ pub(super) fn gaps(judge: &mut Judge<'_>, expr: &Expr, kind: SubjectKind, must_b
             } else {
                 Message::new(format!("不属于: {}", list.zh), format!("none of: {}", list.en))
             };
-            one(Some(plain(phrase(judge, value, kind), show(&known, ty.as_ref(), None, judge.binder.regions), must)))
+            one(Some(plain(phrase(judge, value, kind), named(judge, &known, ty.as_ref()), must)))
         }
         Kind::InRegion { value, region } => {
             let known = judge.value(value, kind).ok().flatten()?;
@@ -203,7 +203,7 @@ pub(super) fn gaps(judge: &mut Judge<'_>, expr: &Expr, kind: SubjectKind, must_b
             } else {
                 Message::new(format!("不在{}", name.zh), format!("not in {}", name.en))
             };
-            one(Some(plain(phrase(judge, value, kind), show(&known, ty.as_ref(), None, judge.binder.regions), must)))
+            one(Some(plain(phrase(judge, value, kind), named(judge, &known, ty.as_ref()), must)))
         }
         _ => one(Some(yes_or_no(phrase(judge, expr, kind), must_be))),
     }
@@ -286,18 +286,23 @@ fn limit_name(judge: &Judge<'_>, limit: &Expr, kind: SubjectKind) -> Message {
 }
 
 /// What a number counts.
-enum Measure {
+pub(super) enum Measure {
     Age,
+    Year,
     Unit(Option<String>),
     Plain,
 }
 
 impl Measure {
-    fn of(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Option<Self> {
+    pub(super) fn of(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Option<Self> {
         match &expr.kind {
             Kind::Call(Function::AgeAt, _) => Some(Self::Age),
             Kind::Call(Function::MonthsBetween | Function::WholeMonthsBetween | Function::MonthsOverlap, _) => {
                 Some(Self::Unit(Some("month".to_owned())))
+            }
+            Kind::Call(Function::Year, _) => Some(Self::Year),
+            Kind::Arith(ArithOp::Add | ArithOp::Sub, left, right) => {
+                [left, right].into_iter().find_map(|side| Self::of(judge, side, kind).filter(|measure| matches!(measure, Self::Year)))
             }
             Kind::Call(Function::DaysBetween, _) => Some(Self::Unit(Some("day".to_owned()))),
             Kind::Fact(index) => {
@@ -318,14 +323,30 @@ impl Measure {
                 let number = super::value::decimal(number, 0);
                 Message::new(format!("{number}周岁"), number)
             }
+            (Self::Year, Answer::Number(number)) => {
+                let number = exact(number);
+                Message::new(format!("{number}年"), number)
+            }
+            (Self::Unit(Some(unit)), Answer::Number(number)) if ["year", "month", "day"].contains(&unit.as_str()) => self.apart(number),
             (Self::Unit(unit), Answer::Number(_)) => show(answer, ty, unit.as_deref(), judge.binder.regions),
-            _ => show(answer, ty, None, judge.binder.regions),
+            _ => named(judge, answer, ty),
+        }
+    }
+
+    /// The unit of distances; empty where there is none.
+    pub(super) fn unit(&self) -> Message {
+        match self {
+            Self::Age | Self::Year => Message::new("年", "years"),
+            Self::Unit(Some(unit)) if unit == "month" => Message::new("个月", "months"),
+            Self::Unit(Some(unit)) if unit == "day" => Message::new("天", "days"),
+            Self::Unit(Some(unit)) => super::value::with_unit("", Some(unit)),
+            Self::Unit(None) | Self::Plain => Message::default(),
         }
     }
 
     fn apart(&self, number: &Rational) -> Message {
         match self {
-            Self::Age => counted(number, "年", "year"),
+            Self::Age | Self::Year => counted(number, "年", "year"),
             Self::Unit(Some(unit)) if unit == "month" => counted(number, "个月", "month"),
             Self::Unit(Some(unit)) if unit == "year" => counted(number, "年", "year"),
             Self::Unit(Some(unit)) if unit == "day" => counted(number, "天", "day"),
@@ -339,6 +360,21 @@ impl Measure {
             }
         }
     }
+}
+
+/// A value as citizens read it: codes and regions by their names alone.
+fn named(judge: &Judge<'_>, answer: &Answer, ty: Option<&Type>) -> Message {
+    let regions = judge.binder.regions;
+    if let Answer::Text(text) = answer {
+        let label = ty.and_then(|ty| {
+            let of_codes = ty.codes.as_ref().and_then(|codes| codes.get(&**text));
+            of_codes.or_else(|| regions.name(text).filter(|_| ty.region))
+        });
+        if let Some(label) = label {
+            return label.clone();
+        }
+    }
+    show(answer, ty, None, regions)
 }
 
 /// Exact text of a number: decimal, or a quotient.

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::change::{Changeable, Found, Goal, Set, least, read_by};
 use super::judge::Judge;
+use super::phrase::label_of;
 use super::value::{raw, show};
 use crate::check::CheckedPolicy;
 use crate::check::catalogue::{Definition, FactId};
@@ -109,7 +110,7 @@ fn of_fact(judge: &Judge<'_>, id: FactId) -> Option<Changeable> {
 
 fn named(judge: &Judge<'_>, id: FactId) -> Considered {
     let fact = judge.catalogue.fact(id);
-    Considered { name: fact.name.to_string(), label: fact.label.clone() }
+    Considered { name: fact.name.to_string(), label: label_of(&judge.catalogue, id) }
 }
 
 fn change(judge: &Judge<'_>, id: FactId, value: Value) -> Change {
@@ -117,7 +118,7 @@ fn change(judge: &Judge<'_>, id: FactId, value: Value) -> Change {
     let shown = |value: &Value| show(&Answer::from(value), Some(&fact.ty), fact.unit.as_deref(), judge.binder.regions);
     Change {
         name: fact.name.to_string(),
-        label: fact.label.clone(),
+        label: label_of(&judge.catalogue, id),
         from: (judge.known.value)(id).as_ref().map(shown),
         to: shown(&value),
         value: raw(&Answer::from(&value), Some(&fact.ty)),

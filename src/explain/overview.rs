@@ -105,7 +105,11 @@ impl Overview {
     ) -> Self {
         let mut entries: Vec<Entry> = reasons
             .into_iter()
-            .map(|reason| {
+            .map(|mut reason| {
+                // That nothing changes need not be said of each.
+                if reason.turns.is_empty() && reason.until.is_some() {
+                    reason.plain.pop();
+                }
                 let paid = paid.remove(&reason.policy).unwrap_or_default();
                 entry(reason, paid)
             })

@@ -2,7 +2,7 @@
 
 use super::judge::Judge;
 use super::value::{decimal, show};
-use crate::check::catalogue::FactId;
+use crate::check::catalogue::{Catalogue, Definition, FactId, How};
 use crate::check::ir::{ArithOp, CompareOp, Expr, Function, Kind};
 use crate::diagnostic::Message;
 use crate::program::Rational;
@@ -15,7 +15,7 @@ pub(super) fn phrase(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Messa
     match &expr.kind {
         Kind::Literal(value) => show(&Answer::from(value), None, None, judge.binder.regions),
         Kind::Unknown => Message::new("未知", "unknown"),
-        Kind::Fact(index) => judge.catalogue.fact(FactId { kind, index: *index }).label.clone(),
+        Kind::Fact(index) => label_of(&judge.catalogue, FactId { kind, index: *index }),
         Kind::AsOf => Message::new("判定日", "the day"),
         Kind::Parameter { name, .. } => {
             let parameter = judge.binder.parameters.iter().find(|parameter| parameter.name == **name);
@@ -65,6 +65,42 @@ pub(super) fn phrase(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Messa
         }
         Kind::TextIn { value, .. } | Kind::TextMap { value, .. } | Kind::Like { value, .. } => of(value),
         Kind::Case { .. } => Message::new("按情形确定的数", "the value for the case"),
+    }
+}
+
+/// The label of a fact; of one that is named by its text (`members.count(age >= 60)`), what it says in words.
+pub(super) fn label_of(catalogue: &Catalogue, id: FactId) -> Message {
+    let fact = catalogue.fact(id);
+    let (Definition::LinkedAggregate { link, rows }, true) = (&fact.definition, *fact.name == *fact.label.zh) else {
+        return fact.label.clone();
+    };
+    let link = &catalogue.registers.links[*link];
+    let columns = catalogue.rows.get(&link.register).map_or(0, Vec::len);
+    let part = |expr: Option<&Expr>| match expr.map(|expr| &expr.kind) {
+        Some(Kind::Fact(index)) if *index >= columns => Some(label_of(catalogue, FactId { kind: link.to, index: index - columns })),
+        _ => None,
+    };
+    let (value, filter) = (part(rows.value.as_ref()), part(rows.filter.as_ref()));
+    let (Some(value), false) = (value, rows.filter.is_some() && filter.is_none()) else { return fact.label.clone() };
+    let of = filter.map_or_else(Message::default, |filter| Message::new(format!("（{}）", filter.zh), format!(" ({})", filter.en)));
+    let (zh, en) = (format!("{}{}的“{}”", link.label.zh, of.zh, value.zh), format!("“{}” of {}{}", value.en, link.label.en, of.en));
+    match rows.how {
+        How::Count => Message::new(
+            format!("{}中“{}”的数目{}", link.label.zh, value.zh, of.zh),
+            format!("number of {}: “{}”{}", link.label.en, value.en, of.en),
+        ),
+        How::Sum => Message::new(format!("{zh}合计"), format!("sum of {en}")),
+        How::Min => Message::new(format!("{zh}最小值"), format!("least {en}")),
+        How::Max => Message::new(format!("{zh}最大值"), format!("greatest {en}")),
+        How::Any => Message::new(
+            format!("有{}“{}”{}", link.label.zh, value.zh, of.zh),
+            format!("any of {}: “{}”{}", link.label.en, value.en, of.en),
+        ),
+        How::All => Message::new(
+            format!("所有{}“{}”{}", link.label.zh, value.zh, of.zh),
+            format!("all of {}: “{}”{}", link.label.en, value.en, of.en),
+        ),
+        How::Only | How::CountDistinct | How::Latest => fact.label.clone(),
     }
 }
 
@@ -122,7 +158,9 @@ fn call(function: Function, said: &[Message], arguments: &[Expr]) -> Message {
         Message::new(format!("{}{zh}", list.zh), format!("{en} {}", list.en))
     };
     match function {
-        Function::AgeAt if matches!(arguments.get(1).map(|day| &day.kind), Some(Kind::AsOf)) => Message::new("年龄", "age"),
+        Function::AgeAt if matches!(arguments.get(1).map(|day| &day.kind), Some(Kind::AsOf | Kind::Case { .. })) => {
+            Message::new("年龄", "age")
+        }
         Function::AgeAt => Message::new(format!("{}的年龄", of(1).zh), format!("age on {}", of(1).en)),
         Function::MonthsBetween | Function::WholeMonthsBetween => two("{}到{}的月数", "months from {} to {}"),
         Function::DaysBetween => two("{}到{}的天数", "days from {} to {}"),

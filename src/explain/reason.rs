@@ -8,6 +8,7 @@ use super::formula::{Term, numbers_in, terms};
 use super::judge::{Amount, Judge, Judgement, Known, Verdict};
 use super::lack::{FailingCriterion, Lacking, lacking};
 use super::mend::LeastChange;
+use super::phrase::label_of;
 use super::value::{raw, show};
 use super::when::Turn;
 use super::why::{Settle, Why, settle};
@@ -17,6 +18,7 @@ use crate::check::catalogue::{Catalogue, Definition, FactId};
 use crate::check::ir::{Expr, Kind};
 use crate::diagnostic::Message;
 use crate::eligibility::grant::amount_text;
+use crate::eligibility::run::authority;
 use crate::policy::document::{CriteriaNode, Mode};
 use crate::register::declaration::SubjectKind;
 
@@ -411,7 +413,7 @@ fn fact(judge: &mut Judge<'_>, id: FactId, depth: usize) -> FactReason {
     let registers = if from.is_empty() { registers(judge, id) } else { Vec::new() };
     FactReason {
         name: declared.name.to_string(),
-        label: declared.label,
+        label: label_of(&judge.catalogue, id),
         value: answer.as_ref().map(|answer| raw(answer, Some(&declared.ty))),
         shown: answer.as_ref().map(|answer| show(answer, Some(&declared.ty), declared.unit.as_deref(), judge.binder.regions)),
         cause: if answer.is_none() { (judge.known.cause)(id) } else { None },
@@ -435,8 +437,11 @@ fn registers(judge: &Judge<'_>, id: FactId) -> Vec<RegisterReason> {
 
 fn missing_fact(judge: &Judge<'_>, kind: SubjectKind, name: &str) -> Option<MissingFact> {
     let id = judge.catalogue.find(kind, name)?;
-    let fact = judge.catalogue.fact(id);
-    Some(MissingFact { name: name.to_owned(), label: fact.label.clone(), cause: (judge.known.cause)(id), registers: registers(judge, id) })
+    let authority = authority(&judge.catalogue, id);
+    let mut registers = registers(judge, id);
+    // The one that answers for the fact comes first.
+    registers.sort_by_key(|register| Some(&register.name) != authority.as_ref());
+    Some(MissingFact { name: name.to_owned(), label: label_of(&judge.catalogue, id), cause: (judge.known.cause)(id), registers })
 }
 
 fn missing_of(judge: &mut Judge<'_>, expr: &Expr, kind: SubjectKind) -> Vec<MissingFact> {

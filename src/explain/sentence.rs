@@ -224,17 +224,12 @@ fn changes(change: &LeastChange) -> Vec<Message> {
         told.push(Message::new(format!("{zh}{}, 即符合条件。", words.zh), format!("{en} {}, the conditions are met.", words.en)));
     }
     if told.is_empty() {
-        let considered: Vec<&str> = change.considered.iter().map(|fact| fact.label.zh.as_str()).collect();
-        let considered_en: Vec<&str> = change.considered.iter().map(|fact| fact.label.en.as_str()).collect();
         told.push(if change.considered.is_empty() {
             Message::new("这些条件不是本人改变登记情况就能满足的。", "None of this is something that one can change oneself.")
         } else if change.complete {
             Message::new(
-                format!("能改变的情况（{}）无论怎样改变, 都还不能符合条件。", considered.join("、")),
-                format!(
-                    "Whatever becomes of what one can change ({}), the conditions are not met by that alone.",
-                    considered_en.join(", ")
-                ),
+                "能由本人改变的登记情况, 无论怎样改变都还不够。",
+                "What one can change oneself is not enough, whatever it becomes.",
             )
         } else {
             Message::new(
@@ -311,11 +306,11 @@ fn turns(turn: &Turn, reason: &Reason) -> Message {
         })
         .map(|name| (name.zh, name.en))
         .unzip();
-    let (mut because_zh, mut because_en) = (why_zh.join("、"), why_en.join(", "));
-    if turn.by_policy {
-        because_zh = "政策施行日期".to_owned();
-        because_en = "the dates of the policy".to_owned();
-    }
+    let (because_zh, because_en) = if turn.by_policy {
+        ("政策施行日期".to_owned(), "the dates of the policy".to_owned())
+    } else {
+        (why_zh.join("、"), why_en.join(", "))
+    };
     let (zh_tail, en_tail) =
         if because_zh.is_empty() { (String::new(), String::new()) } else { (format!("（{because_zh}）"), format!(" ({because_en})")) };
     Message::new(

@@ -167,46 +167,70 @@ impl Rows {
         subjects: &Everybody,
         (from, to): (NaiveDate, NaiveDate),
     ) -> BTreeSet<NaiveDate> {
-        let span = (i64::from(days(from)), i64::from(days(to)));
-        let mut ticks = BTreeSet::new();
-        let nothing = Vec::new();
+        let mut found = Changes { binder, span: (i64::from(days(from)), i64::from(days(to))), ticks: BTreeSet::new() };
         let mut links = BTreeSet::new();
         for id in catalogue.needed(telling.facts.iter().copied()) {
             match catalogue.fact(id).definition.clone() {
                 Definition::Rows { register, rows, .. } => {
-                    let own = self.by_register.get(&register).unwrap_or(&nothing);
-                    for expr in moving_parts(&rows, binder, &mut |expr| expr.clone()) {
-                        own.iter().for_each(|row| changes(&axis(&|at| row.get(at).cloned().flatten()), &expr, span, &mut ticks));
+                    for expr in moving_parts(&rows, binder, &mut Expr::clone) {
+                        found.of_rows(self.of(&register), &expr);
                     }
                 }
-                Definition::Linked { link, .. } | Definition::LinkEnd { link } => drop(links.insert(link)),
+                Definition::Linked { link, .. } | Definition::LinkEnd { link } => {
+                    links.insert(link);
+                }
                 Definition::LinkedAggregate { link, rows } => {
                     links.insert(link);
-                    let declared = catalogue.registers.links[link].clone();
-                    let columns = catalogue.rows.get(&declared.register).map_or(0, Vec::len);
-                    let to_column = catalogue.row_schema(&declared.register).index_of(&declared.to_column);
-                    let own = self.by_register.get(&declared.register).unwrap_or(&nothing);
-                    let exprs = moving_parts(&rows, binder, &mut |expr| catalogue.expand(expr, declared.to, columns, &|_| false));
-                    for row in own {
-                        let Some(Some(Value::Text(end))) = to_column.and_then(|at| row.get(at)) else { continue };
-                        let facts = subjects.get(&(declared.to, end.to_string()));
-                        let value = |at: usize| match at.checked_sub(columns) {
-                            None => row.get(at).cloned().flatten(),
-                            Some(index) => facts.and_then(|facts| facts.value(FactId { kind: declared.to, index })),
-                        };
-                        exprs.iter().for_each(|expr| changes(&axis(&value), expr, span, &mut ticks));
-                    }
+                    self.of_linked(link, &rows, catalogue, subjects, &mut found);
                 }
                 Definition::Computed(_) | Definition::Pending | Definition::Given => {}
             }
         }
         for link in links {
-            let Some(filter) = catalogue.link_filters.get(link).cloned().flatten() else { continue };
-            let filter = binder.bind(&with_day(&filter));
-            let own = self.by_register.get(&catalogue.registers.links[link].register).unwrap_or(&nothing);
-            own.iter().for_each(|row| changes(&axis(&|at| row.get(at).cloned().flatten()), &filter, span, &mut ticks));
+            if let Some(filter) = catalogue.link_filters.get(link).cloned().flatten() {
+                found.of_rows(self.of(&catalogue.registers.links[link].register), &binder.bind(&with_day(&filter)));
+            }
         }
-        ticks.into_iter().filter_map(day_of).collect()
+        found.ticks.into_iter().filter_map(day_of).collect()
+    }
+
+    fn of(&self, register: &str) -> &[Vec<Option<Value>>] {
+        self.by_register.get(register).map_or(&[], Vec::as_slice)
+    }
+
+    /// The changes of what is made of linked subjects: the columns of each row, then the facts of whom it leads to.
+    fn of_linked(&self, link: usize, rows: &Aggregate, catalogue: &mut Catalogue, subjects: &Everybody, found: &mut Changes<'_>) {
+        let declared = catalogue.registers.links[link].clone();
+        let columns = catalogue.rows.get(&declared.register).map_or(0, Vec::len);
+        let to_column = catalogue.row_schema(&declared.register).index_of(&declared.to_column);
+        let exprs = moving_parts(rows, found.binder, &mut |expr| catalogue.expand(expr, declared.to, columns, &|_| false));
+        for row in self.of(&declared.register) {
+            let Some(Some(Value::Text(end))) = to_column.and_then(|at| row.get(at)) else { continue };
+            let facts = subjects.get(&(declared.to, end.to_string()));
+            let value = |at: usize| match at.checked_sub(columns) {
+                None => row.get(at).cloned().flatten(),
+                Some(index) => facts.and_then(|facts| facts.value(FactId { kind: declared.to, index })),
+            };
+            for expr in &exprs {
+                changes(&axis(&value), expr, found.span, &mut found.ticks);
+            }
+        }
+    }
+}
+
+/// Days on which rows come to say something else, being gathered.
+struct Changes<'a> {
+    binder: &'a Binder<'a>,
+    /// The first and the last tick.
+    span: (i64, i64),
+    ticks: BTreeSet<i64>,
+}
+
+impl Changes<'_> {
+    fn of_rows(&mut self, rows: &[Vec<Option<Value>>], expr: &Expr) {
+        for row in rows {
+            changes(&axis(&|at| row.get(at).cloned().flatten()), expr, self.span, &mut self.ticks);
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use futures::StreamExt;
 use serde::Serialize;
 
 use super::judge::{Judge, Known};
+use super::lack::Measure;
 use super::phrase::phrase;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
@@ -219,13 +220,15 @@ impl Counting {
         soles
     }
 
-    /// What may be told of counts: cells with fewer than `smallest` people, but some, are left out, and with a single one
-    /// of a row that adds up the next smallest, which would give it away.
+    /// What may be told of counts: cells with fewer than `smallest` people, but some, are left out; of cells that add up to
+    /// a number that is told, a single such one takes the next smallest with it, which would give it away.
     #[must_use]
     pub fn told(&self, counts: &Counts, policy: &CheckedPolicy, as_of: chrono::NaiveDate, smallest: u64) -> WhyNot {
         let [yes, no, unknown] =
             [counts.yes, counts.no, counts.unknown].map(|count| Some(count).filter(|count| *count == 0 || *count >= smallest));
-        let (first, sole) = (suppressed(&counts.first, smallest), suppressed(&counts.sole, smallest));
+        // Those who fail first add up to those who fail; those who fail alone add up to nothing that is told.
+        let first = suppressed(&counts.first, smallest);
+        let sole: Vec<Cell> = counts.sole.iter().map(|&count| Some(count).filter(|count| *count == 0 || *count >= smallest)).collect();
         let steps = self.steps.iter().enumerate().map(|(at, step)| {
             let limits: Vec<i64> = counts.bands[at].keys().copied().collect();
             let told = suppressed(&counts.bands[at].values().copied().collect::<Vec<_>>(), smallest);
@@ -237,7 +240,8 @@ impl Counting {
                 clause: step.clause.clone(),
                 first: first[at],
                 sole: sole[at],
-                bands: bands.collect(),
+                // Bands add up to those who fail alone: where these are too few, so is each band.
+                bands: if sole[at].is_some() { bands.collect() } else { Vec::new() },
                 measure: step.distance.as_ref().map(|(measure, _)| measure.clone()),
             }
         });
@@ -263,7 +267,9 @@ impl Counts {
         let sums = self.first.iter_mut().zip(&more.first).chain(self.sole.iter_mut().zip(&more.sole));
         sums.for_each(|(sum, more)| *sum += more);
         for (bands, more) in self.bands.iter_mut().zip(&more.bands) {
-            more.iter().for_each(|(band, count)| *bands.entry(*band).or_default() += count);
+            for (band, count) in more {
+                *bands.entry(*band).or_default() += count;
+            }
         }
     }
 }
@@ -306,7 +312,15 @@ fn distance(judge: &mut Judge<'_>, step: &Expr, policy: &CheckedPolicy) -> Optio
         Ty::Bool | Ty::Text => return None,
     };
     let (what, limit) = (phrase(judge, left, kind), phrase(judge, right, kind));
-    let measure = Message::new(format!("{}与{}相差", what.zh, limit.zh), format!("{} off {}", what.en, limit.en));
+    let unit = match left.ty {
+        Ty::Date => Message::new("天", "days"),
+        _ => Measure::of(judge, left, kind)
+            .or_else(|| Measure::of(judge, right, kind))
+            .map_or_else(Message::default, |measure| measure.unit()),
+    };
+    let with = |unit: &str| if unit.trim().is_empty() { String::new() } else { format!(", {}", unit.trim()) };
+    let measure =
+        Message::new(format!("{}与{}相差{}", what.zh, limit.zh, with(&unit.zh)), format!("{} off {}{}", what.en, limit.en, with(&unit.en)));
     let apart = Expr::new(Kind::Call(Function::Abs, vec![apart]), Ty::Number);
     Some((measure, judge.ready(&apart, kind)))
 }

@@ -25,7 +25,7 @@ code{font-family:ui-monospace,Consolas,monospace;font-size:.9rem}
 ul.facts{margin:.25rem 0;padding-left:1.3rem;font-size:.95rem}
 table{border-collapse:collapse;width:100%;margin:.5rem 0}caption{text-align:left;font-weight:700;padding:.2rem 0}th,td{border:1px solid #8a8a8a;padding:.3rem .5rem;text-align:left;vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .bar{display:block;height:.45rem;background:#2f5d8a}
-article{border:1px solid #8a8a8a;border-radius:.3rem;padding:.2rem 1rem .6rem;margin:.7rem 0;break-inside:avoid}
+article{border:1px solid #8a8a8a;border-radius:.3rem;padding:.2rem 1rem .6rem;margin:.7rem 0}h2,h3{break-after:avoid}
 footer{margin-top:2rem;border-top:1px solid #8a8a8a;padding-top:.5rem}
 @media (max-width:40rem){.pair{grid-template-columns:1fr}}
 @media print{body{max-width:none;padding:0;font-size:10.5pt}ul.tree>li,tr{break-inside:avoid}.clause,.rule,.bar{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
@@ -175,7 +175,10 @@ pub fn of_people(told: &WhyNot, lang: Lang) -> String {
             @for step in told.steps.iter().filter(|step| !step.bands.is_empty()) { (bands(words, step)) }
         }
         @if told.smallest_cell > 1 {
-            p.source { "* " (words.pick("人数太少, 或由其可以算出太少的人数, 不显示; 下限:", "too few people, or a number that would give such a one away; fewer than")) " " (told.smallest_cell) }
+            p.source {
+                "* " (words.pick("少于", "fewer than")) " " (told.smallest_cell) " "
+                (words.pick("人, 或由其可以算出这样的人数, 不显示", "people, or a number that would give such a one away"))
+            }
         }
     };
     page(words, &title, &body)
