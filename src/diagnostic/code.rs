@@ -80,6 +80,15 @@ codes! {
     CRITERION_WITHOUT_CLAUSE "MS1039" "criterion-without-clause" Warning Policy;
     POLICY_WITHOUT_CASES "MS1040" "policy-without-cases" Warning Policy;
     CASE_FAILS "MS1041" "case-fails" Error Policy;
+    NEVER_HOLDS "MS1101" "never-holds" Error Policy;
+    ALWAYS_HOLDS "MS1102" "always-holds" Warning Policy;
+    CONTRADICTORY_CONDITIONS "MS1103" "contradictory-conditions" Error Policy;
+    IMPLIED_CONDITION "MS1104" "implied-condition" Warning Policy;
+    UNREACHABLE_BRANCH "MS1105" "unreachable-branch" Warning Policy;
+    BAND_GAP "MS1106" "band-gap" Warning Policy;
+    BAND_OVERLAP "MS1107" "band-overlap" Warning Policy;
+    NEGATIVE_AMOUNT "MS1108" "negative-amount" Error Policy;
+    AMOUNT_FALLS_BACK "MS1109" "amount-falls-back" Warning Policy;
     REGISTER_MISSING "MS2001" "register-missing" Error Data;
     COLUMN_MISSING "MS2002" "column-missing" Error Data;
     WRONG_ENCODING "MS2003" "wrong-encoding" Error Data;

@@ -15,6 +15,7 @@ use super::cases;
 use super::context::date_argument;
 use super::folder::{PolicyFolder, in_order};
 use super::{Context, Exit};
+use crate::check::lints;
 use crate::diagnostic::{self, Diagnostic, Format, Lang, code};
 use crate::policy;
 
@@ -73,10 +74,20 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     context.print(&text, Exit::of(&diagnostics, args.strict))
 }
 
+fn lint_folder(folder: &PolicyFolder) -> lints::Folder<'_> {
+    lints::Folder {
+        checked: &folder.checked,
+        documents: &folder.set.policies,
+        parameters: &folder.set.parameters,
+        regions: &folder.regions,
+    }
+}
+
 /// What there is to tell beside what reading and checking told.
 fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnostic> {
     let mut diagnostics = references::check(folder);
     diagnostics.extend(parameters::check(folder, as_of));
+    diagnostics.extend(lints::run(&lint_folder(folder)));
     let read: Vec<_> = folder.set.policies.par_iter().map(|document| policy::load_cases(document)).collect();
     for (at, (cases, told)) in read.into_iter().enumerate() {
         let document = Arc::clone(&folder.set.policies[at]);
