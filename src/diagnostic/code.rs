@@ -89,6 +89,15 @@ codes! {
     BAND_OVERLAP "MS1107" "band-overlap" Warning Policy;
     NEGATIVE_AMOUNT "MS1108" "negative-amount" Error Policy;
     AMOUNT_FALLS_BACK "MS1109" "amount-falls-back" Warning Policy;
+    CLAUSE_CONTRADICTS_RULE "MS1110" "clause-contradicts-rule" Error Policy;
+    CLAUSE_NUMBER_DIFFERS "MS1111" "clause-number-differs" Warning Policy;
+    CLAUSE_WITHOUT_RULE "MS1112" "clause-without-rule" Warning Policy;
+    BASIS_RUN_OUT "MS1113" "basis-run-out" Warning Policy;
+    REGISTER_DOES_NOT_COVER "MS1114" "register-does-not-cover" Warning Policy;
+    SAME_BENEFIT_TWICE "MS1115" "same-benefit-twice" Warning Policy;
+    CODE_REUSED "MS1116" "code-reused" Error Policy;
+    ONE_SIDED_CASES "MS1117" "one-sided-cases" Warning Policy;
+    UNUSED_PARAMETER "MS1118" "unused-parameter" Warning Policy;
     REGISTER_MISSING "MS2001" "register-missing" Error Data;
     COLUMN_MISSING "MS2002" "column-missing" Error Data;
     WRONG_ENCODING "MS2003" "wrong-encoding" Error Data;

@@ -14,20 +14,32 @@ mod amount_falls_back;
 mod band_gap;
 mod band_overlap;
 mod bands;
+mod basis_run_out;
 mod branches;
+mod clause_contradicts_rule;
+mod clause_number_differs;
+mod clause_without_rule;
+mod code_reused;
 mod contradictory_conditions;
 pub mod domain;
 mod implied_condition;
 mod negative_amount;
 mod never_holds;
+mod one_sided_cases;
+mod phrases;
 mod pieces;
+mod register_does_not_cover;
+mod rules;
+mod same_benefit_twice;
 mod scene;
 #[cfg(test)]
 mod testing;
 mod unreachable_branch;
+mod unused_parameter;
 mod walk;
 mod witness;
 mod words;
+mod yaml_places;
 
 use std::sync::Arc;
 
@@ -35,7 +47,7 @@ use rayon::prelude::*;
 
 use super::{Checked, CheckedPolicy};
 use crate::diagnostic::Diagnostic;
-use crate::policy::document::{Parameter, PolicyDocument};
+use crate::policy::document::{Case, Parameter, PolicyDocument};
 use crate::region::RegionTree;
 use pieces::Piece;
 use scene::{Scene, Shared};
@@ -51,6 +63,8 @@ pub struct Folder<'a> {
     pub parameters: &'a [Parameter],
     /// Regions.
     pub regions: &'a RegionTree,
+    /// The cases of each of `documents`; empty where nothing is to be said of cases.
+    pub cases: &'a [Vec<Case>],
 }
 
 /// Everything that lints find, policy by policy.
@@ -58,7 +72,20 @@ pub struct Folder<'a> {
 pub fn run(folder: &Folder<'_>) -> Vec<Diagnostic> {
     let shared = Shared::new(folder);
     let of_policies: Vec<Vec<Diagnostic>> = folder.checked.policies.par_iter().map(|policy| of_policy(&shared, policy)).collect();
-    of_policies.into_iter().flatten().collect()
+    let of_documents: Vec<Vec<Diagnostic>> = folder.documents.par_iter().map(|document| of_document(document)).collect();
+    let mut diagnostics: Vec<Diagnostic> = of_policies.into_iter().chain(of_documents).flatten().collect();
+    same_benefit_twice::check(&shared, &mut diagnostics);
+    code_reused::check(folder.documents, &mut diagnostics);
+    one_sided_cases::check(folder, &mut diagnostics);
+    unused_parameter::check(folder, &mut diagnostics);
+    diagnostics
+}
+
+fn of_document(document: &PolicyDocument) -> Vec<Diagnostic> {
+    let mut diagnostics = Vec::new();
+    clause_without_rule::check(document, &mut diagnostics);
+    basis_run_out::check(document, &mut diagnostics);
+    diagnostics
 }
 
 fn of_policy(shared: &Shared<'_>, policy: &CheckedPolicy) -> Vec<Diagnostic> {
@@ -68,6 +95,9 @@ fn of_policy(shared: &Shared<'_>, policy: &CheckedPolicy) -> Vec<Diagnostic> {
         walk::criteria(scene.domain(), &scene.covered, &root, &mut diagnostics);
     }
     branches::check(&scene, &mut diagnostics);
+    clause_contradicts_rule::check(&scene, &mut diagnostics);
+    clause_number_differs::check(&scene, &mut diagnostics);
+    register_does_not_cover::check(&scene, &mut diagnostics);
     // Where nobody meets the criteria, nothing is said of what they would get.
     if !scene.entitled.is_impossible() {
         negative_amount::check(&scene, &mut diagnostics);

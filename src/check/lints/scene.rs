@@ -42,6 +42,12 @@ impl<'a> Shared<'a> {
         self.parameters.get(name).copied()
     }
 
+    /// Every value of a parameter, of whatever region and day.
+    pub(super) fn numbers_of(&self, name: &str) -> Vec<Fraction> {
+        let values = self.parameter(name).into_iter().flat_map(|parameter| &parameter.values);
+        values.filter_map(|value| Fraction::of(Number { digits: value.digits, scale: value.scale })).collect()
+    }
+
     /// Every code that lies in a region on some day, or that became one that does.
     pub(super) fn members_of(&self, region: &str) -> Codes {
         let mut kept = self.members.lock().unwrap_or_else(PoisonError::into_inner);

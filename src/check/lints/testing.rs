@@ -105,7 +105,10 @@ pub(super) fn told(policies: &[&str], more: &[(&str, &str)]) -> Vec<Diagnostic> 
     let (checked, faults) = check::check(Arc::new(registers), &set.policies, &set.parameters, &regions);
     told.extend(faults);
     assert!(told.is_empty(), "{told:?}");
-    run(&Folder { checked: &checked, documents: &set.policies, parameters: &set.parameters, regions: &regions })
+    let cases: Vec<_> = set.policies.iter().map(|policy| policy::load_cases(policy).0).collect();
+    let folder = Folder { checked: &checked, documents: &set.policies, parameters: &set.parameters, regions: &regions, cases: &cases };
+    let is_spare = |told: &Diagnostic| told.code.name == "unused-parameter" && told.headline.en.contains("`line`");
+    run(&folder).into_iter().filter(|told| !is_spare(told)).collect()
 }
 
 /// Compares codes and places with what is expected.

@@ -4,6 +4,7 @@
 use super::domain::{Domain, Term, TermId, Worlds};
 use super::pieces::{Piece, Shape};
 use super::{always_holds, contradictory_conditions, implied_condition, never_holds};
+use crate::check::ir::{CompareOp, Ty};
 use crate::diagnostic::Diagnostic;
 
 /// Walks the criteria and tells what can never hold, always holds, contradicts, or is implied.
@@ -67,11 +68,20 @@ impl<'w> Walk<'w, '_> {
         false
     }
 
-    /// A list of all codes there are, as a part of a longer condition, repeats the words of the text and asks that the
-    /// fact be known: that is no fault.
+    /// Lists of all codes there are, as parts of a longer condition, repeat the words of the text and ask that the facts
+    /// be known: that is no fault.
     fn only_asks_to_know(&self, piece: &Piece) -> bool {
-        let lists_codes = matches!(self.domain.terms.term(piece.id), Term::TextIn(..));
-        lists_codes && !piece.whole && self.domain.values(self.covered, piece.id).unknown
+        let terms = self.domain.terms;
+        let (mut open, mut lists) = (vec![piece.id], 0);
+        while let Some(id) = open.pop() {
+            match terms.term(id) {
+                Term::And(items) | Term::Or(items) => open.extend(items),
+                Term::TextIn(..) => lists += 1,
+                Term::Compare(CompareOp::Eq, side, _) if terms.ty(*side) == Ty::Text => lists += 1,
+                _ => return false,
+            }
+        }
+        (!piece.whole || lists > 1 && terms.leaves(piece.id).len() > 1) && self.domain.values(self.covered, piece.id).unknown
     }
 
     /// Whether an alternative is the `not a` of `not a or b` beside the condition `a`: so one writes "if a, then b".
@@ -179,7 +189,7 @@ impl<'w> Walk<'w, '_> {
                 self.diagnostics.push(implied_condition::tell_alternative(part, wide));
             }
         }
-        if self.diagnostics.len() == before && self.domain.never_no(self.covered, whole.id) {
+        if self.diagnostics.len() == before && self.domain.never_no(self.covered, whole.id) && !self.only_asks_to_know(whole) {
             self.diagnostics.push(always_holds::tell(self.domain, self.covered, whole));
         }
         self.diagnostics.len() > before

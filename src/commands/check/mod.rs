@@ -18,6 +18,7 @@ use super::{Context, Exit};
 use crate::check::lints;
 use crate::diagnostic::{self, Diagnostic, Format, Lang, code};
 use crate::policy;
+use crate::policy::document::Case;
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -74,22 +75,20 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     context.print(&text, Exit::of(&diagnostics, args.strict))
 }
 
-fn lint_folder(folder: &PolicyFolder) -> lints::Folder<'_> {
-    lints::Folder {
-        checked: &folder.checked,
-        documents: &folder.set.policies,
-        parameters: &folder.set.parameters,
-        regions: &folder.regions,
-    }
+/// What lints tell of the policies with these cases.
+fn lint(folder: &PolicyFolder, cases: &[Vec<Case>]) -> Vec<Diagnostic> {
+    let PolicyFolder { checked, set, regions, .. } = folder;
+    lints::run(&lints::Folder { checked, documents: &set.policies, parameters: &set.parameters, regions, cases })
 }
 
 /// What there is to tell beside what reading and checking told.
 fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnostic> {
     let mut diagnostics = references::check(folder);
     diagnostics.extend(parameters::check(folder, as_of));
-    diagnostics.extend(lints::run(&lint_folder(folder)));
     let read: Vec<_> = folder.set.policies.par_iter().map(|document| policy::load_cases(document)).collect();
-    for (at, (cases, told)) in read.into_iter().enumerate() {
+    let (read, told): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    diagnostics.extend(lint(folder, &read));
+    for (at, (cases, told)) in read.into_iter().zip(told).enumerate() {
         let document = Arc::clone(&folder.set.policies[at]);
         let is_silent = cases.is_empty() && told.is_empty();
         diagnostics.extend(told);
