@@ -1,5 +1,6 @@
 //! The command line as a black box: exit code, stdout, stderr.
 
+mod book;
 mod check;
 mod explain;
 mod match_faults;

@@ -86,7 +86,7 @@ fn fixed(scene: &Scene<'_>) -> Option<Worlds> {
             && matches!(scene.terms.term(*region), Term::Fact(_))
         {
             let code: std::sync::Arc<str> = scene.document.covers.region.as_str().into();
-            let values = Values { known: super::domain::Known::In([code].into()), unknown: false };
+            let values = Values { known: super::domain::Known::In(std::sync::Arc::new([code].into())), unknown: false };
             worlds = domain.narrow(&worlds, *region, &values);
         }
     }

@@ -40,7 +40,7 @@ fn set(terms: &Terms, condition: TermId, term: TermId) -> Option<Known> {
             (_, Term::Literal(value)) if *left == term => compared(*op, value, terms.grid(term)),
             _ => None,
         },
-        Term::TextIn(value, texts) if *value == term => Some(Known::In(texts.iter().cloned().collect())),
+        Term::TextIn(value, texts) if *value == term => Some(Known::In(std::sync::Arc::new(texts.iter().cloned().collect()))),
         Term::Not(inner) => set(terms, *inner, term).map(|set| on_grid(set.complement(), terms.grid(term))),
         Term::And(items) => items.iter().map(|item| set(terms, *item, term)).reduce(|one, two| Some(one?.and(&two?)))?,
         Term::Or(items) => items.iter().map(|item| set(terms, *item, term)).reduce(|one, two| Some(one?.or(&two?)))?,

@@ -26,6 +26,8 @@ mod implied_condition;
 mod negative_amount;
 mod never_holds;
 mod one_sided_cases;
+#[cfg(test)]
+mod pages;
 mod phrases;
 mod pieces;
 mod register_does_not_cover;
@@ -83,6 +85,9 @@ pub fn run(folder: &Folder<'_>) -> Vec<Diagnostic> {
 
 fn of_document(document: &PolicyDocument) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
+    if !document.complete {
+        return diagnostics;
+    }
     clause_without_rule::check(document, &mut diagnostics);
     basis_run_out::check(document, &mut diagnostics);
     diagnostics
@@ -90,6 +95,10 @@ fn of_document(document: &PolicyDocument) -> Vec<Diagnostic> {
 
 fn of_policy(shared: &Shared<'_>, policy: &CheckedPolicy) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
+    // Of a policy that was not read whole, nothing can be concluded.
+    if !policy.document.complete {
+        return diagnostics;
+    }
     let mut scene = Scene::new(shared, policy);
     if let Some(root) = Piece::of(&mut scene) {
         walk::criteria(scene.domain(), &scene.covered, &root, &mut diagnostics);

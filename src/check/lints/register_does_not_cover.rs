@@ -1,11 +1,13 @@
 //! `register-does-not-cover`: a fact whose register does not cover counties of the policy's region.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, PoisonError};
 
 use super::scene::Scene;
 use crate::check::catalogue::FactId;
 use crate::check::ir::{Expr, Kind};
 use crate::diagnostic::{Diagnostic, code};
+use crate::policy::document::PolicyDocument;
 use crate::region::{COUNTRY, RegionLevel};
 
 /// Tells each register once, at the first fact that rests on it.
@@ -18,7 +20,7 @@ pub(super) fn check(scene: &Scene<'_>, diagnostics: &mut Vec<Diagnostic>) {
         for at in facts {
             let Kind::Fact(index) = at.kind else { continue };
             let id = FactId { kind: scene.document.subject, index };
-            for register in catalogue.registers_of(id) {
+            for register in scene.around.shared.registers_of(id).iter().cloned() {
                 let missing = scene.around.shared.uncovered(&register, scene.document);
                 if missing.is_empty() || !told.insert(register.clone()) {
                     continue;
@@ -68,7 +70,19 @@ fn facts_of<'e>(expr: &'e Expr, found: &mut Vec<&'e Expr>) {
 
 impl super::scene::Shared<'_> {
     /// The counties of a policy's region that a register does not cover.
-    fn uncovered(&self, register: &str, document: &crate::policy::document::PolicyDocument) -> Vec<String> {
+    fn uncovered(&self, register: &str, document: &PolicyDocument) -> Arc<Vec<String>> {
+        let key = (register.to_owned(), document.covers.region.clone(), document.in_force_from);
+        let mut kept = self.uncovered.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(kept.entry(key).or_insert_with(|| Arc::new(self.work_out_uncovered(register, document))))
+    }
+
+    /// The registers that a fact rests on.
+    fn registers_of(&self, id: FactId) -> Arc<Vec<String>> {
+        let mut kept = self.registers.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(kept.entry(id).or_insert_with(|| Arc::new(self.folder.checked.catalogue.registers_of(id))))
+    }
+
+    fn work_out_uncovered(&self, register: &str, document: &PolicyDocument) -> Vec<String> {
         let Some(declared) = self.folder.checked.catalogue.registers.registers.get(register) else { return Vec::new() };
         let covered = &declared.coverage_regions;
         if covered.is_empty() || covered.iter().any(|region| region == COUNTRY) {

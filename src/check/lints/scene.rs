@@ -21,6 +21,10 @@ pub(super) struct Shared<'a> {
     pub(super) folder: &'a Folder<'a>,
     parameters: HashMap<&'a str, &'a Parameter>,
     members: Mutex<HashMap<String, Codes>>,
+    /// By register, region and first day: the counties that the register does not cover.
+    pub(super) uncovered: Mutex<HashMap<(String, String, NaiveDate), Arc<Vec<String>>>>,
+    /// By fact: the registers that it rests on.
+    pub(super) registers: Mutex<HashMap<FactId, Arc<Vec<String>>>>,
     /// What lies directly in a region, or became it, on some day.
     inside: HashMap<&'a str, Vec<&'a str>>,
 }
@@ -34,7 +38,7 @@ impl<'a> Shared<'a> {
             }
         }
         let parameters = folder.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
-        Self { folder, parameters, members: Mutex::default(), inside }
+        Self { folder, parameters, members: Mutex::default(), uncovered: Mutex::default(), registers: Mutex::default(), inside }
     }
 
     /// The parameter with a name.
@@ -137,7 +141,7 @@ impl Surroundings for Around<'_> {
         let fact = catalogue.facts(self.kind()).get(fact)?;
         let mut values = Values::anything(fact.ty.ty);
         if let Some(codes) = fact.ty.codes.as_ref().filter(|codes| !codes.is_empty()) {
-            values.known = Known::In(codes.keys().map(|code| code.as_str().into()).collect());
+            values.known = Known::In(Arc::new(codes.keys().map(|code| code.as_str().into()).collect()));
         }
         let (least, most, places) = self.bounds(fact);
         if fact.ty.ty == Ty::Number {

@@ -1,6 +1,8 @@
 //! The tree of criteria walked from the top: each condition is asked what it comes to for those who are covered and meet
 //! the conditions that must hold beside it.
 
+use std::collections::HashMap;
+
 use super::domain::{Domain, Term, TermId, Worlds};
 use super::pieces::{Piece, Shape};
 use super::{always_holds, contradictory_conditions, implied_condition, never_holds};
@@ -133,8 +135,10 @@ impl<'w> Walk<'w, '_> {
         }
         let before = self.diagnostics.len();
         let mut adds = vec![true; parts.len()];
+        let groups = self.connected(parts);
         for (at, part) in parts.iter().enumerate().rev() {
-            let others = || parts.iter().enumerate().filter(|(other, _)| *other != at && adds[*other]).map(|(_, other)| other);
+            let counts = |other: usize| other != at && adds[other] && groups[other] == groups[at];
+            let others = || parts.iter().enumerate().filter(|(other, _)| counts(*other)).map(|(_, other)| other);
             let beside = self.domain.assume_all(worlds, others().map(|other| other.id));
             let depth = self.beside.len();
             self.beside.extend(others());
@@ -149,6 +153,27 @@ impl<'w> Walk<'w, '_> {
             self.beside.truncate(depth);
         }
         self.diagnostics.len() > before
+    }
+
+    /// Numbers conditions so that those have one number that are about the same things, directly or through others. What
+    /// does not share anything cannot change what the other comes to. Conditions about the day alone go with all.
+    fn connected(&self, parts: &[Piece]) -> Vec<usize> {
+        let subjects: Vec<Vec<TermId>> = parts.iter().map(|part| self.domain.terms.subjects(part.id)).collect();
+        let about_day = |subjects: &[TermId]| subjects.iter().any(|id| *self.domain.terms.term(*id) == Term::AsOf);
+        if subjects.iter().any(|subjects| about_day(subjects)) {
+            return vec![0; parts.len()];
+        }
+        let mut groups: Vec<usize> = (0..parts.len()).collect();
+        let mut owners: HashMap<TermId, usize> = HashMap::new();
+        for (at, subjects) in subjects.iter().enumerate() {
+            for subject in subjects {
+                let (one, two) = (groups[*owners.entry(*subject).or_insert(at)], groups[at]);
+                if one != two {
+                    groups.iter_mut().filter(|group| **group == two).for_each(|group| *group = one);
+                }
+            }
+        }
+        groups
     }
 
     /// The one condition beside it that makes it superfluous.
@@ -175,8 +200,13 @@ impl<'w> Walk<'w, '_> {
         if self.diagnostics.len() > before {
             return true;
         }
+        let subjects: Vec<Vec<TermId>> = alive.iter().map(|(part, _)| self.domain.terms.subjects(part.id)).collect();
         for (at, (part, assumed)) in alive.iter().enumerate() {
             let wider = alive.iter().enumerate().find(|(other, (wide, wide_worlds))| {
+                // What shares nothing with it cannot cover it.
+                if !subjects[at].iter().any(|subject| subjects[*other].contains(subject)) {
+                    return false;
+                }
                 // Of two that say the same, the first stays.
                 let mutual = || self.domain.always(wide_worlds, part.id);
                 let covers = || {

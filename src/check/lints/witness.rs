@@ -8,7 +8,7 @@ use super::scene::Scene;
 use crate::check::ir::{Ty, Value};
 
 /// How many values are tried in all before the search is given up.
-const TRIES: usize = 400;
+const TRIES: usize = 150;
 /// How many values of one fact are tried.
 const VALUES: usize = 10;
 
@@ -76,7 +76,7 @@ impl Search<'_> {
         for id in 0..self.scene.terms.len() {
             let written = match self.scene.terms.term(id) {
                 Term::Literal(Value::Number(number)) => Fraction::of(*number).into_iter().collect(),
-                Term::Parameter(..) => points(self.scene.terms.base(id)),
+                Term::Parameter(..) => self.scene.terms.base(id).map(points).unwrap_or_default(),
                 _ => Vec::new(),
             };
             for number in written {
@@ -118,7 +118,7 @@ impl Search<'_> {
 }
 
 fn text_value(text: &Arc<str>) -> Values {
-    Values { known: Known::In(BTreeSet::from([Arc::clone(text)])), unknown: false }
+    Values { known: Known::In(Arc::new([Arc::clone(text)].into())), unknown: false }
 }
 
 fn points(values: &Values) -> Vec<Fraction> {

@@ -99,12 +99,12 @@ fn sound(schema: &Schema, roots: &[Expr], truths: &[bool], batch: &RecordBatch) 
 #[test]
 fn what_is_proved_holds_of_every_row() {
     let scene = (scene(Ty::Bool, 3), proptest::collection::vec(any::<bool>(), 3));
-    let config = ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() };
+    let config = ProptestConfig { cases: 400, failure_persistence: None, ..ProptestConfig::default() };
     let proved = std::cell::Cell::new(0);
     let outcome = proptest::test_runner::TestRunner::new(config).run(&scene, |((schema, roots, batch), truths)| {
         proved.set(proved.get() + u32::from(sound(&schema, &roots, &truths, &batch)?));
         Ok(())
     });
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
-    assert!(proved.get() > 100, "only {} times something was proved", proved.get());
+    assert!(proved.get() > 30, "only {} times something was proved", proved.get());
 }

@@ -1,20 +1,44 @@
 //! What follows when a condition is taken to be yes, or to be no.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::evaluate::{ANY_ORDER, EQUAL, GREATER, LESS, orders_of};
 use super::term::{Surroundings, Term, TermId, Terms, denied, turned};
-use super::values::{Known, Values};
+use super::values::{Known, Texts, Values};
 use super::{Ranges, arith};
 use crate::check::ir::{ArithOp, CompareOp, Function, Ty};
 
 /// What is known of all subjects of one kind: of terms, and of pairs of terms.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// What each term can come to, where more is known than its parts tell.
     pub(super) known: BTreeMap<TermId, Values>,
     /// In which orders two compared terms may stand.
     pub(super) orders: BTreeMap<(TermId, TermId), u8>,
+    /// What was worked out since something was last learned.
+    pub(super) worked_out: RefCell<HashMap<TermId, Values>>,
+}
+
+impl Clone for State {
+    /// The same state; what was worked out is left behind, for a copy is made to learn more.
+    fn clone(&self) -> Self {
+        Self { known: self.known.clone(), orders: self.orders.clone(), worked_out: RefCell::default() }
+    }
+}
+
+impl State {
+    fn learn(&mut self, id: TermId, values: Values) {
+        self.known.insert(id, values);
+        self.worked_out.get_mut().clear();
+    }
+
+    fn learn_orders(&mut self, pair: (TermId, TermId), orders: u8) {
+        if self.orders.insert(pair, orders) != Some(orders) {
+            self.worked_out.get_mut().clear();
+        }
+    }
 }
 
 /// States of which at least one describes every subject; none: there is no such subject.
@@ -130,7 +154,9 @@ impl Domain<'_> {
         let mut state = state.clone();
         let decided = Values::verdict(truth, !truth, false);
         let merged = state.known.get(&id).map_or(decided.clone(), |before| before.and(&decided));
-        state.known.insert(id, merged);
+        if state.known.get(&id) != Some(&merged) {
+            state.learn(id, merged);
+        }
         let states = self.consequences(state, id, truth);
         self.few(states)
     }
@@ -152,13 +178,13 @@ impl Domain<'_> {
                 self.refine(&mut state, *inner, &values).then_some(state).into_iter().collect()
             }
             Term::TextIn(value, set) => {
-                let set: BTreeSet<_> = set.iter().cloned().collect();
+                let set: Texts = Arc::new(set.iter().cloned().collect());
                 let known = if truth { Known::In(set) } else { Known::NotIn(set) };
                 self.refine(&mut state, *value, &Values { known, unknown: false }).then_some(state).into_iter().collect()
             }
             Term::InRegion(value, region) => {
                 let members = self.around.members(region).filter(|_| truth);
-                let known = members.map_or(Known::NotIn(BTreeSet::new()), |members| Known::In((*members).clone()));
+                let known = members.map_or_else(|| Known::NotIn(Texts::default()), Known::In);
                 self.refine(&mut state, *value, &Values { known, unknown: false }).then_some(state).into_iter().collect()
             }
             Term::Like(value, _) => self.is_known(&mut state, *value).then_some(state).into_iter().collect(),
@@ -231,7 +257,7 @@ impl Domain<'_> {
         if left == right {
             return vec![state];
         }
-        state.orders.insert((left, right), orders);
+        state.learn_orders((left, right), orders);
         let fits = match self.terms.ty(left) {
             Ty::Number | Ty::Date => self.compare_ranges(&mut state, orders, left, right),
             Ty::Text => self.compare_texts(&mut state, orders, left, right),
@@ -262,7 +288,7 @@ impl Domain<'_> {
             let other = self.values_in(state, other);
             let known = match (orders, other.only_known()) {
                 (EQUAL, _) => other.known,
-                (_, Some(text)) if orders & EQUAL == 0 => Known::NotIn(BTreeSet::from([text.clone()])),
+                (_, Some(text)) if orders & EQUAL == 0 => Known::NotIn(Arc::new([text.clone()].into())),
                 _ => return true,
             };
             self.refine(state, id, &Values { known, unknown: false })
@@ -294,7 +320,7 @@ impl Domain<'_> {
         if now == before {
             return !now.is_impossible();
         }
-        state.known.insert(id, now);
+        state.learn(id, now);
         // On its grid.
         let now = self.values_in(state, id);
         !now.is_impossible() && self.refine_parts(state, id, &now)
@@ -348,5 +374,5 @@ impl Domain<'_> {
 fn join(one: State, two: &State) -> State {
     let known = one.known.into_iter().filter_map(|(id, values)| Some((id, values.or(two.known.get(&id)?)))).collect();
     let orders = one.orders.into_iter().filter_map(|(pair, orders)| Some((pair, orders | two.orders.get(&pair)?))).collect();
-    State { known, orders }
+    State { known, orders, worked_out: RefCell::default() }
 }

@@ -4,7 +4,7 @@ use super::assume::{Domain, State};
 use super::term::{Term, TermId};
 use super::values::{Known, Values};
 use super::{Fraction, Ranges, arith};
-use crate::check::ir::{CompareOp, Function, Ty};
+use crate::check::ir::{ArithOp, CompareOp, Function, Ty};
 
 /// In which order two values may stand: the bits of less, equal and greater.
 pub(super) const LESS: u8 = 1;
@@ -27,7 +27,20 @@ pub(super) fn orders_of(op: CompareOp) -> u8 {
 impl Domain<'_> {
     /// Everything that a term can come to in a state.
     pub(super) fn values_in(&self, state: &State, id: TermId) -> Values {
-        let mut values = self.forward(state, id).and(self.terms.base(id));
+        if let Some(found) = state.worked_out.borrow().get(&id) {
+            return found.clone();
+        }
+        let values = self.work_out(state, id);
+        state.worked_out.borrow_mut().insert(id, values.clone());
+        values
+    }
+
+    fn work_out(&self, state: &State, id: TermId) -> Values {
+        let mut values = match self.terms.base(id) {
+            Some(base) if matches!(self.terms.term(id), Term::Fact(_) | Term::AsOf | Term::Entitled(_)) => base.clone(),
+            Some(base) => self.forward(state, id).and(base),
+            None => self.forward(state, id),
+        };
         if let Some(narrowed) = state.known.get(&id) {
             values = values.and(narrowed);
         }
@@ -70,9 +83,13 @@ impl Domain<'_> {
             Term::AtLeast(count, items) => at_least(*count, &items.iter().map(|item| of(*item)).collect::<Vec<_>>()),
             Term::Compare(op, left, right) => self.compared(state, *op, *left, *right),
             Term::Arith(op, left, right) => {
+                let (term_left, term_right) = (*left, *right);
                 let (left, right) = (of(*left), of(*right));
                 let (Some(one), Some(two)) = (left.ranges(), right.ranges()) else { return Values::anything(ty) };
-                let (ranges, by_zero) = arith::arithmetic(*op, one, two);
+                let (mut ranges, by_zero) = arith::arithmetic(*op, one, two);
+                if *op == ArithOp::Sub {
+                    ranges = ranges.and(&self.sign_of_difference(state, term_left, term_right));
+                }
                 Values::within(ranges).or_unknown(left.unknown || right.unknown || by_zero)
             }
             Term::Negate(inner) => {
@@ -136,6 +153,21 @@ impl Domain<'_> {
         }
         let kept = state.orders.get(&(left, right)).copied().unwrap_or(ANY_ORDER);
         kept & orders_between(&self.values_in(state, left), &self.values_in(state, right))
+    }
+
+    /// The differences that the order of both sides allows: not below zero where the left is never less.
+    fn sign_of_difference(&self, state: &State, left: TermId, right: TermId) -> Ranges {
+        let orders = if left <= right { state.orders.get(&(left, right)) } else { state.orders.get(&(right, left)) };
+        let Some(kept) = orders.copied() else { return Ranges::all() };
+        let (less, greater) = if left <= right { (LESS, GREATER) } else { (GREATER, LESS) };
+        let zero = Ranges::point(Fraction::ZERO);
+        let mut allowed = Ranges::none();
+        for (bit, op) in [(less, CompareOp::Lt), (EQUAL, CompareOp::Eq), (greater, CompareOp::Gt)] {
+            if kept & bit != 0 {
+                allowed = allowed.or(&zero.left_of(op));
+            }
+        }
+        allowed
     }
 
     fn compared(&self, state: &State, op: CompareOp, left: TermId, right: TermId) -> Values {

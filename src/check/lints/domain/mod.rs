@@ -24,4 +24,4 @@ pub use calendar::{date, day};
 pub use fraction::Fraction;
 pub use ranges::{Cut, Ranges};
 pub use term::{Surroundings, Term, TermId, Terms, denied, turned};
-pub use values::{Known, Values};
+pub use values::{Known, Texts, Values};

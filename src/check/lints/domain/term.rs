@@ -80,7 +80,7 @@ pub struct Terms {
     terms: Vec<Term>,
     types: Vec<Ty>,
     /// What is known of each before anything is assumed.
-    base: Vec<Values>,
+    base: Vec<Option<Values>>,
     /// The digits behind the point that the numbers of each have at most.
     grids: Vec<Option<u8>>,
     /// Parameters that have a value wherever they are looked up in a known region.
@@ -133,10 +133,11 @@ impl Terms {
         let id = self.terms.len();
         let mut grid = if ty == Ty::Date { Some(0) } else { self.grid_of(&term) };
         let base = match &term {
-            Term::Fact(fact) => around.fact(*fact).map(|(values, places)| {
+            Term::Fact(fact) => {
+                let (values, places) = around.fact(*fact).unwrap_or_else(|| (Values::anything(ty), None));
                 grid = grid.or(places);
-                values
-            }),
+                Some(values)
+            }
             Term::AsOf => Some(around.as_of()),
             Term::Parameter(name, region) => {
                 let at = region.and_then(|region| match self.terms[region] {
@@ -149,9 +150,10 @@ impl Terms {
                 }
                 Some(values.or_unknown(true))
             }
+            Term::Entitled(_) => Some(Values::anything(ty)),
             _ => None,
         };
-        self.base.push(base.unwrap_or_else(|| Values::anything(ty)));
+        self.base.push(base);
         self.types.push(ty);
         self.grids.push(grid.filter(|_| matches!(ty, Ty::Number | Ty::Date)));
         self.terms.push(term.clone());
@@ -201,10 +203,10 @@ impl Terms {
         self.types[id]
     }
 
-    /// What is known of a term before anything is assumed.
+    /// What is known of a term before anything is assumed; none where only its parts tell.
     #[must_use]
-    pub fn base(&self, id: TermId) -> &Values {
-        &self.base[id]
+    pub fn base(&self, id: TermId) -> Option<&Values> {
+        self.base[id].as_ref()
     }
 
     /// Whether a parameter has a value wherever it is looked up in a known region.
@@ -237,6 +239,25 @@ impl Terms {
             Term::Compare(_, left, right) | Term::Arith(_, left, right) => vec![*left, *right],
             Term::Case(branches, otherwise) => branches.iter().flat_map(|(when, then)| [*when, *then]).chain(*otherwise).collect(),
         }
+    }
+
+    /// What a condition is about: the facts, parameters and policies that it names itself, and the day where it names
+    /// nothing else.
+    #[must_use]
+    pub fn subjects(&self, id: TermId) -> Vec<TermId> {
+        let (mut found, mut open, mut day) = (Vec::new(), vec![id], None);
+        while let Some(id) = open.pop() {
+            match &self.terms[id] {
+                Term::AsOf => day = Some(id),
+                Term::Fact(_) | Term::Parameter(..) | Term::Entitled(_) => {
+                    if !found.contains(&id) {
+                        found.push(id);
+                    }
+                }
+                _ => open.extend(self.parts(id)),
+            }
+        }
+        if found.is_empty() { day.into_iter().collect() } else { found }
     }
 
     /// The leaves below a term (facts, the day, parameters, other policies), each once.

@@ -6,6 +6,9 @@ use std::sync::Arc;
 use super::{Fraction, Ranges};
 use crate::check::ir::{Ty, Value};
 
+/// Texts, shared: sets of regions are long.
+pub type Texts = Arc<BTreeSet<Arc<str>>>;
+
 /// Known values, of one type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Known {
@@ -19,9 +22,9 @@ pub enum Known {
     /// Numbers; for dates, days since 1970-01-01.
     Range(Ranges),
     /// One of these texts.
-    In(BTreeSet<Arc<str>>),
+    In(Texts),
     /// Any text but these.
-    NotIn(BTreeSet<Arc<str>>),
+    NotIn(Texts),
 }
 
 /// Everything that an expression may come to. It never comes to anything that is not in here; not all that is in here
@@ -42,7 +45,7 @@ impl Values {
             Ty::Bool => Known::Bool { yes: true, no: true },
             Ty::Number => Known::Range(Ranges::all()),
             Ty::Date => Known::Range(Ranges::all().on_grid(0)),
-            Ty::Text => Known::NotIn(BTreeSet::new()),
+            Ty::Text => Known::NotIn(Texts::default()),
         };
         Self { known, unknown: true }
     }
@@ -60,7 +63,7 @@ impl Values {
             Value::Bool(value) => Known::Bool { yes: *value, no: !*value },
             Value::Number(number) => Known::Range(Ranges::point(Fraction::of(*number)?)),
             Value::Date(day) => Known::Range(Ranges::point(Fraction::whole(i64::from(*day))?)),
-            Value::Text(text) => Known::In(BTreeSet::from([Arc::clone(text)])),
+            Value::Text(text) => Known::In(Arc::new([Arc::clone(text)].into())),
         };
         Some(Self { known, unknown: false })
     }
@@ -152,7 +155,7 @@ impl Known {
         match ty {
             Ty::Bool => Self::Bool { yes: false, no: false },
             Ty::Number | Ty::Date => Self::Range(Ranges::none()),
-            Ty::Text => Self::In(BTreeSet::new()),
+            Ty::Text => Self::In(Texts::default()),
         }
     }
 
@@ -184,9 +187,10 @@ impl Known {
         match (self, other) {
             (Self::Bool { yes, no }, Self::Bool { yes: yes_2, no: no_2 }) => Self::Bool { yes: *yes && *yes_2, no: *no && *no_2 },
             (Self::Range(one), Self::Range(two)) => Self::Range(one.and(two)),
-            (Self::In(one), Self::In(two)) => Self::In(one & two),
-            (Self::In(one), Self::NotIn(two)) | (Self::NotIn(two), Self::In(one)) => Self::In(one - two),
-            (Self::NotIn(one), Self::NotIn(two)) => Self::NotIn(one | two),
+            (Self::In(one), Self::In(two)) if Arc::ptr_eq(one, two) => Self::In(Arc::clone(one)),
+            (Self::In(one), Self::In(two)) => Self::In(Arc::new(&**one & &**two)),
+            (Self::In(one), Self::NotIn(two)) | (Self::NotIn(two), Self::In(one)) => Self::In(Arc::new(&**one - &**two)),
+            (Self::NotIn(one), Self::NotIn(two)) => Self::NotIn(Arc::new(&**one | &**two)),
             // Types never mix in checked expressions.
             _ => self.clone(),
         }
@@ -198,9 +202,9 @@ impl Known {
         match (self, other) {
             (Self::Bool { yes, no }, Self::Bool { yes: yes_2, no: no_2 }) => Self::Bool { yes: *yes || *yes_2, no: *no || *no_2 },
             (Self::Range(one), Self::Range(two)) => Self::Range(one.or(two)),
-            (Self::In(one), Self::In(two)) => Self::In(one | two),
-            (Self::In(one), Self::NotIn(two)) | (Self::NotIn(two), Self::In(one)) => Self::NotIn(two - one),
-            (Self::NotIn(one), Self::NotIn(two)) => Self::NotIn(one & two),
+            (Self::In(one), Self::In(two)) => Self::In(Arc::new(&**one | &**two)),
+            (Self::In(one), Self::NotIn(two)) | (Self::NotIn(two), Self::In(one)) => Self::NotIn(Arc::new(&**two - &**one)),
+            (Self::NotIn(one), Self::NotIn(two)) => Self::NotIn(Arc::new(&**one & &**two)),
             _ => self.clone(),
         }
     }
