@@ -69,7 +69,7 @@ fn half_width(sign: char) -> char {
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(sign) - 0xfee0).unwrap_or(sign),
         '\u{3000}' => ' ',
         '。' => '.',
-        '－' | '—' | '–' => '-',
+        '—' | '–' => '-',
         _ => sign,
     }
 }

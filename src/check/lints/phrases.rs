@@ -238,7 +238,7 @@ fn chinese(text: &str) -> Option<Fraction> {
                 let value = match sign {
                     '〇' | '零' => 0,
                     '两' => 2,
-                    _ => "一二三四五六七八九".chars().position(|known| known == sign)? as i64 + 1,
+                    _ => i64::try_from("一二三四五六七八九".chars().position(|known| known == sign)?).ok()? + 1,
                 };
                 digit = Some(value);
                 any = true;

@@ -54,7 +54,7 @@ impl Piece {
 }
 
 fn group(scene: &mut Scene<'_>, node: &CriteriaNode, places: &BTreeMap<&str, Place<'_>>) -> Option<Piece> {
-    let mut parts = |items: &[CriteriaNode], scene: &mut Scene<'_>| -> Option<Vec<Piece>> {
+    let parts = |items: &[CriteriaNode], scene: &mut Scene<'_>| -> Option<Vec<Piece>> {
         items.iter().map(|item| group(scene, item, places)).collect()
     };
     let (term, shape) = match node {

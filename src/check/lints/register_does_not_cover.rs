@@ -20,14 +20,14 @@ pub(super) fn check(scene: &Scene<'_>, diagnostics: &mut Vec<Diagnostic>) {
         for at in facts {
             let Kind::Fact(index) = at.kind else { continue };
             let id = FactId { kind: scene.document.subject, index };
-            for register in scene.around.shared.registers_of(id).iter().cloned() {
-                let missing = scene.around.shared.uncovered(&register, scene.document);
+            for register in scene.around.shared.registers_of(id).iter() {
+                let missing = scene.around.shared.uncovered(register, scene.document);
                 if missing.is_empty() || !told.insert(register.clone()) {
                     continue;
                 }
                 let fact = &catalogue.fact(id).name;
-                let mut diagnostic = tell(scene, &register, fact, &missing).at(place.span(at));
-                if let Some(declared) = catalogue.registers.registers.get(&register) {
+                let mut diagnostic = tell(scene, register, fact, &missing).at(place.span(at));
+                if let Some(declared) = catalogue.registers.registers.get(register) {
                     diagnostic = diagnostic.also(declared.place.clone(), "登记库的覆盖范围在这里", "the register says here what it covers");
                 }
                 diagnostic.clause.clone_from(&place.clause);

@@ -14,6 +14,8 @@ use crate::diagnostic::Span;
 use crate::policy::document::{Parameter, PolicyDocument};
 use crate::register::declaration::{SubjectKind, Written};
 
+/// Registers, or regions.
+type Names = Arc<Vec<String>>;
 type Codes = Arc<BTreeSet<Arc<str>>>;
 
 /// What is worked out once for all policies of a folder.
@@ -22,9 +24,9 @@ pub(super) struct Shared<'a> {
     parameters: HashMap<&'a str, &'a Parameter>,
     members: Mutex<HashMap<String, Codes>>,
     /// By register, region and first day: the counties that the register does not cover.
-    pub(super) uncovered: Mutex<HashMap<(String, String, NaiveDate), Arc<Vec<String>>>>,
+    pub(super) uncovered: Mutex<HashMap<(String, String, NaiveDate), Names>>,
     /// By fact: the registers that it rests on.
-    pub(super) registers: Mutex<HashMap<FactId, Arc<Vec<String>>>>,
+    pub(super) registers: Mutex<HashMap<FactId, Names>>,
     /// What lies directly in a region, or became it, on some day.
     inside: HashMap<&'a str, Vec<&'a str>>,
 }

@@ -17,7 +17,7 @@ regions:
   - {code: "990201", name: 临江县, parent: "990200", level: county, from: 1949-10-01}
 "#;
 
-const POPULATION: &str = r#"
+const POPULATION: &str = "
 register: population
 label: 人口库
 kept_by: 公安局
@@ -47,7 +47,7 @@ facts:
   - {name: pension_months, label: 养老缴费月数, type: int, unit: month, is: months, changeable: no}
   - {name: monthly_months, label: 缴费月数, type: int, unit: month, is: months, changeable: no}
   - {name: grade, label: 等级, type: code, is: grade, changeable: no}
-"#;
+";
 
 const PARAMETERS: &str = r#"
 parameters:

@@ -16,7 +16,11 @@ pub(super) fn check(folder: &Folder<'_>, diagnostics: &mut Vec<Diagnostic>) {
         return;
     }
     let mut named = BTreeSet::new();
-    let mut look = |expr: &Expr| for_each_parameter(expr, &mut |name, _| drop(named.insert(name.to_string())));
+    let mut look = |expr: &Expr| {
+        for_each_parameter(expr, &mut |name, _| {
+            named.insert(name.to_string());
+        });
+    };
     for policy in &checked.policies {
         let each = policy.each.iter().flat_map(|each| each.filter.iter().chain(&each.amount));
         let rest = [&policy.amount, &policy.occasion, &policy.cap, &policy.budget, &policy.rank];

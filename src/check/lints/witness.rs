@@ -49,8 +49,8 @@ impl Search<'_> {
         let point = |value: Fraction| Values::within(Ranges::point(value));
         match (&allowed.known, self.scene.terms.ty(leaf)) {
             (Known::Bool { .. }, _) => [false, true].into_iter().map(|value| Values::verdict(value, !value, false)).collect(),
-            (Known::In(texts), _) => texts.iter().take(VALUES).map(|text| text_value(text)).collect(),
-            (Known::NotIn(_), _) => self.regions().iter().map(|code| text_value(code)).collect(),
+            (Known::In(texts), _) => texts.iter().take(VALUES).map(text_value).collect(),
+            (Known::NotIn(_), _) => self.regions().iter().map(text_value).collect(),
             (Known::Range(ranges), ty) => {
                 let numbers = if ty == Ty::Date { self.days(worlds) } else { self.numbers() };
                 let ends = ranges.ranges().iter().flat_map(|(low, high)| [low.value(), high.value()]).flatten();

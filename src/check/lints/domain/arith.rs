@@ -8,7 +8,7 @@ type Range = (Cut, Cut);
 
 /// All sums, differences, products or quotients; the second part says whether a division by zero is among them.
 #[must_use]
-pub fn arithmetic(op: ArithOp, left: &Ranges, right: &Ranges) -> (Ranges, bool) {
+pub(super) fn arithmetic(op: ArithOp, left: &Ranges, right: &Ranges) -> (Ranges, bool) {
     match op {
         ArithOp::Add => (left.combine(right, sum), false),
         ArithOp::Sub => (left.combine(&negated(right), sum), false),
@@ -22,7 +22,7 @@ pub fn arithmetic(op: ArithOp, left: &Ranges, right: &Ranges) -> (Ranges, bool) 
 
 /// All numbers with the other sign.
 #[must_use]
-pub fn negated(ranges: &Ranges) -> Ranges {
+pub(super) fn negated(ranges: &Ranges) -> Ranges {
     ranges.map(|low, high| (flipped(high), flipped(low)))
 }
 
@@ -173,7 +173,7 @@ fn distance(from: &Ranges, to: &Ranges, function: impl Fn(i64, i64) -> Option<i6
 
 /// Everything that a function of numbers and days can give for known arguments, and whether it may be unknown for them.
 #[must_use]
-pub fn call(function: Function, arguments: &[&Ranges]) -> (Ranges, bool) {
+pub(super) fn call(function: Function, arguments: &[&Ranges]) -> (Ranges, bool) {
     let [first, rest @ ..] = arguments else { return (Ranges::all(), true) };
     let second = rest.first().copied();
     let of_two = |function: &dyn Fn(&Ranges, &Ranges) -> Ranges| second.map_or_else(Ranges::all, |second| function(first, second));

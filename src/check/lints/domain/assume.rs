@@ -76,7 +76,7 @@ impl Domain<'_> {
     #[must_use]
     pub fn assume(&self, worlds: &Worlds, id: TermId, truth: bool) -> Worlds {
         let states = worlds.0.iter().flat_map(|state| self.assume_in(state, id, truth));
-        Worlds(self.few(states.filter(|state| self.is_consistent(state)).collect()))
+        Worlds(few(states.filter(|state| self.is_consistent(state)).collect()))
     }
 
     /// The subjects of `worlds` for whom all conditions are yes.
@@ -133,15 +133,6 @@ impl Domain<'_> {
             && state.orders.iter().all(|((left, right), _)| self.orders(state, *left, *right) != 0)
     }
 
-    fn few(&self, states: Vec<State>) -> Vec<State> {
-        if states.len() <= MOST_STATES {
-            return states;
-        }
-        let mut states = states.into_iter();
-        let first = states.next().unwrap_or_default();
-        vec![states.fold(first, |one, two| join(one, &two))]
-    }
-
     fn assume_in(&self, state: &State, id: TermId, truth: bool) -> Vec<State> {
         let now = self.values_in(state, id);
         let (wanted, other) = if truth { (now.may_be_yes(), now.may_be_no()) } else { (now.may_be_no(), now.may_be_yes()) };
@@ -158,7 +149,7 @@ impl Domain<'_> {
             state.learn(id, merged);
         }
         let states = self.consequences(state, id, truth);
-        self.few(states)
+        few(states)
     }
 
     fn consequences(&self, mut state: State, id: TermId, truth: bool) -> Vec<State> {
@@ -198,7 +189,7 @@ impl Domain<'_> {
         let (forks, plain): (Vec<TermId>, Vec<TermId>) = items.iter().partition(|item| self.divides(**item, truth));
         plain.into_iter().chain(forks).fold(states, |states, item| {
             let next = states.iter().flat_map(|state| self.assume_in(state, item, truth));
-            self.few(next.filter(|state| self.is_consistent(state)).collect())
+            few(next.filter(|state| self.is_consistent(state)).collect())
         })
     }
 
@@ -238,7 +229,7 @@ impl Domain<'_> {
         for (when, then) in branches {
             let taken = reached.iter().flat_map(|state| self.assume_in(state, *when, true));
             found.extend(taken.flat_map(|state| self.assume_in(&state, *then, truth)).collect::<Vec<_>>());
-            reached = self.few(reached.iter().flat_map(|state| self.assume_in(state, *when, false)).collect());
+            reached = few(reached.iter().flat_map(|state| self.assume_in(state, *when, false)).collect());
         }
         if let Some(last) = otherwise {
             found.extend(reached.iter().flat_map(|state| self.assume_in(state, last, truth)));
@@ -368,6 +359,16 @@ impl Domain<'_> {
         };
         self.refine(state, left, &Values::within(left_is)) && self.refine(state, right, &Values::within(right_is))
     }
+}
+
+/// No more states than are worth following.
+fn few(states: Vec<State>) -> Vec<State> {
+    if states.len() <= MOST_STATES {
+        return states;
+    }
+    let mut states = states.into_iter();
+    let first = states.next().unwrap_or_default();
+    vec![states.fold(first, |one, two| join(one, &two))]
 }
 
 /// What holds in both states.

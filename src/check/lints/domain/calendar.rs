@@ -20,25 +20,25 @@ pub fn day(date: NaiveDate) -> i64 {
 
 /// The year of a day.
 #[must_use]
-pub fn year(at: i64) -> Option<i64> {
+pub(super) fn year(at: i64) -> Option<i64> {
     date(at).map(|date| i64::from(date.year()))
 }
 
 /// The month of a day, 1 to 12.
 #[must_use]
-pub fn month(at: i64) -> Option<i64> {
+pub(super) fn month(at: i64) -> Option<i64> {
     date(at).map(|date| i64::from(date.month()))
 }
 
 /// Months since January of the year 0.
 #[must_use]
-pub fn month_index(at: i64) -> Option<i64> {
+pub(super) fn month_index(at: i64) -> Option<i64> {
     Some(year(at)? * 12 + month(at)? - 1)
 }
 
 /// Whole years of age; none also where the day lies before the birth.
 #[must_use]
-pub fn age(birth: i64, on: i64) -> Option<i64> {
+pub(super) fn age(birth: i64, on: i64) -> Option<i64> {
     if on < birth {
         return None;
     }
@@ -49,7 +49,7 @@ pub fn age(birth: i64, on: i64) -> Option<i64> {
 
 /// Completed months.
 #[must_use]
-pub fn whole_months(from: i64, to: i64) -> Option<i64> {
+pub(super) fn whole_months(from: i64, to: i64) -> Option<i64> {
     let (start, end) = (date(from)?, date(to)?);
     let last = i64::from(date(month_end(to)?)?.day());
     let reached = i64::from(end.day()) >= i64::from(start.day()).min(last);
@@ -58,7 +58,7 @@ pub fn whole_months(from: i64, to: i64) -> Option<i64> {
 
 /// The same day so many months on, clamped to the month's last day.
 #[must_use]
-pub fn add_months(at: i64, months: i64) -> Option<i64> {
+pub(super) fn add_months(at: i64, months: i64) -> Option<i64> {
     let start = date(at)?;
     let count = Months::new(u32::try_from(months.unsigned_abs()).ok()?);
     let moved = if months >= 0 { start.checked_add_months(count) } else { start.checked_sub_months(count) };
@@ -67,25 +67,25 @@ pub fn add_months(at: i64, months: i64) -> Option<i64> {
 
 /// The first day of the month.
 #[must_use]
-pub fn month_start(at: i64) -> Option<i64> {
+pub(super) fn month_start(at: i64) -> Option<i64> {
     date(at)?.with_day(1).map(day)
 }
 
 /// The last day of the month.
 #[must_use]
-pub fn month_end(at: i64) -> Option<i64> {
+pub(super) fn month_end(at: i64) -> Option<i64> {
     let first = date(at)?.with_day(1)?;
     first.checked_add_months(Months::new(1))?.pred_opt().map(day)
 }
 
 /// 1 January of the year.
 #[must_use]
-pub fn year_start(at: i64) -> Option<i64> {
+pub(super) fn year_start(at: i64) -> Option<i64> {
     NaiveDate::from_ymd_opt(date(at)?.year(), 1, 1).map(day)
 }
 
 /// 31 December of the year.
 #[must_use]
-pub fn year_end(at: i64) -> Option<i64> {
+pub(super) fn year_end(at: i64) -> Option<i64> {
     NaiveDate::from_ymd_opt(date(at)?.year(), 12, 31).map(day)
 }

@@ -88,7 +88,7 @@ impl Domain<'_> {
                 let (Some(one), Some(two)) = (left.ranges(), right.ranges()) else { return Values::anything(ty) };
                 let (mut ranges, by_zero) = arith::arithmetic(*op, one, two);
                 if *op == ArithOp::Sub {
-                    ranges = ranges.and(&self.sign_of_difference(state, term_left, term_right));
+                    ranges = ranges.and(&sign_of_difference(state, term_left, term_right));
                 }
                 Values::within(ranges).or_unknown(left.unknown || right.unknown || by_zero)
             }
@@ -155,21 +155,6 @@ impl Domain<'_> {
         kept & orders_between(&self.values_in(state, left), &self.values_in(state, right))
     }
 
-    /// The differences that the order of both sides allows: not below zero where the left is never less.
-    fn sign_of_difference(&self, state: &State, left: TermId, right: TermId) -> Ranges {
-        let orders = if left <= right { state.orders.get(&(left, right)) } else { state.orders.get(&(right, left)) };
-        let Some(kept) = orders.copied() else { return Ranges::all() };
-        let (less, greater) = if left <= right { (LESS, GREATER) } else { (GREATER, LESS) };
-        let zero = Ranges::point(Fraction::ZERO);
-        let mut allowed = Ranges::none();
-        for (bit, op) in [(less, CompareOp::Lt), (EQUAL, CompareOp::Eq), (greater, CompareOp::Gt)] {
-            if kept & bit != 0 {
-                allowed = allowed.or(&zero.left_of(op));
-            }
-        }
-        allowed
-    }
-
     fn compared(&self, state: &State, op: CompareOp, left: TermId, right: TermId) -> Values {
         let (one, two) = (self.values_in(state, left), self.values_in(state, right));
         let unknown = one.unknown || two.unknown;
@@ -220,6 +205,21 @@ impl Domain<'_> {
         let (known, undefined) = arith::call(function, &ranges);
         Values::within(known).or_unknown(unknown || undefined)
     }
+}
+
+/// The differences that the order of both sides allows: not below zero where the left is never less.
+fn sign_of_difference(state: &State, left: TermId, right: TermId) -> Ranges {
+    let orders = if left <= right { state.orders.get(&(left, right)) } else { state.orders.get(&(right, left)) };
+    let Some(kept) = orders.copied() else { return Ranges::all() };
+    let (less, greater) = if left <= right { (LESS, GREATER) } else { (GREATER, LESS) };
+    let zero = Ranges::point(Fraction::ZERO);
+    let mut allowed = Ranges::none();
+    for (bit, op) in [(less, CompareOp::Lt), (EQUAL, CompareOp::Eq), (greater, CompareOp::Gt)] {
+        if kept & bit != 0 {
+            allowed = allowed.or(&zero.left_of(op));
+        }
+    }
+    allowed
 }
 
 /// In which orders values of one set and of another may stand.

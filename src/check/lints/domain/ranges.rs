@@ -271,6 +271,6 @@ mod tests {
             let left = closed(3, 5).left_of(op);
             assert_eq!([3, 4, 5].map(|value| left.holds(whole(value))), holds, "{op:?}");
         }
-        assert_eq!(closed(3, 3).left_of(CompareOp::NotEq).holds(whole(3)), false);
+        assert!(!closed(3, 3).left_of(CompareOp::NotEq).holds(whole(3)));
     }
 }

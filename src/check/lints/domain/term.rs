@@ -77,7 +77,7 @@ pub trait Surroundings {
 /// Terms, each once.
 #[derive(Debug, Default)]
 pub struct Terms {
-    terms: Vec<Term>,
+    each: Vec<Term>,
     types: Vec<Ty>,
     /// What is known of each before anything is assumed.
     base: Vec<Option<Values>>,
@@ -130,7 +130,7 @@ impl Terms {
         if let Some(found) = self.index.get(&term) {
             return *found;
         }
-        let id = self.terms.len();
+        let id = self.each.len();
         let mut grid = if ty == Ty::Date { Some(0) } else { self.grid_of(&term) };
         let base = match &term {
             Term::Fact(fact) => {
@@ -140,7 +140,7 @@ impl Terms {
             }
             Term::AsOf => Some(around.as_of()),
             Term::Parameter(name, region) => {
-                let at = region.and_then(|region| match self.terms[region] {
+                let at = region.and_then(|region| match self.each[region] {
                     Term::Fact(fact) => Some(fact),
                     _ => None,
                 });
@@ -156,7 +156,7 @@ impl Terms {
         self.base.push(base);
         self.types.push(ty);
         self.grids.push(grid.filter(|_| matches!(ty, Ty::Number | Ty::Date)));
-        self.terms.push(term.clone());
+        self.each.push(term.clone());
         self.index.insert(term, id);
         id
     }
@@ -164,7 +164,7 @@ impl Terms {
     /// A term.
     #[must_use]
     pub fn term(&self, id: TermId) -> &Term {
-        &self.terms[id]
+        &self.each[id]
     }
 
     /// The term, if it is among them.
@@ -218,19 +218,19 @@ impl Terms {
     /// How many terms there are.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.terms.len()
+        self.each.len()
     }
 
     /// Whether there is no term.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.terms.is_empty()
+        self.each.is_empty()
     }
 
     /// The direct parts of a term.
     #[must_use]
     pub fn parts(&self, id: TermId) -> Vec<TermId> {
-        match &self.terms[id] {
+        match &self.each[id] {
             Term::Literal(_) | Term::Unknown | Term::Fact(_) | Term::AsOf | Term::Entitled(_) => Vec::new(),
             Term::Parameter(_, region) => region.iter().copied().collect(),
             Term::InRegion(value, _) | Term::TextIn(value, _) | Term::TextMap(value, _) | Term::Like(value, _) => vec![*value],
@@ -247,7 +247,7 @@ impl Terms {
     pub fn subjects(&self, id: TermId) -> Vec<TermId> {
         let (mut found, mut open, mut day) = (Vec::new(), vec![id], None);
         while let Some(id) = open.pop() {
-            match &self.terms[id] {
+            match &self.each[id] {
                 Term::AsOf => day = Some(id),
                 Term::Fact(_) | Term::Parameter(..) | Term::Entitled(_) => {
                     if !found.contains(&id) {
@@ -265,7 +265,7 @@ impl Terms {
     pub fn leaves(&self, id: TermId) -> Vec<TermId> {
         let (mut found, mut open) = (Vec::new(), vec![id]);
         while let Some(id) = open.pop() {
-            if matches!(self.terms[id], Term::Fact(_) | Term::AsOf | Term::Parameter(..) | Term::Entitled(_)) && !found.contains(&id) {
+            if matches!(self.each[id], Term::Fact(_) | Term::AsOf | Term::Parameter(..) | Term::Entitled(_)) && !found.contains(&id) {
                 found.push(id);
             }
             open.extend(self.parts(id));
