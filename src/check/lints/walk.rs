@@ -31,7 +31,8 @@ impl<'w> Walk<'w, '_> {
         match &piece.shape {
             Shape::All(parts) => self.all(parts, worlds),
             Shape::Any(parts) => self.any(piece, parts, worlds),
-            Shape::Not(inner) => self.plain(piece, worlds) || self.piece_inside_not(inner, worlds),
+            // That a part inside a `not` never holds is no fault of the whole.
+            Shape::Not(_) => self.plain(piece, worlds),
             Shape::AtLeast(parts) => {
                 let before = self.diagnostics.len();
                 for part in parts {
@@ -40,16 +41,6 @@ impl<'w> Walk<'w, '_> {
                 self.diagnostics.len() > before || self.plain(piece, worlds)
             }
             Shape::Plain => self.plain(piece, worlds),
-        }
-    }
-
-    /// Inside a `not`, only what is a list of conditions is looked at: that one of them never holds is then no fault of
-    /// the whole.
-    fn piece_inside_not(&mut self, inner: &'w Piece, worlds: &Worlds) -> Told {
-        match &inner.shape {
-            Shape::Any(_) | Shape::AtLeast(_) | Shape::Not(_) => self.piece(inner, worlds),
-            Shape::All(parts) => self.contradiction(parts, worlds),
-            Shape::Plain => false,
         }
     }
 
