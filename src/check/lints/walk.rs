@@ -31,8 +31,6 @@ impl<'w> Walk<'w, '_> {
         match &piece.shape {
             Shape::All(parts) => self.all(parts, worlds),
             Shape::Any(parts) => self.any(piece, parts, worlds),
-            // That a part inside a `not` never holds is no fault of the whole.
-            Shape::Not(_) => self.plain(piece, worlds),
             Shape::AtLeast(parts) => {
                 let before = self.diagnostics.len();
                 for part in parts {
@@ -40,7 +38,8 @@ impl<'w> Walk<'w, '_> {
                 }
                 self.diagnostics.len() > before || self.plain(piece, worlds)
             }
-            Shape::Plain => self.plain(piece, worlds),
+            // That a part inside a `not` never holds is no fault of the whole.
+            Shape::Not(_) | Shape::Plain => self.plain(piece, worlds),
         }
     }
 
