@@ -13,6 +13,7 @@ mod expand;
 mod facts;
 mod functions;
 pub mod ir;
+pub mod lints;
 pub mod policies;
 pub mod resolve;
 #[cfg(test)]

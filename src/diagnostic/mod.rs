@@ -3,6 +3,7 @@
 //! A stage returns `(T, Vec<Diagnostic>)`; renderers turn the list into text for people, JSON for tools.
 
 pub mod code;
+pub mod fix;
 pub mod progress;
 mod render;
 
@@ -11,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use code::{CODES, Code, Fault, by_name};
+use fix::Fix;
 pub use render::{Format, render};
 
 /// The language of messages for people.
@@ -150,6 +152,8 @@ pub struct Diagnostic {
     pub help: Vec<Message>,
     /// The clause of law that the faulty rule belongs to.
     pub clause: Option<String>,
+    /// A change that mends it, where there is a safe one.
+    pub fix: Option<Fix>,
 }
 
 impl Diagnostic {
@@ -163,6 +167,7 @@ impl Diagnostic {
             secondary: Vec::new(),
             help: Vec::new(),
             clause: None,
+            fix: None,
         }
     }
 
@@ -197,8 +202,13 @@ impl Diagnostic {
     /// The same with a "did you mean" line, where one of `candidates` is near to `given`.
     #[must_use]
     pub fn did_you_mean<'a>(self, given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
-        match nearest(given, candidates) {
-            Some(near) => self.help(format!("是不是想写“{near}”?"), format!("did you mean `{near}`?")),
+        let candidates: Vec<&str> = candidates.into_iter().collect();
+        match nearest(given, candidates.iter().copied()) {
+            Some(near) => self.help(format!("是不是想写“{near}”?"), format!("did you mean `{near}`?")).fix_name(
+                given,
+                near,
+                candidates.iter().copied(),
+            ),
             None => self,
         }
     }

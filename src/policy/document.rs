@@ -99,6 +99,8 @@ pub struct Basis {
     pub article: Option<String>,
     /// What it says.
     pub text: Option<String>,
+    /// First day in force, and the first day no longer, where the document's own time is given.
+    pub in_force: Option<(NaiveDate, Option<NaiveDate>)>,
     /// Whether the text was read, is from memory, or is a sample.
     pub status: BasisStatus,
     /// A word to the next reader.

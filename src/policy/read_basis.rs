@@ -1,6 +1,9 @@
 //! The documents that a policy rests on.
 
+use chrono::NaiveDate;
+
 use super::document::{Basis, BasisStatus};
+use super::period::days;
 use crate::diagnostic::{Diagnostic, Span, code};
 use crate::yaml::{Fields, Node};
 
@@ -39,6 +42,7 @@ fn entry(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Basis, Span)
     let number = fields.text("number");
     let article = fields.text("article");
     let text = fields.text("text");
+    let in_force = fields.optional("in_force").and_then(|node| Fields::new(node, fields.diagnostics()).and_then(whole_time));
     fields.required("status");
     let status = fields.choice("status", &STATUSES);
     let note = fields.text("note");
@@ -47,7 +51,14 @@ fn entry(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Basis, Span)
     let id = node.text()?.to_owned();
     // A basis with a fault is kept under its name, so that nobody is told that it does not exist.
     let (title, status) = (title.unwrap_or_default(), status.unwrap_or(BasisStatus::Memory));
-    Some((Basis { id, title, number, article, text, status, note }, node.span()))
+    Some((Basis { id, title, number, article, text, in_force, status, note }, node.span()))
+}
+
+/// The days of `in_force`.
+fn whole_time(mut fields: Fields<'_>) -> Option<(NaiveDate, Option<NaiveDate>)> {
+    let days = days(&mut fields);
+    fields.finish();
+    days.map(|days| (days.from, days.to))
 }
 
 /// Tells when a criterion or an amount names a basis that is not there.

@@ -15,6 +15,8 @@ use crate::check::ir::{self, ArithOp, Column, CompareOp, Expr, Function, Kind, N
 #[path = "../../tests/support/arbitrary.rs"]
 pub(crate) mod arbitrary;
 mod fast;
+mod never;
+mod never_in_policies;
 
 /// A schema, expressions of a type, and a batch.
 fn scene(ty: Ty, roots: usize) -> impl Strategy<Value = (Schema, Vec<Expr>, RecordBatch)> {

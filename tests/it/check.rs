@@ -207,3 +207,66 @@ fn colour_only_when_asked_for() {
     assert!(!shown("auto"));
     assert!(!shown("never"));
 }
+
+#[test]
+fn severities_are_chosen() {
+    let policies = Policies::new();
+    policies.replace(OLD_AGE, "when: not deceased or", "when: age >= 0 or not deceased or");
+    let codes = |arguments: &[&str]| {
+        let found = run(&[&["check", "--policies", policies.dir(), "--format", "json"], arguments].concat());
+        let told: serde_json::Value = serde_json::from_str(&found.stdout).expect("stdout is JSON");
+        let told = told.as_array().expect("a list").iter().map(|one| format!("{} {}", one["severity"], one["code"]).replace('"', ""));
+        (told.collect::<Vec<_>>(), found.code)
+    };
+    assert_eq!(codes(&[]), (vec!["warning always-holds".to_owned()], Some(0)));
+    assert_eq!(codes(&["--deny", "always-holds"]), (vec!["error always-holds".to_owned()], Some(1)));
+    assert_eq!(codes(&["--allow", "MS1102"]), (vec![], Some(0)));
+    policies.write("check.yaml", "severity: {always-holds: allow}\n");
+    assert_eq!(codes(&[]), (vec![], Some(0)));
+    assert_eq!(codes(&["--warn", "always-holds"]).0, ["warning always-holds"]);
+    let refused = run(&["check", "--policies", policies.dir(), "--allow", "unknown-fact", "--lang", "en"]);
+    assert_eq!((refused.code, refused.stdout.as_str()), (Some(2), ""));
+    assert!(refused.stderr.contains("unknown-fact cannot be lowered"), "{}", refused.stderr);
+}
+
+#[test]
+fn misspelt_names_are_fixed_and_comments_stay() {
+    let policies = Policies::new();
+    let before = policies.read(OLD_AGE);
+    policies.replace(OLD_AGE, "when: not deceased or", "when: not deceasd or");
+    policies.replace(OLD_AGE, "      clause: 发至去世次月止", "      # 只发一项\n      clause: 发至去世次月止");
+    policies.replace(RENT, "from: 2024-01-01", "from: ２０２４-01-01");
+    let spoilt = policies.read(OLD_AGE);
+    let shown = run(&["check", "--policies", policies.dir(), "--fix", "--diff"]);
+    assert!(shown.stdout.contains("-      when: not deceasd or"), "{}", shown.stdout);
+    assert!(shown.stdout.contains("+      when: not deceased or"), "{}", shown.stdout);
+    assert_eq!((shown.code, policies.read(OLD_AGE)), (Some(1), spoilt));
+    let fixed = run(&["check", "--policies", policies.dir(), "--fix", "--lang", "en"]);
+    assert_eq!(fixed.code, Some(0), "{}", fixed.stdout);
+    assert!(fixed.stderr.contains("`deceasd` becomes `deceased`"), "{}", fixed.stderr);
+    assert_eq!(policies.read(OLD_AGE).replace("      # 只发一项\n", ""), before);
+    assert!(policies.read(RENT).contains("from: 2024-01-01"));
+    assert_eq!(run(&["check", "--policies", policies.dir(), "--fix", "--diff"]).code, Some(0));
+}
+
+#[test]
+fn what_the_clause_contradicts_is_not_fixed() {
+    let policies = Policies::new();
+    policies.replace("990100/family-planning-award/policy.yaml", "when: age >= 60", "when: age > 60");
+    let text = policies.read("990100/family-planning-award/policy.yaml");
+    let found = run(&["check", "--policies", policies.dir(), "--fix", "--format", "concise", "--lang", "en"]);
+    assert!(found.stdout.contains("MS1110 clause-contradicts-rule"), "{}", found.stdout);
+    assert_eq!((found.code, policies.read("990100/family-planning-award/policy.yaml")), (Some(1), text));
+}
+
+#[test]
+fn sarif() {
+    let policies = Policies::new();
+    policies.replace(OLD_AGE, "when: not deceased or", "when: not deceasd or");
+    let found = run(&["check", "--policies", policies.dir(), "--format", "sarif"]);
+    let log: serde_json::Value = serde_json::from_str(&found.stdout).expect("stdout is JSON");
+    let result = &log["runs"][0]["results"][0];
+    assert_eq!((log["version"].as_str(), result["ruleId"].as_str()), (Some("2.1.0"), Some("MS1011")));
+    let uri = result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].as_str().expect("a URI");
+    assert!(uri.starts_with("file:///") && uri.ends_with("/990100/old-age-allowance/policy.yaml"), "{uri}");
+}

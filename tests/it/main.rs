@@ -1,5 +1,6 @@
 //! The command line as a black box: exit code, stdout, stderr.
 
+mod book;
 mod cases;
 mod check;
 mod explain;

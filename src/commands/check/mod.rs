@@ -1,7 +1,9 @@
 //! `mianshen check`: a policies folder, told every mistake.
 
+mod fix;
 mod parameters;
 mod references;
+mod severity;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -16,7 +18,10 @@ use super::context::date_argument;
 use super::folder::{PolicyFolder, in_order};
 use super::{Context, Exit};
 use crate::cases::table;
+use crate::check::lints;
 use crate::diagnostic::{self, Diagnostic, Format, Lang, code};
+use crate::policy::document::Case;
+use severity::{Level, Levels};
 
 /// What to check.
 #[derive(Debug, clap::Args)]
@@ -33,6 +38,21 @@ pub struct Args {
     /// 有警告也算有发现 / Warnings count as findings
     #[arg(long)]
     pub strict: bool,
+    /// 这些诊断 (名称或编号) 算错误 / These codes, by name or number, are errors
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub deny: Vec<String>,
+    /// 这些诊断算警告 / These codes are warnings
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub warn: Vec<String>,
+    /// 这些诊断不报 / These codes are not told
+    #[arg(long, value_name = "CODE", value_delimiter = ',')]
+    pub allow: Vec<String>,
+    /// 改正有唯一安全改法的问题, 改写文件 / Mend what has one safe way out, in the files
+    #[arg(long)]
+    pub fix: bool,
+    /// 与 --fix 一起: 只显示要改什么 / With --fix: show the changes, write nothing
+    #[arg(long, requires = "fix")]
+    pub diff: bool,
 }
 
 /// How findings are shown.
@@ -46,6 +66,8 @@ pub enum FormatArg {
     Json,
     /// GitHub Actions 注解 / annotations of GitHub Actions
     Github,
+    /// SARIF 2.1.0
+    Sarif,
 }
 
 impl From<FormatArg> for Format {
@@ -55,6 +77,7 @@ impl From<FormatArg> for Format {
             FormatArg::Concise => Self::Concise,
             FormatArg::Json => Self::Json,
             FormatArg::Github => Self::Github,
+            FormatArg::Sarif => Self::Sarif,
         }
     }
 }
@@ -62,9 +85,23 @@ impl From<FormatArg> for Format {
 /// Checks a folder and shows what was found.
 #[must_use]
 pub fn run(args: &Args, context: &Context) -> Exit {
-    let mut folder = PolicyFolder::load(&args.policies);
-    let mut diagnostics = std::mem::take(&mut folder.diagnostics);
-    diagnostics.extend(findings(&mut folder, args.as_of));
+    let given = [(&*args.allow, Level::Allow), (&*args.warn, Level::Warn), (&*args.deny, Level::Deny)];
+    let (levels, faults) = Levels::new(&args.policies, given);
+    if faults.iter().any(|fault| fault.code == &code::BAD_ARGUMENT) {
+        return context.fail(&faults);
+    }
+    let (mut folder, mut diagnostics) = look(args, &levels);
+    if args.fix {
+        if args.diff {
+            return fix::show(&diagnostics, context);
+        }
+        match mended(args, &levels, &diagnostics, context) {
+            Ok(Some(again)) => (folder, diagnostics) = again,
+            Ok(None) => {}
+            Err(fault) => return context.fail(&[*fault]),
+        }
+    }
+    diagnostics.extend(faults);
     in_order(&mut diagnostics);
     let mut text = diagnostic::render(&diagnostics, args.format.into(), context.lang, context.color);
     if args.format == FormatArg::Full {
@@ -73,12 +110,48 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     context.print(&text, Exit::of(&diagnostics, args.strict))
 }
 
+/// The folder, and everything that there is to tell of it.
+fn look(args: &Args, levels: &Levels) -> (PolicyFolder, Vec<Diagnostic>) {
+    let mut folder = PolicyFolder::load(&args.policies);
+    let mut diagnostics = folder.diagnostics.clone();
+    diagnostics.extend(findings(&mut folder, args.as_of));
+    levels.apply(&mut diagnostics);
+    let mut diagnostics: Vec<Diagnostic> = diagnostics.into_iter().map(Diagnostic::fix_width).collect();
+    in_order(&mut diagnostics);
+    (folder, diagnostics)
+}
+
+/// The folder after what can be mended was; none where nothing can be, or where it led to more errors than before.
+fn mended(
+    args: &Args,
+    levels: &Levels,
+    diagnostics: &[Diagnostic],
+    context: &Context,
+) -> Result<Option<(PolicyFolder, Vec<Diagnostic>)>, Box<Diagnostic>> {
+    if fix::write(diagnostics, context)? == 0 {
+        return Ok(None);
+    }
+    let again = look(args, levels);
+    if fix::undo_if_worse(diagnostics, &again.1)? {
+        return Ok(None);
+    }
+    Ok(Some(again))
+}
+
+/// What lints tell of the policies with these cases.
+fn lint(folder: &PolicyFolder, cases: &[Vec<Case>]) -> Vec<Diagnostic> {
+    let PolicyFolder { checked, set, regions, .. } = folder;
+    lints::run(&lints::Folder { checked, documents: &set.policies, parameters: &set.parameters, regions, cases })
+}
+
 /// What there is to tell beside what reading and checking told.
 fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnostic> {
     let mut diagnostics = references::check(folder);
     diagnostics.extend(parameters::check(folder, as_of));
     let read: Vec<_> = folder.set.policies.par_iter().map(|document| table::load_beside(document)).collect();
-    for (at, (cases, told)) in read.into_iter().enumerate() {
+    let (read, told): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    diagnostics.extend(lint(folder, &read));
+    for (at, (cases, told)) in read.into_iter().zip(told).enumerate() {
         let document = Arc::clone(&folder.set.policies[at]);
         let is_silent = cases.is_empty() && told.is_empty();
         diagnostics.extend(told);

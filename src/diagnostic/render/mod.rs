@@ -4,6 +4,7 @@ mod concise;
 mod full;
 mod github;
 mod json;
+mod sarif;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,8 @@ pub enum Format {
     Json,
     /// Workflow commands of GitHub Actions.
     Github,
+    /// SARIF 2.1.0.
+    Sarif,
 }
 
 /// All diagnostics in one text that ends with a line break; the formats for people end with a count.
@@ -40,6 +43,7 @@ pub fn render(diagnostics: &[Diagnostic], format: Format, lang: Lang, color: boo
         Format::Concise => concise::render(diagnostics, lang) + &count(diagnostics, lang),
         Format::Json => json::render(diagnostics),
         Format::Github => github::render(diagnostics, lang),
+        Format::Sarif => sarif::render(diagnostics, lang),
     }
 }
 

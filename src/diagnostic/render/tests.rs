@@ -96,3 +96,29 @@ fn places_outside_the_file_are_shown_at_its_end() {
     let diagnostic = Diagnostic::new(&code::WRONG_SHAPE, "不对", "wrong").at(Span::new(&empty, 0..0));
     assert!(render(&[diagnostic], Format::Full, Lang::En, false).contains("wrong"));
 }
+
+#[test]
+fn sarif() {
+    let log: serde_json::Value = serde_json::from_str(&render(&list(), Format::Sarif, Lang::En, false)).expect("JSON");
+    assert_eq!((log["version"].as_str(), log["runs"].as_array().map(Vec::len)), (Some("2.1.0"), Some(1)));
+    let run = &log["runs"][0];
+    let rules = run["tool"]["driver"]["rules"].as_array().expect("rules");
+    assert_eq!(run["tool"]["driver"]["name"], "mianshen");
+    assert_eq!(run["columnKind"], "unicodeCodePoints");
+    let results = run["results"].as_array().expect("results");
+    assert_eq!(results.len(), 2);
+    for result in results {
+        let rule = &rules[usize::try_from(result["ruleIndex"].as_u64().expect("an index")).expect("small")];
+        assert_eq!(result["ruleId"], rule["id"]);
+        assert!(["error", "warning", "note"].contains(&result["level"].as_str().expect("a level")));
+        assert!(!result["message"]["text"].as_str().expect("a text").is_empty());
+        assert!(!rule["help"]["markdown"].as_str().expect("a page").is_empty());
+    }
+    let place = &results[0]["locations"][0]["physicalLocation"];
+    assert_eq!(place["artifactLocation"]["uri"], "policies/%E9%AB%98%E9%BE%84/policy.yaml");
+    assert_eq!(place["region"], serde_json::json!({"startLine": 2, "startColumn": 20, "endLine": 2, "endColumn": 24}));
+    assert_eq!(results[0]["relatedLocations"].as_array().map(Vec::len), Some(2));
+    let change = &results[0]["fixes"][0]["artifactChanges"][0];
+    assert_eq!(change["replacements"][0]["insertedContent"]["text"], "age");
+    assert!(results[1].get("locations").is_none());
+}

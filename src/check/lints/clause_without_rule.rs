@@ -1,0 +1,44 @@
+//! `clause-without-rule`: a basis that no criterion and no amount of the policy rests on.
+
+use super::yaml_places;
+use crate::diagnostic::{Diagnostic, code};
+use crate::policy::document::PolicyDocument;
+
+/// Tells of each basis that nothing names. Ties to other policies, caps and budgets name no basis: what nothing else rests
+/// on may be theirs.
+pub(super) fn check(document: &PolicyDocument, diagnostics: &mut Vec<Diagnostic>) {
+    if !document.excludes.is_empty() || !document.requires.is_empty() || document.cap.is_some() || document.budget.is_some() {
+        return;
+    }
+    let criteria = document.criteria.criteria();
+    let mut named = criteria.iter().filter_map(|criterion| criterion.basis.as_deref()).chain(document.benefit.basis.as_deref());
+    let named: std::collections::BTreeSet<&str> = named.by_ref().collect();
+    for basis in document.basis.iter().filter(|basis| !named.contains(basis.id.as_str())) {
+        let (id, title) = (&basis.id, &basis.title);
+        diagnostics.push(
+            Diagnostic::new(
+                &code::CLAUSE_WITHOUT_RULE,
+                format!("依据“{id}”《{title}》没有任何规则"),
+                format!("no rule rests on basis `{id}` ({title})"),
+            )
+            .at(yaml_places::basis(document, id))
+            .help(
+                "把它的条文写成条件并写上 basis; 只作参考的写进 note",
+                "write its clauses as criteria that name it; what is only background goes into a `note`",
+            ),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::lints::testing::{check_told, policy, told};
+
+    #[test]
+    fn told_where_it_stands() {
+        let text = policy("条件", "disabled", "100");
+        let second = text.replace("status: sample}]", "status: sample}, {id: notice, title: 通知, status: memory}]");
+        check_told(&told(&[&second], &[]), &[("clause-without-rule", "notice")]);
+        check_told(&told(&[&text], &[]), &[]);
+    }
+}
