@@ -155,7 +155,8 @@ pub async fn run_several(several: Several<'_>) -> Result<OnSame, DossierError> {
     for ((set, compiled), places) in sets.iter().zip(&compiled).zip(&each_places) {
         #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
         let judging = std::time::Instant::now();
-        let on = On { dossiers: &dossiers, catalogue, within, counts_only, threads: options.threads, progress: &*progress, cancel: &cancel };
+        let on =
+            On { dossiers: &dossiers, catalogue, within, counts_only, threads: options.threads, progress: &*progress, cancel: &cancel };
         let mut of_set = judge(set, compiled, places, &on)?;
         of_set.seconds = vec![
             ("compile", compiled_at),

@@ -98,9 +98,8 @@ impl Tables {
         tables.keep("nets", &nets).await?;
         let others: String = (1..dimensions.len()).map(|at| format!(", coalesce(a.d{at}, '') AS d{at}")).collect();
         for (wide, from) in [("wide", "pairs"), ("wide_nets", "nets")] {
-            let joined = format!(
-                "SELECT p.*, p.county AS d0{others} FROM {from} p LEFT JOIN about a ON p.kind = a.kind AND p.subject = a.subject"
-            );
+            let joined =
+                format!("SELECT p.*, p.county AS d0{others} FROM {from} p LEFT JOIN about a ON p.kind = a.kind AND p.subject = a.subject");
             tables.keep(wide, &joined).await?;
         }
         Ok(tables)
@@ -158,7 +157,8 @@ impl Tables {
         let of_all = self.ask(&format!("SELECT kind, -1, '', {TALLY} FROM nets GROUP BY kind ORDER BY 1")).await?;
         analysis.totals.extend(with_population(lines(&of_all, None)?, &population, None));
         for at in 0..self.dimensions {
-            let sql = |first: &str, from: &str| format!("SELECT kind, {first}, d{at}, {TALLY} FROM {from} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
+            let sql =
+                |first: &str, from: &str| format!("SELECT kind, {first}, d{at}, {TALLY} FROM {from} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3");
             analysis.cells.extend(lines(&self.ask(&sql("policy", "wide")).await?, Some(at))?);
             let nets = lines(&self.ask(&sql("-1", "wide_nets")).await?, Some(at))?;
             analysis.cells.extend(with_population(nets, &self.population(Some(at)).await?, Some(at)));
@@ -206,7 +206,12 @@ impl Tables {
         let found = (0..batch.num_rows()).map(|row| {
             let at = usize::try_from(columns[1][row]).unwrap_or(0);
             let (from, to) = (BANDS[at], BANDS.get(at + 1).copied());
-            Band { kind: kind_of(columns[0][row]), from, to, subjects: [2, 3].map(|column: usize| Some(columns[column][row].unsigned_abs())) }
+            Band {
+                kind: kind_of(columns[0][row]),
+                from,
+                to,
+                subjects: [2, 3].map(|column: usize| Some(columns[column][row].unsigned_abs())),
+            }
         });
         Ok(found.collect())
     }

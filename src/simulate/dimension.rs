@@ -13,8 +13,8 @@ use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::check::ir::{Expr, Kind, Ty};
 use crate::diagnostic::Message;
-use crate::dossier::mapper::Mapper;
 use crate::dossier::DossierError;
+use crate::dossier::mapper::Mapper;
 use crate::eligibility::grant::county_of;
 use crate::register::declaration::SubjectKind;
 
@@ -237,7 +237,9 @@ pub fn value_label(dimension: &Dimension, value: &str, catalogue: &Catalogue, re
     }
     let (number, plain) = (value.parse::<u32>().unwrap_or(0), Message::new(value, value));
     match dimension.banding {
-        Banding::County => regions.name(value).map_or(plain, |name| Message::new(format!("{} {value}", name.zh), format!("{} {value}", name.get(crate::diagnostic::Lang::En)))),
+        Banding::County => regions.name(value).map_or(plain, |name| {
+            Message::new(format!("{} {value}", name.zh), format!("{} {value}", name.get(crate::diagnostic::Lang::En)))
+        }),
         Banding::Age => {
             let text = value.trim_start_matches('0').replace("-0", "-");
             let text = if text.starts_with('-') { format!("0{text}") } else { text };
@@ -249,7 +251,8 @@ pub fn value_label(dimension: &Dimension, value: &str, catalogue: &Catalogue, re
         Banding::Decile if number == 10 => Message::new("10 (最高)", "10 (highest)"),
         Banding::Decile => Message::new(number.to_string(), number.to_string()),
         Banding::Plain => {
-            let facts = SubjectKind::ALL.iter().flat_map(|kind| dimension.facts[*kind as usize].iter().map(|name| catalogue.find(*kind, name)));
+            let facts =
+                SubjectKind::ALL.iter().flat_map(|kind| dimension.facts[*kind as usize].iter().map(|name| catalogue.find(*kind, name)));
             let codes = facts.flatten().find_map(|id| catalogue.fact(id).ty.codes.as_ref()?.get(value).cloned());
             codes.unwrap_or(match value {
                 "true" => Message::new("是", "yes"),
@@ -271,7 +274,10 @@ fn without_id() -> crate::diagnostic::Diagnostic {
 
 /// The known values of a number, sorted.
 fn sorted(batches: &[(ArrayRef, Vec<ArrayRef>)], expression: usize) -> Vec<i128> {
-    let mut values: Vec<i128> = batches.iter().flat_map(|(_, columns)| (0..columns[expression].len()).filter_map(|row| number(&columns[expression], row))).collect();
+    let mut values: Vec<i128> = batches
+        .iter()
+        .flat_map(|(_, columns)| (0..columns[expression].len()).filter_map(|row| number(&columns[expression], row)))
+        .collect();
     values.sort_unstable();
     values
 }

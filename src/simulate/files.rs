@@ -81,7 +81,8 @@ pub async fn write_changed(path: &Path, changed: &DataFrame, results: &Results) 
         rows += batch.num_rows() as u64;
         let numbers = |at: usize| cast(batch.column(at), &DataType::Int64).map(|array| array.as_primitive::<Int64Type>().clone());
         let [kinds, policies, classes] = [numbers(0)?, numbers(2)?, numbers(3)?];
-        let policy = |place: i64| usize::try_from(place).ok().and_then(|place| results.policies.get(place)).map_or("", |policy| &policy.code);
+        let policy =
+            |place: i64| usize::try_from(place).ok().and_then(|place| results.policies.get(place)).map_or("", |policy| &policy.code);
         let class = |number: i64| usize::try_from(number).ok().and_then(|number| Class::ALL.get(number)).map_or("", |class| class.name());
         let mut columns = vec![
             texts(kinds.values().iter().map(|kind| kind_of(*kind).name())),

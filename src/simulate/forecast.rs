@@ -85,7 +85,8 @@ impl Forecast {
         for policy in 0..self.policies {
             let month = found.remove(&policy).unwrap_or_default();
             let before = self.present[side].remove(&policy).unwrap_or_default();
-            let kind = kinds.get(&policy).copied().or_else(|| self.events.iter().find(|event| event.policy == policy).map(|event| event.kind));
+            let kind =
+                kinds.get(&policy).copied().or_else(|| self.events.iter().find(|event| event.policy == policy).map(|event| event.kind));
             let (mut enter, mut leave) = (0, 0);
             if self.begun[side] {
                 let kind = kind.unwrap_or(SubjectKind::Person);

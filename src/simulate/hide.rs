@@ -36,7 +36,6 @@ pub fn hide(results: &mut Results) {
         }
     }
     results.policies.iter_mut().for_each(|policy| hide_policy(policy, least));
-
 }
 
 /// What is looked at for one line.

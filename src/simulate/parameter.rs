@@ -49,17 +49,23 @@ pub fn set_parameter(
         return Err(vec![told]);
     };
     if let Some(region) = written.region.as_deref().filter(|region| !regions.is_known(region)) {
-        let told = Diagnostic::new(&code::UNKNOWN_REGION, format!("区划树里没有“{region}”"), format!("region `{region}` is not in the tree"))
-            .at(written.place(region))
-            .did_you_mean(region, parameter.values.iter().map(|value| value.region.as_str()))
-            .help("区划代码见 policies/regions.yaml", "region codes are in policies/regions.yaml");
+        let told =
+            Diagnostic::new(&code::UNKNOWN_REGION, format!("区划树里没有“{region}”"), format!("region `{region}` is not in the tree"))
+                .at(written.place(region))
+                .did_you_mean(region, parameter.values.iter().map(|value| value.region.as_str()))
+                .help("区划代码见 policies/regions.yaml", "region codes are in policies/regions.yaml");
         return Err(vec![told]);
     }
     let change = written.change(parameter)?;
     let set = apply(parameter, &written, &change, as_of);
     if set.is_empty() {
-        let (zh, en) = (format!("标准“{}”在 {as_of} 没有可变动的值", written.name), format!("parameter `{}` has no value to change on {as_of}", written.name));
-        return Err(vec![Diagnostic::new(&code::BAD_ARGUMENT, zh, en).at(written.place(&written.value)).help("写出新的值", "write the new value itself")]);
+        let (zh, en) = (
+            format!("标准“{}”在 {as_of} 没有可变动的值", written.name),
+            format!("parameter `{}` has no value to change on {as_of}", written.name),
+        );
+        return Err(vec![
+            Diagnostic::new(&code::BAD_ARGUMENT, zh, en).at(written.place(&written.value)).help("写出新的值", "write the new value itself"),
+        ]);
     }
     Ok(set)
 }
@@ -84,7 +90,10 @@ impl Written {
     fn read(text: &str) -> Result<Self, Vec<Diagnostic>> {
         let fault = || {
             let told = Diagnostic::new(&code::BAD_ARGUMENT, format!("读不懂 --set {text}"), format!("cannot read --set {text}"));
-            vec![told.help("如 --set subsistence_line=1100 或 --set 'subsistence_line[990102]=+5%'", "such as --set subsistence_line=1100 or --set 'subsistence_line[990102]=+5%'")]
+            vec![told.help(
+                "如 --set subsistence_line=1100 或 --set 'subsistence_line[990102]=+5%'",
+                "such as --set subsistence_line=1100 or --set 'subsistence_line[990102]=+5%'",
+            )]
         };
         let (left, value) = text.split_once('=').ok_or_else(fault)?;
         let (name, region) = match left.trim().split_once('[') {
@@ -107,7 +116,8 @@ impl Written {
         let relative = self.value.strip_suffix(['%', '％']).filter(|text| text.starts_with(['+', '-']));
         if let Some(percent) = relative {
             let (digits, places) = percent.split_once('.').unwrap_or((percent, ""));
-            let number = format!("{digits}{places}").parse::<i64>().ok().zip(u8::try_from(places.len() + 2).ok().filter(|scale| *scale <= 9));
+            let number =
+                format!("{digits}{places}").parse::<i64>().ok().zip(u8::try_from(places.len() + 2).ok().filter(|scale| *scale <= 9));
             return number.map(|(digits, scale)| Change::By(digits, scale)).ok_or_else(|| {
                 let told = Diagnostic::new(&code::BAD_ARGUMENT, "应为如 +5% 的变动", "expected a change such as +5%");
                 vec![told.at(self.place(&self.value)).help("如 +5% 或 -2.5%", "such as +5% or -2.5%")]

@@ -183,7 +183,8 @@ fn reason(study: &Study<'_>, judged: &Judged, side: usize, code: &str, kind: Sub
             return Some(Cause::Conflict);
         }
         let silent = dossiers.map(|dossiers| &dossiers.silent);
-        let stale = silent.is_some_and(|silent| catalogue.registers_of(id).iter().any(|register| silent.get(register) == Some(&Cause::Stale)));
+        let stale =
+            silent.is_some_and(|silent| catalogue.registers_of(id).iter().any(|register| silent.get(register) == Some(&Cause::Stale)));
         Some(if stale { Cause::Stale } else { Cause::Missing })
     };
     let known = Known {

@@ -246,7 +246,9 @@ impl Results {
         if nets.iter().any(|line| line.hidden) {
             return None;
         }
-        let sum = |get: fn(&Tally) -> [i64; 2]| nets.iter().fold([0, 0], |sum, line| [sum[0] + get(&line.tally)[0], sum[1] + get(&line.tally)[1]]);
+        let sum = |get: fn(&Tally) -> [i64; 2]| {
+            nets.iter().fold([0, 0], |sum, line| [sum[0] + get(&line.tally)[0], sum[1] + get(&line.tally)[1]])
+        };
         Some((sum(|tally| tally.month), sum(|tally| tally.year)))
     }
 }

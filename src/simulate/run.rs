@@ -271,13 +271,7 @@ pub async fn study(mut study: Study<'_>) -> Result<Outcome, DossierError> {
             if study.forecast > 0 {
                 looking.enter(side, resolution, policies, &places, study.as_of);
             }
-            rows::rows(
-                u8::try_from(side).unwrap_or(0),
-                resolution,
-                policies,
-                &places,
-                study.as_of,
-            )
+            rows::rows(u8::try_from(side).unwrap_or(0), resolution, policies, &places, study.as_of)
         })?;
         batches.push(made);
     }

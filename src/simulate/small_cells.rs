@@ -176,7 +176,11 @@ mod tests {
             cells.sums.push(Sum { total: at(row, width), parts: (0..width).map(|column| at(row, column)).collect(), counts_add_up: true });
         }
         for column in 0..=width {
-            cells.sums.push(Sum { total: at(height, column), parts: (0..height).map(|row| at(row, column)).collect(), counts_add_up: true });
+            cells.sums.push(Sum {
+                total: at(height, column),
+                parts: (0..height).map(|row| at(row, column)).collect(),
+                counts_add_up: true,
+            });
         }
         cells
     }
