@@ -72,11 +72,6 @@ pub(super) fn shown(line: &Line, get: impl Fn(&Line) -> u64) -> String {
     if line.hidden { HIDDEN.to_owned() } else { count(get(line)) }
 }
 
-/// An amount of a line, or the sign for hidden.
-pub(super) fn shown_money(line: &Line, get: impl Fn(&Line) -> i64) -> String {
-    if line.hidden { HIDDEN.to_owned() } else { amount(get(line)) }
-}
-
 /// A difference with its sign.
 pub(super) fn signed(line: &Line, get: impl Fn(&Line) -> [i64; 2]) -> String {
     if line.hidden {
@@ -90,7 +85,7 @@ pub(super) fn difference(difference: i64) -> String {
     if difference > 0 { format!("+{}", amount(difference)) } else { amount(difference) }
 }
 
-/// Policies that something changes in, or that are hidden.
+/// Policies that something changes in.
 pub(super) fn policies(results: &Results, words: Words) -> Table {
     let pick = |zh, en| words.pick(zh, en);
     let mut table = Table::new(&[
@@ -131,9 +126,9 @@ pub(super) fn policies(results: &Results, words: Words) -> Table {
     table
 }
 
-/// Whether a line is worth a row: something changes in it, it is hidden, or it is of all policies.
+/// Whether a line is worth a row: something changes in it, or it is of all policies.
 pub(super) fn is_told(line: &Line) -> bool {
-    line.policy.is_none() || line.hidden || line.tally.changed() > 0
+    line.policy.is_none() || line.changes
 }
 
 fn budget(results: &Results, words: Words) -> Table {
@@ -231,7 +226,8 @@ pub(super) fn notes(results: &Results, words: Words) -> Vec<String> {
     if unchanged > 0 {
         notes.push(format!("{unchanged} {}", pick("项政策没有变化, 未列出", "policies do not change and are not listed")));
     }
-    let cells = results.totals.iter().chain(&results.cells).any(|line| line.hidden) || results.months.iter().any(|line| line.hidden);
+    let told = results.totals.iter().filter(|line| is_told(line)).chain(&results.cells);
+    let cells = told.into_iter().any(|line| line.hidden) || results.months.iter().any(|line| line.hidden);
     if cells {
         let least = results.least;
         notes.push(match words.0 {

@@ -23,7 +23,7 @@ p{margin:6px 0}
 table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums;margin:8px 0}
 th,td{padding:4px 8px;border-bottom:1px solid var(--rule);text-align:right;white-space:nowrap}
 th{color:var(--soft);font-weight:600;border-bottom-color:var(--soft)}
-th.l,td.l{text-align:left;white-space:normal}
+th.l,td.l{text-align:left;white-space:normal}td.l:first-child{min-width:8em}
 svg{width:100%;height:auto;display:block}
 .key{font-size:13px;color:var(--soft)}
 .key i{display:inline-block;width:11px;height:11px;border-radius:2px;margin:0 5px 0 14px}
@@ -33,7 +33,8 @@ summary{cursor:pointer}
 pre{font:12px/1.5 ui-monospace,Menlo,Consolas,\"Noto Sans Mono CJK SC\",monospace;white-space:pre-wrap;margin:6px 0;overflow-wrap:anywhere}
 .two{display:grid;grid-template-columns:1fr 1fr;gap:16px}
 @media(max-width:700px){.two{grid-template-columns:1fr}}
-@media print{body{max-width:none;padding:0}h2,figure,table{break-inside:avoid}details{break-inside:avoid}}
+@page{size:A4;margin:14mm}
+@media print{body{max-width:none;padding:0}table{font-size:10px}th,td{padding:3px 4px}.wide{overflow:visible}.cards{display:flex;flex-wrap:wrap}h2,figure,table{break-inside:avoid}details{break-inside:avoid}}
 ";
 
 /// The page, in a language.

@@ -3,6 +3,8 @@
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::simulation::HIDDEN;
+
 /// Before.
 pub(super) const BEFORE: RGBColor = RGBColor(148, 163, 184);
 /// After, and who wins.
@@ -71,8 +73,17 @@ fn width_of(text: &str, size: f64) -> f64 {
     f64::from(u32::try_from(unicode_width::UnicodeWidthStr::width(text)).unwrap_or(0)) * size * 0.55
 }
 
-/// Bars side by side for each category; values may be below zero.
+/// Bars side by side for each category; values may be below zero. The sign `∗` stands where all are hidden.
 pub(super) fn bars(categories: &[String], series: &[Series], chinese: bool) -> String {
+    upright(categories, series, chinese, series.len())
+}
+
+/// Bars of which each category has one above the line and one below it.
+pub(super) fn bars_in_one(categories: &[String], series: &[Series], chinese: bool) -> String {
+    upright(categories, series, chinese, 1)
+}
+
+fn upright(categories: &[String], series: &[Series], chinese: bool, beside: usize) -> String {
     if categories.is_empty() {
         return String::new();
     }
@@ -80,7 +91,7 @@ pub(super) fn bars(categories: &[String], series: &[Series], chinese: bool) -> S
         let (low, high, step) = bounds(series.iter().flat_map(|series| series.values.iter().flatten().copied()));
         let places = count(categories.len());
         let mut chart = ChartBuilder::on(area)
-            .margin(8)
+            .margin(14)
             .set_label_area_size(LabelAreaPosition::Left, 64)
             .set_label_area_size(LabelAreaPosition::Bottom, 44)
             .build_cartesian_2d(0.0..places, low..high)?;
@@ -89,22 +100,26 @@ pub(super) fn bars(categories: &[String], series: &[Series], chinese: bool) -> S
             ticks.iter().map(|tick| PathElement::new(vec![(0.0, *tick), (places, *tick)], if *tick == 0.0 { INK } else { RULE })),
         )?;
         chart.draw_series(ticks.iter().map(|tick| {
-            EmptyElement::at((0.0, *tick)) + Text::new(short(*tick, chinese), (-8, 0), style(12, HPos::Right, VPos::Center))
+            EmptyElement::at((0.0, *tick)) + Text::new(short(*tick, chinese), (-8, 0), style(13, HPos::Right, VPos::Center))
         }))?;
-        let width = 0.74 / count(series.len());
+        let width = 0.74 / count(beside);
         for (at, series) in series.iter().enumerate() {
-            let left = 0.13 + width * count(at);
+            let left = 0.13 + width * count(at % beside);
             let known = series.values.iter().enumerate().filter_map(|(place, value)| Some((count(place), (*value)?)));
             chart.draw_series(known.map(|(place, value)| {
                 Rectangle::new([(place + left, 0.0), (place + left + width * 0.94, value)], series.color.filled())
             }))?;
         }
+        let hidden = (0..categories.len()).filter(|&place| series.iter().all(|series| series.values[place].is_none()));
+        chart.draw_series(hidden.map(|place| {
+            EmptyElement::at((count(place) + 0.5, 0.0)) + Text::new(HIDDEN, (0, -4), style(15, HPos::Center, VPos::Bottom))
+        }))?;
         // Labels that do not fit beside each other stand in two rows.
         let room = 748.0 / places;
-        let crowded = categories.iter().any(|label| width_of(label, 12.0) > room - 6.0);
+        let crowded = categories.iter().any(|label| width_of(label, 13.0) > room - 6.0);
         chart.draw_series(categories.iter().enumerate().map(|(place, label)| {
             let down = if crowded && place % 2 == 1 { 22 } else { 6 };
-            EmptyElement::at((count(place) + 0.5, low)) + Text::new(label.clone(), (0, down), style(12, HPos::Center, VPos::Top))
+            EmptyElement::at((count(place) + 0.5, low)) + Text::new(label.clone(), (0, down), style(13, HPos::Center, VPos::Top))
         }))?;
         Ok(())
     })
@@ -119,7 +134,7 @@ pub(super) fn lines(categories: &[String], series: &[Series], chinese: bool) -> 
         let (low, high, step) = bounds(series.iter().flat_map(|series| series.values.iter().flatten().copied()));
         let last = count(categories.len() - 1);
         let mut chart = ChartBuilder::on(area)
-            .margin(8)
+            .margin(14)
             .margin_right(30)
             .set_label_area_size(LabelAreaPosition::Left, 64)
             .set_label_area_size(LabelAreaPosition::Bottom, 44)
@@ -129,7 +144,7 @@ pub(super) fn lines(categories: &[String], series: &[Series], chinese: bool) -> 
             ticks.iter().map(|tick| PathElement::new(vec![(0.0, *tick), (last, *tick)], if *tick == 0.0 { INK } else { RULE })),
         )?;
         chart.draw_series(ticks.iter().map(|tick| {
-            EmptyElement::at((0.0, *tick)) + Text::new(short(*tick, chinese), (-8, 0), style(12, HPos::Right, VPos::Center))
+            EmptyElement::at((0.0, *tick)) + Text::new(short(*tick, chinese), (-8, 0), style(13, HPos::Right, VPos::Center))
         }))?;
         for series in series {
             let known: Vec<(f64, f64)> =
@@ -138,10 +153,10 @@ pub(super) fn lines(categories: &[String], series: &[Series], chinese: bool) -> 
             chart.draw_series(known.iter().map(|point| Circle::new(*point, 4, series.color.filled())))?;
         }
         let room = 720.0 / count(categories.len());
-        let crowded = categories.iter().any(|label| width_of(label, 12.0) > room - 6.0);
+        let crowded = categories.iter().any(|label| width_of(label, 13.0) > room - 6.0);
         chart.draw_series(categories.iter().enumerate().map(|(place, label)| {
             let down = if crowded && place % 2 == 1 { 22 } else { 6 };
-            EmptyElement::at((count(place), low)) + Text::new(label.clone(), (0, down), style(12, HPos::Center, VPos::Top))
+            EmptyElement::at((count(place), low)) + Text::new(label.clone(), (0, down), style(13, HPos::Center, VPos::Top))
         }))?;
         Ok(())
     })
@@ -154,7 +169,7 @@ pub(super) fn funnel(steps: &[String], series: &[Series], chinese: bool) -> Stri
     }
     let places = count(steps.len());
     let height = 26 + 40 * u32::try_from(steps.len()).unwrap_or(1);
-    let label_room = steps.iter().map(|step| width_of(step, 12.0)).fold(80.0_f64, f64::max).min(330.0) + 16.0;
+    let label_room = steps.iter().map(|step| width_of(step, 13.0)).fold(80.0_f64, f64::max).min(330.0) + 16.0;
     picture((820, height), |area| {
         let (_, high, _) = bounds(series.iter().flat_map(|series| series.values.iter().flatten().copied()));
         let scale = high * 1.18;
@@ -171,12 +186,12 @@ pub(super) fn funnel(steps: &[String], series: &[Series], chinese: bool) -> Stri
                 let Some(value) = *value else { continue };
                 let top = count(place) + top;
                 chart.draw_series([Rectangle::new([(0.0, top), (value, top + thick * 0.92)], series.color.filled())])?;
-                let label = Text::new(short(value, chinese), (6, 0), style(11, HPos::Left, VPos::Center));
+                let label = Text::new(short(value, chinese), (6, 0), style(12, HPos::Left, VPos::Center));
                 chart.draw_series([EmptyElement::at((value, top + thick * 0.46)) + label])?;
             }
         }
         chart.draw_series(steps.iter().enumerate().map(|(place, label)| {
-            EmptyElement::at((0.0, count(place) + 0.5)) + Text::new(label.clone(), (-8, 0), style(12, HPos::Right, VPos::Center))
+            EmptyElement::at((0.0, count(place) + 0.5)) + Text::new(label.clone(), (-8, 0), style(13, HPos::Right, VPos::Center))
         }))?;
         Ok(())
     })

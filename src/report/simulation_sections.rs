@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::simulation::{self, HIDDEN, Words, difference, is_told, notes, shown};
 use super::simulation_page::escape;
-use super::simulation_plots::{AFTER, BEFORE, LOSS, Series, bars, css, funnel, lines, short};
+use super::simulation_plots::{AFTER, BEFORE, LOSS, Series, bars, bars_in_one, css, funnel, lines, short};
 use super::table::{Align, Table, amount, count};
-use crate::diagnostic::Lang;
+use crate::diagnostic::{Lang, Message};
 use crate::explain::{self, Verdict};
 use crate::register::declaration::SubjectKind;
 use crate::simulate::results::{Class, Line, Results};
@@ -198,12 +198,16 @@ pub(super) fn deciles(results: &Results, words: Words) -> String {
         if told.is_empty() || told.iter().all(|line| line.hidden) {
             continue;
         }
-        let labels: Vec<String> = told.iter().map(|line| results.label(at, &line.value).get(words.0).to_owned()).collect();
+        let labels: Vec<String> = told.iter().map(|line| line.value.trim_start_matches('0').to_owned()).collect();
         let of = |class: Class, sign: f64| told.iter().map(|line| (!line.hidden).then(|| sign * float(line.tally.of(class)))).collect();
         let series = [Series { color: AFTER, values: of(Class::Gains, 1.0) }, Series { color: LOSS, values: of(Class::Loses, -1.0) }];
-        let plot = bars(&labels, &series, words.0 == Lang::Zh);
+        if series.iter().all(|series| series.values.iter().flatten().all(|value| *value == 0.0)) {
+            continue;
+        }
+        let plot = bars_in_one(&labels, &series, words.0 == Lang::Zh);
         let legend = key(&[(AFTER, words.pick("受益", "win")), (LOSS, words.pick("受损(线下)", "lose (below the line)"))]);
-        let _ = write!(body, "<h3>{}</h3>\n{legend}{plot}", words.kind(kind));
+        let caption = words.pick("1 为收入最低的一份", "1 has the lowest incomes");
+        let _ = write!(body, "<h3>{} · {caption}</h3>\n{legend}{plot}", words.kind(kind));
     }
     for (title, table) in simulation::by_dimension(results, words, "income_decile") {
         let _ = write!(body, "<details><summary>{}</summary>\n{}</details>\n", escape(&title), html(&table));
@@ -327,9 +331,10 @@ pub(super) fn funnels(results: &Results, words: Words) -> String {
     for line in results.totals.iter().filter(|line| !line.hidden && line.tally.changed() > 0) {
         let Some(policy) = line.policy.map(|policy| &results.policies[policy]) else { continue };
         let longest = if policy.funnel[1].is_empty() { &policy.funnel[0] } else { &policy.funnel[1] };
-        let steps: Vec<String> = longest.iter().map(|(name, ..)| shortened(name)).collect();
+        let steps: Vec<String> = longest.iter().map(|(name, ..)| shortened(name.get(words.0))).collect();
         let of = |side: usize| -> Vec<Option<f64>> {
-            let yes = |name: &str| policy.funnel[side].iter().find(|(known, ..)| **known == *name).and_then(|(_, yes, _)| yes.map(float));
+            let steps = &policy.funnel[side];
+            let yes = |name: &Message| steps.iter().find(|(known, ..)| known == name).and_then(|(_, yes, _)| yes.map(float));
             longest.iter().map(|(name, ..)| yes(name)).collect()
         };
         let series = [Series { color: BEFORE, values: of(0) }, Series { color: AFTER, values: of(1) }];

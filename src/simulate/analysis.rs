@@ -230,6 +230,7 @@ fn with_population(mut lines: Vec<Line>, population: &BTreeMap<(i64, String), u6
                 value: value.clone(),
                 population: Some(*count),
                 tally: Tally::default(),
+                changes: false,
                 hidden: false,
             }),
         }
@@ -252,6 +253,7 @@ fn lines(batch: &RecordBatch, dimension: Option<usize>) -> Result<Vec<Line>, Dos
             value: values[row].clone(),
             population: None,
             tally: Tally { before: count(0), after: count(1), classes, amount: money(8), month: money(10), year: money(12) },
+            changes: false,
             hidden: false,
         }
     };

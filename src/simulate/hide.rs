@@ -10,6 +10,7 @@ use crate::register::declaration::SubjectKind;
 /// changes in, or that are hidden as a whole, are left out.
 pub fn hide(results: &mut Results) {
     let least = results.least;
+    results.totals.iter_mut().chain(&mut results.cells).for_each(|line| line.changes = line.tally.changed() > 0);
     for kind in SubjectKind::ALL {
         hide_totals(results, kind);
     }
@@ -25,7 +26,7 @@ pub fn hide(results: &mut Results) {
     }
     for line in results.totals.iter_mut().chain(&mut results.cells).filter(|line| line.hidden) {
         line.tally = Tally::default();
-        line.population = line.population.filter(|_| line.dimension.is_none());
+        line.population = line.population.filter(|all| !is_small(*all, least));
     }
     for overlap in &mut results.overlaps {
         let [before, after] = overlap.both.map(|both| both.unwrap_or(0));
@@ -43,7 +44,6 @@ fn measures(line: &Line) -> Vec<u64> {
     let tally = &line.tally;
     let mut counts = vec![tally.before, tally.after];
     counts.extend(tally.classes);
-    counts.extend(line.population.filter(|_| line.dimension.is_some()));
     counts
 }
 
@@ -82,7 +82,8 @@ fn hide_dimension(results: &mut Results, kind: SubjectKind, dimension: usize, af
     let is_hidden = |policy: Option<usize>| results.totals.iter().any(|line| line.kind == kind && line.policy == policy && line.hidden);
     for &at in &places {
         let line = &results.cells[at];
-        let cell = cells.push(measures(line), false, is_hidden(line.policy));
+        let is_few = line.population.is_some_and(|all| is_small(all, results.least));
+        let cell = cells.push(measures(line), false, is_few || is_hidden(line.policy));
         of_row.entry(line.policy).or_default().push(cell);
         let column = of_value.entry(&line.value).or_default();
         match line.policy {
@@ -116,7 +117,7 @@ fn fill(results: &mut Results, kind: SubjectKind, dimension: usize, affected: &[
             if !results.by(kind, policy, dimension).any(|line| line.value == *value) {
                 let dimension = Some(dimension);
                 let tally = Tally::default();
-                let line = Line { kind, policy, dimension, value: value.clone(), population: None, tally, hidden: false };
+                let line = Line { kind, policy, dimension, value: value.clone(), population: None, tally, changes: false, hidden: false };
                 results.cells.push(line);
             }
         }

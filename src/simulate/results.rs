@@ -100,6 +100,8 @@ pub struct Line {
     pub population: Option<u64>,
     /// What is counted; nothing where hidden.
     pub tally: Tally,
+    /// Whether anything changes; told of hidden lines too, for that it does not is no secret.
+    pub changes: bool,
     /// Whether it is hidden, because few people are behind it or it would give others away.
     pub hidden: bool,
 }
@@ -128,7 +130,7 @@ pub struct PolicyLine {
     /// Whether `granted` and `given` are hidden, for few are behind one of them.
     pub few_rows: bool,
     /// Steps of the criteria: name, still yes, still possible; before, after. Counts of few are none.
-    pub funnel: [Vec<(Arc<str>, Option<u64>, Option<u64>)>; 2],
+    pub funnel: [Vec<(Message, Option<u64>, Option<u64>)>; 2],
     /// Whether what is counted is hidden.
     pub hidden: bool,
 }

@@ -261,7 +261,7 @@ pub async fn study(mut study: Study<'_>) -> Result<Outcome, DossierError> {
     let began = Watch::now();
     study.progress.stage(Message::new("决议与比较", "resolving and comparing"), None);
     let about = about(&study, &judged, &readings).await?;
-    let mut lines: Vec<PolicyLine> = all.values().map(|policy| line(policy, &study, &judged)).collect();
+    let mut lines: Vec<PolicyLine> = all.values().map(|policy| line(policy, &judged)).collect();
     let mut batches = Vec::new();
     let mut looking = Forecast::new(all.len());
     for side in 0..2 {
@@ -347,9 +347,8 @@ async fn about(study: &Study<'_>, judged: &Judged, readings: &[Reading]) -> Resu
 }
 
 /// A policy without counts yet.
-fn line(policy: &CheckedPolicy, study: &Study<'_>, judged: &Judged) -> PolicyLine {
+fn line(policy: &CheckedPolicy, judged: &Judged) -> PolicyLine {
     let document = &policy.document;
-    let _ = study;
     PolicyLine {
         code: document.code.as_str().into(),
         name: document.name.clone(),
@@ -394,13 +393,24 @@ fn describe(
         let steps = &mut lines[place(row.policy)].funnel[side];
         let at = (row.step as usize).saturating_sub(1);
         while steps.len() <= at {
-            steps.push((Arc::clone(&row.criterion), Some(0), Some(0)));
+            steps.push((Message::default(), Some(0), Some(0)));
         }
         let (name, yes, possible) = &mut steps[at];
-        *name = Arc::clone(&row.criterion);
+        if name.zh.is_empty() {
+            *name = step_name(&policies[row.policy as usize], &row.criterion);
+        }
         *yes = yes.map(|count| count + row.yes);
         *possible = possible.map(|count| count + row.possible);
     }
+}
+
+/// What people call a step: the label or clause of a criterion; a group of criteria as it is.
+fn step_name(policy: &CheckedPolicy, id: &str) -> Message {
+    let criteria = policy.document.criteria.criteria();
+    let criterion = criteria.iter().find(|criterion| criterion.id == *id);
+    let label = criterion.and_then(|criterion| criterion.label.clone());
+    let clause = criterion.and_then(|criterion| criterion.clause.clone());
+    label.unwrap_or_else(|| Message::new(clause.unwrap_or_else(|| id.to_owned()), id))
 }
 
 fn results(study: &Study<'_>, judged: &Judged, policies: Vec<PolicyLine>, analysis: Analysis, missing: Vec<Message>) -> Results {

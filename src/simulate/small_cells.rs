@@ -49,8 +49,10 @@ impl Cells {
             }
         }
         loop {
-            let exposed = self.exposed(least);
-            let more: Vec<usize> = exposed.iter().filter_map(|candidates| self.cheapest(candidates)).collect();
+            let mut more = self.few_together(least);
+            if more.is_empty() {
+                more = self.beside_determined();
+            }
             if more.is_empty() {
                 return;
             }
@@ -58,31 +60,43 @@ impl Cells {
         }
     }
 
-    /// For every cell or sum that is given away: the cells of which one must be hidden too.
-    fn exposed(&self, least: u64) -> Vec<Vec<usize>> {
-        let mut exposed = Vec::new();
+    /// Where hidden cells of one sum are few taken together: the smallest cell that makes them more, else the largest.
+    fn few_together(&self, least: u64) -> Vec<usize> {
+        let mut more = Vec::new();
         for sum in self.sums.iter().filter(|sum| sum.counts_add_up && !self.hidden[sum.total]) {
-            let hidden: Vec<usize> = sum.parts.iter().copied().filter(|&at| self.hidden[at]).collect();
+            let (hidden, open): (Vec<usize>, Vec<usize>) = sum.parts.iter().partition(|&&at| self.hidden[at]);
             let measures = hidden.first().map_or(0, |&at| self.counts[at].len());
-            let together = |measure: usize| hidden.iter().map(|&at| self.counts[at][measure]).sum::<u64>();
-            if (0..measures).any(|measure| is_small(together(measure), least)) {
-                exposed.push(sum.parts.clone());
+            for measure in 0..measures {
+                let together: u64 = hidden.iter().map(|&at| self.counts[at][measure]).sum();
+                if !is_small(together, least) {
+                    continue;
+                }
+                let of = |at: usize| self.counts[at][measure];
+                let helping = open.iter().copied().filter(|&at| !self.settled[at] && of(at) > 0);
+                more.extend(helping.min_by_key(|&at| {
+                    let is_enough = together + of(at) >= least;
+                    (!is_enough, if is_enough { self.cost(at) } else { u64::MAX - of(at) }, at)
+                }));
             }
         }
-        for at in self.determined() {
-            let sums = self.sums.iter().filter(|sum| sum.total == at || sum.parts.contains(&at));
-            exposed.push(sums.flat_map(|sum| sum.parts.iter().copied().chain([sum.total])).collect());
-        }
-        exposed
+        more
     }
 
-    /// The cell that costs least to hide: of those that count something, the one that counts least.
-    fn cheapest(&self, candidates: &[usize]) -> Option<usize> {
-        let open = candidates.iter().copied().filter(|&at| !self.hidden[at] && !self.settled[at]);
-        open.min_by_key(|&at| {
-            let all: u64 = self.counts[at].iter().sum();
-            (all == 0, all, at)
-        })
+    /// Where a hidden cell follows from sums: another cell of its sums, that which costs least.
+    fn beside_determined(&self) -> Vec<usize> {
+        let mut more = Vec::new();
+        for at in self.determined() {
+            let sums = self.sums.iter().filter(|sum| sum.total == at || sum.parts.contains(&at));
+            let cells = sums.flat_map(|sum| sum.parts.iter().copied().chain([sum.total]));
+            let open = cells.filter(|&at| !self.hidden[at] && !self.settled[at]);
+            // Of those that count something, the one that counts least: nothing is no cover.
+            more.extend(open.min_by_key(|&at| (self.cost(at) == 0, self.cost(at), at)));
+        }
+        more
+    }
+
+    fn cost(&self, at: usize) -> u64 {
+        self.counts[at].iter().sum()
     }
 
     /// Hidden cells whose value follows from the sums: in the reduced equations, the only unknown of one.

@@ -5,5 +5,6 @@ mod explain;
 mod match_faults;
 mod match_sample;
 mod outcome;
+mod simulate;
 mod support;
 mod test;
