@@ -37,7 +37,7 @@ pub struct Args {
     /// 以 git 的这一版本为现行, --policies 为拟议 / The policies of a git revision are those of before, --policies those of after
     #[arg(long, value_name = "REV")]
     pub against_git: Option<String>,
-    /// 设定标准, 如 subsistence_line=1100, 'subsistence_line[990102]=900' 或 subsistence_line=+5% / Set a parameter
+    /// 设定标准, 如 `subsistence_line=1100`、`subsistence_line[990102]=900`、`subsistence_line=+5%` / Set a parameter
     #[arg(long, value_name = "PARAM=VALUE", num_args = 1..)]
     pub set: Vec<String>,
     /// 登记库在哪里 / Where the registers are
@@ -182,12 +182,12 @@ fn dimensions(args: &Args, sides: &mut Sides) -> Result<Vec<dimension::Dimension
 
 fn allow_missing(args: &Args, folder: &PolicyFolder) -> Result<BTreeSet<String>, Vec<Diagnostic>> {
     let registers = &folder.registers.registers;
-    for register in args.allow_missing.iter().filter(|register| !registers.contains_key(*register)) {
-        let (zh, en) = (format!("没有登记库“{register}”"), format!("unknown register `{register}`"));
-        let told = Diagnostic::new(&code::UNKNOWN_REGISTER, zh, en).did_you_mean(register, registers.keys().map(String::as_str));
-        return Err(vec![told]);
-    }
-    Ok(args.allow_missing.iter().cloned().collect())
+    let Some(register) = args.allow_missing.iter().find(|register| !registers.contains_key(*register)) else {
+        return Ok(args.allow_missing.iter().cloned().collect());
+    };
+    let (zh, en) = (format!("没有登记库“{register}”"), format!("unknown register `{register}`"));
+    let told = Diagnostic::new(&code::UNKNOWN_REGISTER, zh, en).did_you_mean(register, registers.keys().map(String::as_str));
+    Err(vec![told])
 }
 
 /// Writes tables, pages and what the run was.

@@ -378,9 +378,9 @@ pub(super) fn people(results: &Results, words: Words) -> String {
     for person in &results.people {
         let policy = &results.policies[person.policy];
         let [before, after] = person.amount.map(amount);
-        let _ = write!(
+        let _ = writeln!(
             body,
-            "<details><summary><b>{}</b> · {} · {} · {before} → {after} {}</summary>\n",
+            "<details><summary><b>{}</b> · {} · {} · {before} → {after} {}</summary>",
             person.class.label().get(words.0),
             escape(policy.name.get(words.0)),
             escape(&person.masked),

@@ -110,7 +110,6 @@ pub struct Reading {
     pub facts: BTreeSet<FactId>,
     expressions: Vec<(Expr, u8)>,
     reads: Vec<Read>,
-    count: usize,
 }
 
 impl Reading {
@@ -123,7 +122,7 @@ impl Reading {
     /// Finds the facts of dimensions for a kind, in a catalogue; `given` for dossiers that were given ready-made.
     #[must_use]
     pub fn new(kind: SubjectKind, dimensions: &[Dimension], catalogue: &mut Catalogue, binder: &Binder<'_>, given: bool) -> Self {
-        let mut reading = Self { kind, facts: BTreeSet::new(), expressions: Vec::new(), reads: Vec::new(), count: dimensions.len() };
+        let mut reading = Self { kind, facts: BTreeSet::new(), expressions: Vec::new(), reads: Vec::new() };
         for (at, dimension) in dimensions.iter().enumerate() {
             let mut expressions = Vec::new();
             for name in &dimension.facts[kind as usize] {
@@ -184,13 +183,13 @@ impl Reading {
         let rows = ids.len();
         let number = u8::try_from(self.kind as usize).unwrap_or(0);
         let mut arrays: Vec<ArrayRef> = vec![Arc::new(UInt8Array::from_value(number, rows)), arrow::compute::cast(ids, &DataType::Utf8)?];
-        for at in 0..self.count {
+        for (at, dimension) in dimensions.iter().enumerate() {
             let read = self.reads.iter().position(|read| read.dimension == at);
             arrays.push(match read {
                 None => Arc::new(StringArray::from_iter_values(std::iter::repeat_n("", rows))),
                 Some(read) => {
                     let sources: Vec<&ArrayRef> = self.reads[read].expressions.iter().map(|&at| &columns[at]).collect();
-                    Arc::new(banded(dimensions[at].banding, binder, &sources, &deciles[read], rows))
+                    Arc::new(banded(dimension.banding, binder, &sources, &deciles[read], rows))
                 }
             });
         }

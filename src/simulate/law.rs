@@ -29,7 +29,7 @@ pub struct Law<'a> {
     pub known_at: Option<NaiveDate>,
 }
 
-impl<'a> Law<'a> {
+impl Law<'_> {
     /// The policies in force on a day, by code.
     #[must_use]
     pub fn in_force(&self, as_of: NaiveDate) -> BTreeMap<String, CheckedPolicy> {

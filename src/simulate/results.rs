@@ -106,6 +106,9 @@ pub struct Line {
     pub hidden: bool,
 }
 
+/// A step of the criteria: what it is called, how many are still yes after it, how many still yes or unknown; none: few.
+pub type Step = (Message, Option<u64>, Option<u64>);
+
 /// A policy of either side.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyLine {
@@ -130,7 +133,7 @@ pub struct PolicyLine {
     /// Whether `granted` and `given` are hidden, for few are behind one of them.
     pub few_rows: bool,
     /// Steps of the criteria: name, still yes, still possible; before, after. Counts of few are none.
-    pub funnel: [Vec<(Message, Option<u64>, Option<u64>)>; 2],
+    pub funnel: [Vec<Step>; 2],
     /// Whether what is counted is hidden.
     pub hidden: bool,
 }

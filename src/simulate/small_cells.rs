@@ -56,7 +56,9 @@ impl Cells {
             if more.is_empty() {
                 return;
             }
-            more.into_iter().for_each(|at| self.hidden[at] = true);
+            for at in more {
+                self.hidden[at] = true;
+            }
         }
     }
 
@@ -176,9 +178,9 @@ mod tests {
         let (height, width) = (rows.len(), rows[0].len());
         let mut cells = Cells::default();
         for row in rows {
-            row.iter().for_each(|&count| {
+            for &count in row {
                 cells.push(vec![count], false, false);
-            });
+            }
             cells.push(vec![row.iter().sum()], false, false);
         }
         for column in 0..width {

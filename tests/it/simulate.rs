@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use arrow::util::display::{ArrayFormatter, FormatOptions};
 use datafusion::prelude::{ParquetReadOptions, SessionConfig, SessionContext};
 use tempfile::TempDir;
 
@@ -73,11 +74,8 @@ fn ask(files: &[(&str, &Path)], sql: &str) -> Vec<String> {
         }
         let batches = context.sql(sql).await.expect("a query").collect().await.expect("an answer");
         let rows = batches.iter().flat_map(|batch| {
-            let columns: Vec<_> = batch
-                .columns()
-                .iter()
-                .map(|column| arrow::util::display::ArrayFormatter::try_new(column, &Default::default()).expect("text"))
-                .collect();
+            let columns: Vec<_> =
+                batch.columns().iter().map(|column| ArrayFormatter::try_new(column, &FormatOptions::default()).expect("text")).collect();
             (0..batch.num_rows())
                 .map(|row| columns.iter().map(|column| column.value(row).to_string()).collect::<Vec<_>>().join("|"))
                 .collect::<Vec<_>>()
@@ -196,8 +194,12 @@ fn months_ahead_are_runs_of_match_on_later_days() {
             };
             let (enter, leave) = (of_day("enters"), of_day("leaves"));
             moved += enter.len() + leave.len();
-            leave.iter().for_each(|pair| assert!(have.remove(pair), "{pair} leaves and was not there"));
-            enter.into_iter().for_each(|pair| assert!(have.insert(pair.clone()), "{pair} enters and was there"));
+            for pair in &leave {
+                assert!(have.remove(pair), "{pair} leaves and was not there");
+            }
+            for pair in enter {
+                assert!(have.insert(pair.clone()), "{pair} enters and was there");
+            }
             assert_eq!(have, have_by_match(folder, day), "{side} {day}");
             let sql = format!("SELECT subjects FROM m WHERE side = '{side}' AND day = DATE '{day}' AND policy IS NULL");
             assert_eq!(ask(&[("m", &months)], &sql), [have.len().to_string()]);
