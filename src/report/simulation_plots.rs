@@ -231,7 +231,7 @@ mod tests {
     fn bounds_are_round_and_hold_zero() {
         assert_eq!(bounds([3.0, 47.0].into_iter()), (0.0, 50.0, 10.0));
         assert_eq!(bounds([-30.0, 12.0].into_iter()), (-30.0, 20.0, 10.0));
-        assert_eq!(bounds(std::iter::empty()), (0.0, 1.0, 0.2));
+        assert_eq!(bounds(std::iter::empty()), (0.0, 0.2, 0.2));
     }
 
     #[test]

@@ -51,6 +51,9 @@ impl Cells {
         loop {
             let mut more = self.few_together(least);
             if more.is_empty() {
+                more = self.beside_alone();
+            }
+            if more.is_empty() {
                 more = self.beside_determined();
             }
             if more.is_empty() {
@@ -82,6 +85,18 @@ impl Cells {
             }
         }
         more
+    }
+
+    /// Where one cell alone is hidden of a sum: another of that sum, that which costs least. The first such sum only, for
+    /// what it hides may serve the next.
+    fn beside_alone(&self) -> Vec<usize> {
+        let alone = self.sums.iter().find_map(|sum| {
+            let cells = || sum.parts.iter().copied().chain([sum.total]);
+            let is_alone = cells().filter(|&at| self.hidden[at]).count() == 1;
+            let open = cells().filter(|&at| is_alone && !self.hidden[at] && !self.settled[at]);
+            open.min_by_key(|&at| (self.cost(at) == 0, self.cost(at), at))
+        });
+        alone.into_iter().collect()
     }
 
     /// Where a hidden cell follows from sums: another cell of its sums, that which costs least.
