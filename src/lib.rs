@@ -14,4 +14,5 @@ pub mod region;
 pub mod register;
 pub mod report;
 pub mod sample;
+pub mod simulate;
 pub mod yaml;

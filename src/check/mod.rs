@@ -62,6 +62,19 @@ pub fn check(
     (Checked { catalogue, policies }, diagnostics)
 }
 
+/// Checks policies against facts that are there already: those of a catalogue keep their places, and more may come behind them.
+#[must_use]
+pub fn check_onto(
+    mut catalogue: Catalogue,
+    documents: &[Arc<PolicyDocument>],
+    parameters: &[Parameter],
+    regions: &RegionTree,
+) -> (Checked, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let policies = check_policies(&mut catalogue, documents, parameters, regions, &mut diagnostics);
+    (Checked { catalogue, policies }, diagnostics)
+}
+
 /// Checks policies against the columns of a dossier file that was given ready-made.
 #[must_use]
 pub fn check_given(

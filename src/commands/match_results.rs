@@ -21,14 +21,13 @@ use crate::diagnostic::{Diagnostic, Lang, Message, code};
 use crate::dossier::{Cause, Disagreement, DossierError, Dossiers};
 use crate::eligibility::given_registers::{read_paid, read_refusals};
 use crate::eligibility::grant::{ConflictRow, Resolution};
-use crate::eligibility::input::{Paid, Refusals, ResolutionInput};
+use crate::eligibility::input::{Paid, Refusals, ResolutionInput, budget};
 use crate::eligibility::resolution::resolve;
 use crate::eligibility::results::changes::compare;
 use crate::eligibility::results::manifest::{Engine, Input, InputFile, MANIFEST, Manifest, PolicyVersion, RunCounts, TIMINGS, input_file, sha256_of};
 use crate::eligibility::results::staging::Staging;
 use crate::eligibility::results::{Format, Previous, QuarantineRow, read_grants, write};
 use crate::eligibility::run::Found;
-use crate::program::{interpreter, round_half_up};
 use crate::register::declaration::SubjectKind;
 use crate::register::{ReadOutcome, Sources};
 use crate::report::{Align, Table, amount, count};
@@ -219,15 +218,6 @@ fn only_chosen(resolution: &mut Resolution<'_>, request: &Request<'_>) {
     resolution.unknowns.retain(|row| chosen.contains(&row.policy));
     resolution.coverage.retain(|row| chosen.contains(&row.policy));
     resolution.funnel.retain(|row| chosen.contains(&row.policy));
-}
-
-/// The money of a policy, in hundredths; none without a budget or when its value is unknown.
-fn budget(policy: &CheckedPolicy, binder: &Binder<'_>) -> Option<i64> {
-    let bound = binder.bind(policy.budget.as_ref()?);
-    match interpreter::evaluate(&bound, &|_| None).ok().flatten() {
-        Some(interpreter::Answer::Number(number)) => round_half_up(&number, 2),
-        _ => None,
-    }
 }
 
 fn quarantine_rows(registers: &BTreeMap<String, ReadOutcome>) -> Vec<QuarantineRow> {

@@ -13,6 +13,8 @@ pub mod generate;
 pub mod match_registers;
 pub mod match_results;
 pub mod progress;
+pub mod simulate;
+mod simulate_sides;
 pub mod test;
 
 use std::process::ExitCode;
@@ -49,6 +51,8 @@ pub enum Verb {
     Test(test::Args),
     /// 说明理由: 谁为什么符合或不符合, 还缺什么 / Explain why somebody is in or out, and what is missing
     Explain(explain::Args),
+    /// 模拟政策或标准的变动: 谁受益, 谁受损, 花多少钱 / Simulate a change of policies or parameters: who gains, who loses, what it costs
+    Simulate(simulate::Args),
 }
 
 /// Runs the verb.
@@ -65,6 +69,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Check(args) => check::run(&args, &context),
         Verb::Test(args) => test::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),
+        Verb::Simulate(args) => simulate::run(&args, &context),
     }
 }
 

@@ -62,7 +62,8 @@ impl Intake {
             let Some(source) = request.sources.get(name) else {
                 return Err(DossierError::Told(Box::new(missing(declaration, request))));
             };
-            let age = request.binder.as_of.signed_duration_since(source.data_day).num_days();
+            let fresh_on = request.sources.fresh_on.unwrap_or(request.binder.as_of);
+            let age = fresh_on.signed_duration_since(source.data_day).num_days();
             if declaration.fresh_within_days.is_some_and(|days| age > days) {
                 intake.silent.insert(name.clone(), Cause::Stale);
             }

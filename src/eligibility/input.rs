@@ -8,7 +8,9 @@ use chrono::{Datelike, NaiveDate};
 use super::grant::ConflictRow;
 use super::texts::{Word, Words};
 use crate::check::CheckedPolicy;
+use crate::check::bind::Binder;
 use crate::policy::document::Period;
+use crate::program::{interpreter, round_half_up};
 use crate::register::declaration::SubjectKind;
 
 /// What resolution needs beside the findings of a run.
@@ -31,6 +33,16 @@ pub struct ResolutionInput<'a> {
     pub whole_register_unknown: &'a BTreeSet<(SubjectKind, Arc<str>)>,
     /// The register that has the authority over a fact.
     pub fact_registers: &'a BTreeMap<(SubjectKind, Arc<str>), Arc<str>>,
+}
+
+/// The money of a policy, in hundredths; none without a budget or when its value is unknown.
+#[must_use]
+pub fn budget(policy: &CheckedPolicy, binder: &Binder<'_>) -> Option<i64> {
+    let bound = binder.bind(policy.budget.as_ref()?);
+    match interpreter::evaluate(&bound, &|_| None).ok().flatten() {
+        Some(interpreter::Answer::Number(number)) => round_half_up(&number, 2),
+        _ => None,
+    }
 }
 
 /// What registers and the ledger show as paid, each grant once, identifiers as they are now.

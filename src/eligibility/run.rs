@@ -63,23 +63,85 @@ pub struct Found {
 /// When a policy does not compile, a register cannot be read, space or memory runs out, or the work is cancelled.
 pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
     let Run { policies, catalogue, binder, sources, allow_missing, within, counts_only, options, progress, cancel } = run;
+    let sets = [Set { policies, binder }];
+    let facts = BTreeSet::new();
+    let several = Several { sets: &sets, catalogue, facts, sources, allow_missing, within, counts_only, options, progress, cancel };
+    let OnSame { dossiers, mut found, .. } = run_several(several).await?;
+    let found = found.pop().map(|found| Found { dossiers: Some(dossiers), ..found });
+    found.ok_or(DossierError::Cancelled)
+}
+
+/// One of several sets of policies that are run over the same dossiers.
+#[derive(Clone, Copy)]
+pub struct Set<'a> {
+    /// The policies, checked against one catalogue, sorted by code.
+    pub policies: &'a [CheckedPolicy],
+    /// The day, parameters, regions. What dossiers hold must not depend on which of the sets' binders is taken.
+    pub binder: &'a Binder<'a>,
+}
+
+/// What several sets of policies are asked over the same dossiers.
+pub struct Several<'a> {
+    /// The sets; dossiers are bound as the first one says.
+    pub sets: &'a [Set<'a>],
+    /// Facts of all sets; grows by what links must carry.
+    pub catalogue: &'a mut Catalogue,
+    /// Facts that dossiers must have beside those that policies read; none computed.
+    pub facts: BTreeSet<FactId>,
+    /// Where registers are.
+    pub sources: &'a Sources,
+    /// Registers that are absent on purpose.
+    pub allow_missing: &'a BTreeSet<String>,
+    /// Only subjects counted in this region, if any.
+    pub within: Option<&'a str>,
+    /// Whether only counts are wanted.
+    pub counts_only: bool,
+    /// How dossiers are built.
+    pub options: Options,
+    /// Who hears of progress.
+    pub progress: Arc<dyn Progress>,
+    /// When to stop.
+    pub cancel: Cancel,
+}
+
+/// What several sets of policies found on the same dossiers.
+pub struct OnSame {
+    /// The dossiers.
+    pub dossiers: Dossiers,
+    /// By set; their `dossiers` are none.
+    pub found: Vec<Found>,
+    /// By set, its policies by kind, as they were run.
+    pub compiled: Vec<Vec<CompiledKind>>,
+}
+
+/// Builds dossiers once and runs several sets of policies over them.
+///
+/// # Errors
+///
+/// As [`run`].
+pub async fn run_several(several: Several<'_>) -> Result<OnSame, DossierError> {
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let started = std::time::Instant::now();
-    let kinds: Vec<SubjectKind> =
-        SubjectKind::ALL.into_iter().filter(|kind| policies.iter().any(|policy| policy.document.subject == *kind)).collect();
-    let compiled = kinds
-        .iter()
-        .map(|&kind| compile(kind, policies, catalogue, binder, false))
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(DossierError::Told)?;
+    let Several { sets, catalogue, facts, sources, allow_missing, within, counts_only, options, progress, cancel } = several;
+    let of_kind = |set: &Set<'_>, kind| set.policies.iter().any(|policy| policy.document.subject == kind);
+    let of_facts: BTreeSet<SubjectKind> = facts.iter().map(|id| id.kind).collect();
+    let all = SubjectKind::ALL.into_iter();
+    let kinds: Vec<_> = all.filter(|kind| of_facts.contains(kind) || sets.iter().any(|set| of_kind(set, *kind))).collect();
+    let mut compiled: Vec<Vec<CompiledKind>> = Vec::new();
+    for set in sets {
+        let kinds = kinds.iter().filter(|kind| of_kind(set, **kind));
+        let of_set = kinds.map(|&kind| compile(kind, set.policies, catalogue, set.binder, false)).collect::<Result<Vec<_>, _>>();
+        compiled.push(of_set.map_err(DossierError::Told)?);
+    }
     let (each, each_places) = each_requests(&compiled);
-    let facts = compiled.iter().flat_map(|compiled| compiled.facts.iter().copied()).collect();
+    let read = compiled.iter().flatten().flat_map(|compiled| compiled.facts.iter().copied());
     let compiled_at = started.elapsed().as_secs_f64();
+    let [first, ..] = sets else { return Err(DossierError::Cancelled) };
     let dossiers = build(Request {
         catalogue,
-        binder,
-        facts,
-        kinds: kinds.clone(),
+        binder: first.binder,
+        facts: facts.into_iter().chain(read).collect(),
+        kinds,
         each,
         sources,
         allow_missing,
@@ -89,51 +151,75 @@ pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
     })
     .await?;
     let built_at = started.elapsed().as_secs_f64();
-    let mut findings = Findings { counts: vec![BTreeMap::new(); policies.len()], ..Findings::default() };
+    let mut found = Vec::new();
+    for ((set, compiled), places) in sets.iter().zip(&compiled).zip(&each_places) {
+        #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
+        let judging = std::time::Instant::now();
+        let on =
+            On { dossiers: &dossiers, catalogue, within, counts_only, threads: options.threads, progress: &*progress, cancel: &cancel };
+        let mut of_set = judge(set, compiled, places, &on)?;
+        of_set.seconds = vec![
+            ("compile", compiled_at),
+            ("registers_to_dossiers", built_at - compiled_at),
+            ("evaluate", judging.elapsed().as_secs_f64()),
+        ];
+        found.push(of_set);
+    }
+    Ok(OnSame { dossiers, found, compiled })
+}
+
+/// What a set of policies is judged on.
+struct On<'a> {
+    dossiers: &'a Dossiers,
+    catalogue: &'a Catalogue,
+    within: Option<&'a str>,
+    counts_only: bool,
+    threads: usize,
+    progress: &'a dyn Progress,
+    cancel: &'a Cancel,
+}
+
+/// Evaluates a set of policies over the dossiers of all their kinds.
+fn judge(set: &Set<'_>, compiled: &[CompiledKind], each_places: &BTreeMap<u32, usize>, on: &On<'_>) -> Result<Found, DossierError> {
+    let mut findings = Findings { counts: vec![BTreeMap::new(); set.policies.len()], ..Findings::default() };
     let mut whole_register_unknown = BTreeSet::new();
     let mut fact_registers = BTreeMap::new();
-    for compiled in &compiled {
-        let name = Message::new(format!("判定 {}", compiled.kind), format!("judging: {}", compiled.kind));
-        progress.stage(name, None);
-        let causes = causes(catalogue, compiled, &dossiers);
+    for compiled in compiled {
+        on.progress.stage(Message::new(format!("判定 {}", compiled.kind), format!("judging: {}", compiled.kind)), None);
+        let causes = causes(on.catalogue, compiled, on.dossiers);
         let context = Context {
             compiled,
-            policies: policies.len(),
-            regions: binder.regions,
-            as_of: binder.as_of,
+            policies: set.policies.len(),
+            regions: set.binder.regions,
+            as_of: set.binder.as_of,
             causes: &causes,
-            within,
-            counts_only,
-            progress: &*progress,
-            cancel: &cancel,
+            within: on.within,
+            counts_only: on.counts_only,
+            progress: on.progress,
+            cancel: on.cancel,
         };
-        let parts = in_parallel(&context, dossiers.stream(compiled.kind)?)?;
+        let parts = in_parallel(&context, on.dossiers.stream(compiled.kind)?)?;
         let known = merge(&mut findings, compiled.kind, parts);
         for index in compiled.policies.iter().flat_map(|policy| policy.committed.keys().copied()) {
             let id = FactId { kind: compiled.kind, index };
-            if let Some(register) = authority(catalogue, id) {
-                fact_registers.insert((compiled.kind, Arc::clone(&catalogue.fact(id).name)), register.as_str().into());
+            if let Some(register) = authority(on.catalogue, id) {
+                fact_registers.insert((compiled.kind, Arc::clone(&on.catalogue.fact(id).name)), register.as_str().into());
             }
         }
         for id in &compiled.facts {
             let name = &compiled.schema.columns[id.index].name;
-            if let Some(register) = authority(catalogue, *id) {
+            if let Some(register) = authority(on.catalogue, *id) {
                 fact_registers.insert((compiled.kind, Arc::clone(name)), register.as_str().into());
             }
             if !known.contains(&id.index) && findings.judged[compiled.kind as usize] > 0 {
                 whole_register_unknown.insert((compiled.kind, Arc::clone(name)));
             }
         }
-        if !counts_only {
-            spread_occasions(compiled, &dossiers, &each_places, options.threads, &mut findings)?;
+        if !on.counts_only {
+            spread_occasions(compiled, on.dossiers, each_places, on.threads, &mut findings)?;
         }
     }
-    let seconds = vec![
-        ("compile", compiled_at),
-        ("registers_to_dossiers", built_at - compiled_at),
-        ("evaluate", started.elapsed().as_secs_f64() - built_at),
-    ];
-    Ok(Found { findings, dossiers: Some(dossiers), whole_register_unknown, fact_registers, seconds })
+    Ok(Found { findings, dossiers: None, whole_register_unknown, fact_registers, seconds: Vec::new() })
 }
 
 /// Runs policies over ready-made dossiers of one kind.
@@ -192,17 +278,21 @@ fn in_parallel(context: &Context<'_>, streams: Vec<datafusion::execution::Sendab
     })
 }
 
-/// The rows that policies with occasions need, and which of them belongs to which policy.
-fn each_requests(compiled: &[CompiledKind]) -> (Vec<crate::dossier::build::EachRequest>, BTreeMap<u32, usize>) {
+/// The rows that policies with occasions need, and, by set, which of them belongs to which policy.
+fn each_requests(compiled: &[Vec<CompiledKind>]) -> (Vec<crate::dossier::build::EachRequest>, Vec<BTreeMap<u32, usize>>) {
     let mut requests = Vec::new();
-    let mut places = BTreeMap::new();
-    for policy in compiled.iter().flat_map(|compiled| &compiled.policies) {
-        if let Some(each) = &policy.each {
-            places.insert(policy.index, requests.len());
-            requests.push(each.request.clone());
+    let mut all_places = Vec::new();
+    for set in compiled {
+        let mut places = BTreeMap::new();
+        for policy in set.iter().flat_map(|compiled| &compiled.policies) {
+            if let Some(each) = &policy.each {
+                places.insert(policy.index, requests.len());
+                requests.push(each.request.clone());
+            }
         }
+        all_places.push(places);
     }
-    (requests, places)
+    (requests, all_places)
 }
 
 /// One finding per occasion for the policies that have such. Policies are read side by side.

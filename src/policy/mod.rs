@@ -28,6 +28,6 @@ mod versions;
 pub use bundles::read_bundles;
 pub use cases::{case_files, load_case_file, load_cases, read_cases};
 pub use load::{content_hash, load};
-pub use parameters::{lookup, read_parameters, values_on};
+pub use parameters::{lookup, read_parameters, read_value, values_on};
 pub use read::read_policy;
 pub use versions::select;

@@ -174,6 +174,13 @@ fn overlaps(name: &str, values: &[ParameterValue], diagnostics: &mut Vec<Diagnos
     }
 }
 
+/// The digits and the digits behind the point of a parameter's value, exact; what is wrong with it is told.
+#[must_use]
+pub fn read_value(node: &Node, parameter_type: ParameterType) -> (Option<(i64, u8)>, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    (number(node, parameter_type, &mut diagnostics), diagnostics)
+}
+
 /// The digits and the digits behind the point of a number, exact.
 fn number(node: &Node, parameter_type: ParameterType, diagnostics: &mut Vec<Diagnostic>) -> Option<(i64, u8)> {
     let (places, zh, en) = match parameter_type {

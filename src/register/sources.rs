@@ -259,6 +259,9 @@ fn percent_decoded(text: &str) -> String {
 pub struct Sources {
     /// By register.
     pub sources: BTreeMap<String, RegisterSource>,
+    /// The day on which registers must be fresh; none: the day that verdicts are about. Looking ahead, it is the day that
+    /// one looks from.
+    pub fresh_on: Option<NaiveDate>,
 }
 
 impl Sources {

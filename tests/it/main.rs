@@ -8,5 +8,6 @@ mod explain_sample;
 mod match_faults;
 mod match_sample;
 mod outcome;
+mod simulate;
 mod support;
 mod test;

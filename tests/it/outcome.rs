@@ -118,7 +118,7 @@ impl Rows {
     }
 
     #[track_caller]
-    fn column(&self, name: &str) -> &Arc<dyn Array> {
+    pub(crate) fn column(&self, name: &str) -> &Arc<dyn Array> {
         self.0.column_by_name(name).unwrap_or_else(|| panic!("no column `{name}`"))
     }
 
