@@ -20,6 +20,7 @@ use crate::eligibility::compiled::CompiledKind;
 use crate::eligibility::evaluate::RowReader;
 use crate::eligibility::grant::GrantId;
 use crate::explain::reason::{CriterionReason, ReasonNode};
+use crate::explain::why::Why;
 use crate::explain::{self, Known, Reason, Verdict};
 use crate::register::declaration::SubjectKind;
 use crate::register::identifier::mask;
@@ -180,12 +181,18 @@ fn reason(study: &Study<'_>, judged: &Judged, side: usize, code: &str, kind: Sub
     let dossiers = judged.dossiers(side);
     let cause = |id: FactId| {
         if facts.conflicts.contains(&id.index) {
-            return Some(Cause::Conflict);
+            return Some(Why::Conflict);
         }
-        let silent = dossiers.map(|dossiers| &dossiers.silent);
-        let stale =
-            silent.is_some_and(|silent| catalogue.registers_of(id).iter().any(|register| silent.get(register) == Some(&Cause::Stale)));
-        Some(if stale { Cause::Stale } else { Cause::Missing })
+        let registers = catalogue.registers_of(id);
+        let silent =
+            |cause: Cause| dossiers.is_some_and(|dossiers| registers.iter().any(|register| dossiers.silent.get(register) == Some(&cause)));
+        Some(if silent(Cause::Stale) {
+            Why::Stale
+        } else if silent(Cause::Missing) {
+            Why::NoRegister
+        } else {
+            Why::Missing
+        })
     };
     let known = Known {
         value: &|id| (id.kind == kind).then(|| facts.values.get(&id.index).cloned()).flatten(),
