@@ -47,13 +47,18 @@ fn measures(line: &Line) -> Vec<u64> {
     counts
 }
 
+/// Whether before less after would tell of few.
+fn differs_by_few(line: &Line, least: u64) -> bool {
+    is_small(line.tally.before.abs_diff(line.tally.after), least)
+}
+
 fn hide_totals(results: &mut Results, kind: SubjectKind) {
     let places: Vec<usize> = (0..results.totals.len()).filter(|&at| results.totals[at].kind == kind).collect();
     let mut cells = Cells::default();
     let (mut parts, mut total) = (Vec::new(), None);
     for &at in &places {
         let line = &results.totals[at];
-        let cell = cells.push(measures(line), false, false);
+        let cell = cells.push(measures(line), false, differs_by_few(line, results.least));
         match line.policy {
             Some(_) => parts.push(cell),
             None => total = Some(cell),
@@ -82,7 +87,7 @@ fn hide_dimension(results: &mut Results, kind: SubjectKind, dimension: usize, af
     let is_hidden = |policy: Option<usize>| results.totals.iter().any(|line| line.kind == kind && line.policy == policy && line.hidden);
     for &at in &places {
         let line = &results.cells[at];
-        let is_few = line.population.is_some_and(|all| is_small(all, results.least));
+        let is_few = line.population.is_some_and(|all| is_small(all, results.least)) || differs_by_few(line, results.least);
         let cell = cells.push(measures(line), false, is_few || is_hidden(line.policy));
         of_row.entry(line.policy).or_default().push(cell);
         let column = of_value.entry(&line.value).or_default();
