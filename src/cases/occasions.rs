@@ -13,7 +13,12 @@ use crate::program::interpreter::{Answer, evaluate};
 /// # Errors
 ///
 /// If arithmetic overflows.
-pub fn of(judge: &mut Judge<'_>, policy: &CheckedPolicy, rows: &[OccasionRow], whole: Amount) -> Result<Vec<(String, Option<i64>)>, EvalError> {
+pub fn of(
+    judge: &mut Judge<'_>,
+    policy: &CheckedPolicy,
+    rows: &[OccasionRow],
+    whole: Amount,
+) -> Result<Vec<(String, Option<i64>)>, EvalError> {
     let (Some(each), Some(written)) = (&policy.each, &policy.document.each) else { return Ok(Vec::new()) };
     let limit = written.limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX);
     let filter = each.filter.as_ref().map(|filter| ready(judge, policy, filter));

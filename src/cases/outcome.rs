@@ -207,9 +207,7 @@ fn settle(outcome: &mut Outcome, catalogue: &Catalogue, policy: Option<&CheckedP
         missing: judgement.missing.clone(),
         offer: judgement.offer.clone(),
         given_up_for: judgement.given_up_for.clone(),
-        occasions: judged.occasions.as_ref().map(|found| {
-            found.iter().map(|(id, amount)| (id.clone(), amount.map(amount_text))).collect()
-        }),
+        occasions: judged.occasions.as_ref().map(|found| found.iter().map(|(id, amount)| (id.clone(), amount.map(amount_text))).collect()),
     });
 }
 

@@ -67,7 +67,14 @@ pub fn resolve(lookup: &mut Lookup<'_>, laws: &Laws, code: &str, kind: SubjectKi
 
 type Facts = (BTreeMap<FactId, Option<Value>>, Option<Vec<OccasionRow>>);
 
-fn facts_of(lookup: &mut Lookup<'_>, laws: &Laws, code: &str, kind: SubjectKind, case: &Case, registers: &CaseRegisters) -> Result<Facts, Vec<Diagnostic>> {
+fn facts_of(
+    lookup: &mut Lookup<'_>,
+    laws: &Laws,
+    code: &str,
+    kind: SubjectKind,
+    case: &Case,
+    registers: &CaseRegisters,
+) -> Result<Facts, Vec<Diagnostic>> {
     let one = |diagnostic: Diagnostic| vec![diagnostic];
     let Some((subject, subject_place)) = &case.subject else {
         let missing = Diagnostic::new(&crate::diagnostic::code::MISSING_KEY, "缺少“subject”", "`subject` is missing");
@@ -115,7 +122,8 @@ fn read(
     // A register without rows is what the author meant.
     let mut lenient = catalogue.clone();
     lenient.registers = Arc::new(may_be_empty(&catalogue.registers));
-    let allow_missing: BTreeSet<String> = catalogue.registers.registers.keys().filter(|name| sources.get(name).is_none()).cloned().collect();
+    let allow_missing: BTreeSet<String> =
+        catalogue.registers.registers.keys().filter(|name| sources.get(name).is_none()).cloned().collect();
     let each = policy.and_then(|policy| policy.each.as_ref());
     let request = Request {
         catalogue: &mut lenient,
@@ -148,7 +156,11 @@ fn may_be_empty(registers: &Registers) -> Registers {
     registers
 }
 
-async fn subject_row(dossiers: &Dossiers, compiled: &CompiledKind, subject: &str) -> Result<Option<BTreeMap<FactId, Option<Value>>>, DossierError> {
+async fn subject_row(
+    dossiers: &Dossiers,
+    compiled: &CompiledKind,
+    subject: &str,
+) -> Result<Option<BTreeMap<FactId, Option<Value>>>, DossierError> {
     let wanted = dossiers.intake.identities.today(subject).unwrap_or(subject);
     let facts: Vec<usize> = compiled.facts.iter().map(|id| id.index).collect();
     for mut stream in dossiers.stream(compiled.kind)? {
@@ -186,7 +198,13 @@ async fn occasion_rows(dossiers: &Dossiers, policy: Option<&CompiledPolicy>, sub
 }
 
 /// Writes the registers of a case as files.
-fn write(folder: &Path, case: &Case, registers: &CaseRegisters, declared: &Registers, names: &mut Names) -> Result<Sources, Vec<Diagnostic>> {
+fn write(
+    folder: &Path,
+    case: &Case,
+    registers: &CaseRegisters,
+    declared: &Registers,
+    names: &mut Names,
+) -> Result<Sources, Vec<Diagnostic>> {
     let mut told = Vec::new();
     let mut sources = Sources::default();
     for (name, place, rows) in &registers.registers {
@@ -248,7 +266,8 @@ impl Names {
         }
         let count = self.of_word.len() + 1;
         let of_person = kind == SubjectKind::Person;
-        let made = self.of_word.entry((of_person, word.to_owned())).or_insert_with(|| if of_person { person(count) } else { entity(count) });
+        let made =
+            self.of_word.entry((of_person, word.to_owned())).or_insert_with(|| if of_person { person(count) } else { entity(count) });
         self.words.insert(made.clone(), word.to_owned());
         made.clone()
     }

@@ -6,10 +6,14 @@
 pub mod cases;
 pub mod check;
 pub mod context;
+pub mod diff;
+pub mod docs;
 pub mod dossier;
 pub mod explain;
+pub mod fmt;
 pub mod folder;
 pub mod generate;
+pub mod list;
 pub mod match_registers;
 pub mod match_results;
 pub mod progress;
@@ -49,6 +53,14 @@ pub enum Verb {
     Test(test::Args),
     /// 说明理由: 谁为什么符合或不符合, 还缺什么 / Explain why somebody is in or out, and what is missing
     Explain(explain::Args),
+    /// 列出政策目录: 编码、名称、机关、状态、案例数 / List the policies: code, name, authority, status, cases
+    List(list::Args),
+    /// 统一政策文件的格式, 保留注释 / Put policy files into the canonical format; comments stay
+    Fmt(fmt::Args),
+    /// 写出参考: 编辑器用的 JSON Schema, 事实、函数、诊断码 / Write reference: JSON Schemas for editors, facts, functions, diagnostic codes
+    Docs(docs::Args),
+    /// 用话说出两套政策的差别 / Tell in words how two sets of policies differ
+    Diff(diff::Args),
 }
 
 /// Runs the verb.
@@ -65,6 +77,10 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Check(args) => check::run(&args, &context),
         Verb::Test(args) => test::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),
+        Verb::List(args) => list::run(&args, &context),
+        Verb::Fmt(args) => fmt::run(&args, &context),
+        Verb::Docs(args) => docs::run(&args, &context),
+        Verb::Diff(args) => diff::run(&args, &context),
     }
 }
 

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Span, code};
 use crate::yaml::{self, Fields, Node, wrong_shape};
 
 /// The verdicts that a case may expect, in both languages, with the word that results use.
-const VERDICTS: [(&str, &str); 9] = [
+pub(super) const VERDICTS: [(&str, &str); 9] = [
     ("yes", "yes"),
     ("no", "no"),
     ("unknown", "unknown"),
@@ -21,7 +21,8 @@ const VERDICTS: [(&str, &str); 9] = [
     ("true", "yes"),
     ("false", "no"),
 ];
-const MODES: [(&str, &str); 4] = [("automatic", "automatic"), ("confirm", "confirm"), ("commit", "commit"), ("review", "review")];
+pub(super) const MODES: [(&str, &str); 4] =
+    [("automatic", "automatic"), ("confirm", "confirm"), ("commit", "commit"), ("review", "review")];
 
 /// Reads the cases beside a policy; none when it has none.
 #[must_use]
@@ -120,21 +121,19 @@ fn case(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Case, Vec<OfS
     };
     if registers.is_none() && (subject.is_some() || !subjects.is_empty()) {
         let place = fields.span();
-        fields.report(
-            Diagnostic::new(&code::MISSING_KEY, "有 subject 就要有 registers", "`subject` goes with `registers`").at(place),
-        );
+        fields.report(Diagnostic::new(&code::MISSING_KEY, "有 subject 就要有 registers", "`subject` goes with `registers`").at(place));
     }
     if registers.is_some() && !given.is_empty() {
         let place = fields.span();
-        fields.report(
-            Diagnostic::new(&code::WRONG_SHAPE, "given 和 registers 只写一个", "give `given` or `registers`, not both").at(place),
-        );
+        fields
+            .report(Diagnostic::new(&code::WRONG_SHAPE, "given 和 registers 只写一个", "give `given` or `registers`, not both").at(place));
     }
     let because = fields.text("because");
     fields.finish();
     let name = name?;
     let registers = registers.map(Arc::new);
-    let case = Case { name: name.text()?.to_owned(), place: name.span(), as_of: as_of?, given, registers, subject, expect: expect?, because };
+    let case =
+        Case { name: name.text()?.to_owned(), place: name.span(), as_of: as_of?, given, registers, subject, expect: expect?, because };
     Some((case, subjects))
 }
 
@@ -151,7 +150,11 @@ fn of_subject(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<OfSubjec
 /// Rows by register.
 fn registers(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<CaseRegisters> {
     let Some(entries) = node.mapping() else {
-        diagnostics.push(wrong_shape(node, "登记库和它的行: {population: [{person_id: 甲}]}", "registers with rows: {population: [{person_id: 甲}]}"));
+        diagnostics.push(wrong_shape(
+            node,
+            "登记库和它的行: {population: [{person_id: 甲}]}",
+            "registers with rows: {population: [{person_id: 甲}]}",
+        ));
         return None;
     };
     let mut found = Vec::new();

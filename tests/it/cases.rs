@@ -143,7 +143,9 @@ fn a_policy_without_cases_gets_some() {
 
 #[test]
 fn tables_hold_the_same_cases() {
-    for (folder, code) in [(FOLDER, POLICY), ("990100/subsistence-allowance", "990100-MZ-0001"), ("990100/heating-subsidy", "990100-ZJ-0001")] {
+    for (folder, code) in
+        [(FOLDER, POLICY), ("990100/subsistence-allowance", "990100-MZ-0001"), ("990100/heating-subsidy", "990100-ZJ-0001")]
+    {
         let policies = Policies::new();
         let file = |name: &str| path(&policies, &format!("{folder}/{name}"));
         let export = |to: &str, lang: &str| {
@@ -160,7 +162,11 @@ fn tables_hold_the_same_cases() {
             let read = json(&policies, &[code]);
             std::fs::remove_file(file(name)).expect("the file was there");
             policies.write(&format!("{folder}/cases.yaml"), &text);
-            assert_eq!(policies.read(&format!("{folder}/again.csv")), policies.read(&format!("{folder}/plain.csv")), "{code} {lang} {name}");
+            assert_eq!(
+                policies.read(&format!("{folder}/again.csv")),
+                policies.read(&format!("{folder}/plain.csv")),
+                "{code} {lang} {name}"
+            );
             let of = |report: &Value| {
                 let cases = report["cases"].as_array().expect("a list").clone();
                 cases.into_iter().map(|case| (case["name"].clone(), case["got"].clone(), case["because"].clone())).collect::<Vec<_>>()
@@ -173,7 +179,8 @@ fn tables_hold_the_same_cases() {
 #[test]
 fn mistakes_in_a_table_are_told_by_row_and_column() {
     let policies = Policies::new();
-    let table = "案例,判定日,出生日期,户籍地,应为判定\n一,2026/3/1,1946-3-31,990102,yes\n二,2026-03-01,昨天,990102,yes\n三,2026-03-01,,,maybe\n";
+    let table =
+        "案例,判定日,出生日期,户籍地,应为判定\n一,2026/3/1,1946-3-31,990102,yes\n二,2026-03-01,昨天,990102,yes\n三,2026-03-01,,,maybe\n";
     policies.write("990100/old-age-allowance/cases.csv", table);
     let found = tested(&policies, &[POLICY]);
     assert_eq!(found.code, Some(1));

@@ -2,6 +2,7 @@
 
 mod cases;
 mod check;
+mod desk;
 mod explain;
 mod explain_sample;
 mod match_faults;

@@ -223,11 +223,9 @@ impl List<'_> {
             return;
         }
         let text = root.text(&root.expr.range).map_or_else(String::new, one_line);
-        for (want, zh, en) in [
-            (Want::Below, "低于上限", "below the cap"),
-            (Want::At, "等于上限", "at the cap"),
-            (Want::Above, "高于上限", "above the cap"),
-        ] {
+        for (want, zh, en) in
+            [(Want::Below, "低于上限", "below the cap"), (Want::At, "等于上限", "at the cap"), (Want::Above, "高于上限", "above the cap")]
+        {
             let says = (format!("金额{zh} {text}"), format!("the amount {en}, {text}"));
             self.add("cap", &root.place, Target::Cap, want, says);
         }

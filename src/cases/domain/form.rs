@@ -383,12 +383,12 @@ impl<'a> Collector<'a> {
                 let last = otherwise.as_deref().map_or(Pick::Unknown, |last| self.pick(last));
                 Pick::Case(branches, Box::new(last))
             }
-            Kind::Arith(op, left, right) => match outward(left, right, &|left, right| {
-                Expr::new(Kind::Arith(*op, Box::new(left), Box::new(right)), Ty::Number)
-            }) {
-                Some(case) => self.pick(&case),
-                None => self.one(expr),
-            },
+            Kind::Arith(op, left, right) => {
+                match outward(left, right, &|left, right| Expr::new(Kind::Arith(*op, Box::new(left), Box::new(right)), Ty::Number)) {
+                    Some(case) => self.pick(&case),
+                    None => self.one(expr),
+                }
+            }
             _ => self.one(expr),
         }
     }

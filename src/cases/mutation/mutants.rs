@@ -96,8 +96,12 @@ fn of_group(policy: &CheckedPolicy, group: &Group<'_>, mutants: &mut Vec<Mutant>
     }
     let expr = |kind| Expr { kind, ..group.expr.clone() };
     match &group.expr.kind {
-        Kind::And(items) if items.len() > 1 => change(place, "all".into(), "any".into(), group.site.clone(), &expr(Kind::Or(items.clone()))),
-        Kind::Or(items) if items.len() > 1 => change(place, "any".into(), "all".into(), group.site.clone(), &expr(Kind::And(items.clone()))),
+        Kind::And(items) if items.len() > 1 => {
+            change(place, "all".into(), "any".into(), group.site.clone(), &expr(Kind::Or(items.clone())))
+        }
+        Kind::Or(items) if items.len() > 1 => {
+            change(place, "any".into(), "all".into(), group.site.clone(), &expr(Kind::And(items.clone())))
+        }
         Kind::AtLeast(count, items) => {
             for other in [count.wrapping_sub(1), count + 1].into_iter().filter(|other| (1..=items.len()).contains(other)) {
                 let (before, after) = (format!("n: {count}"), format!("n: {other}"));

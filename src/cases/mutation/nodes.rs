@@ -67,7 +67,9 @@ pub fn changes(expr: &Expr, hint: Hint, policy: &CheckedPolicy, book: &Book<'_>)
     let with = |kind: Kind| Expr { kind, ..expr.clone() };
     let change = |before: &str, after: &str, kind: Kind| Change { before: before.to_owned(), after: after.to_owned(), new: with(kind) };
     match &expr.kind {
-        Kind::Literal(value) => literals(value, hint).into_iter().map(|(before, after, value)| change(&before, &after, Kind::Literal(value))).collect(),
+        Kind::Literal(value) => {
+            literals(value, hint).into_iter().map(|(before, after, value)| change(&before, &after, Kind::Literal(value))).collect()
+        }
         Kind::Compare(op, left, right) => others(*op, left.ty)
             .iter()
             .map(|&other| change(sign(*op), sign(other), Kind::Compare(other, left.clone(), right.clone())))
@@ -106,7 +108,9 @@ pub fn changes(expr: &Expr, hint: Hint, policy: &CheckedPolicy, book: &Book<'_>)
         Kind::InRegion { .. } => {
             vec![Change { before: "region".into(), after: "–".into(), new: Expr::boolean(true) }]
         }
-        Kind::Fact(_) if expr.ty == Ty::Bool => vec![Change { before: "–".into(), after: "not".into(), new: Expr::new(Kind::Not(Box::new(expr.clone())), Ty::Bool) }],
+        Kind::Fact(_) if expr.ty == Ty::Bool => {
+            vec![Change { before: "–".into(), after: "not".into(), new: Expr::new(Kind::Not(Box::new(expr.clone())), Ty::Bool) }]
+        }
         Kind::Entitled(_) => vec![
             Change { before: "entitled".into(), after: "true".into(), new: Expr::boolean(true) },
             Change { before: "entitled".into(), after: "false".into(), new: Expr::boolean(false) },
@@ -190,7 +194,10 @@ fn parameters(expr: &Expr, name: &str, region: Option<&Expr>, policy: &CheckedPo
         changes.push(Change {
             before: format!("param('{name}')"),
             after: format!("param('{}')", other.name),
-            new: Expr { kind: Kind::Parameter { name: other.name.as_str().into(), region: region.map(|region| Box::new(region.clone())) }, ..expr.clone() },
+            new: Expr {
+                kind: Kind::Parameter { name: other.name.as_str().into(), region: region.map(|region| Box::new(region.clone())) },
+                ..expr.clone()
+            },
         });
     }
     changes

@@ -48,10 +48,8 @@ pub fn read(path: &Path) -> CaseFile {
 
 fn no_cases(path: &Path) -> Diagnostic {
     let path = path.display();
-    Diagnostic::new(&code::WRONG_SHAPE, format!("{path} 没有案例表"), format!("{path} has no table of cases")).help(
-        "第一行要有“案例”“判定日”“应为判定”各列",
-        "the first row must head the columns `name`, `as_of` and `expect.verdict`",
-    )
+    Diagnostic::new(&code::WRONG_SHAPE, format!("{path} 没有案例表"), format!("{path} has no table of cases"))
+        .help("第一行要有“案例”“判定日”“应为判定”各列", "the first row must head the columns `name`, `as_of` and `expect.verdict`")
 }
 
 fn is_table_of_cases(sheet: &Sheet) -> bool {
@@ -150,7 +148,8 @@ fn row_text(text: &mut String, cells: &mut Vec<(Range<usize>, usize, usize)>, he
         let _ = write!(text, "{key}: {value}, ");
         cells.push((start..text.len(), index, column));
     };
-    let known = |wanted: Column| heads.iter().position(|head| Column::by_word(head) == Some(wanted)).filter(|&column| !cell(column).is_empty());
+    let known =
+        |wanted: Column| heads.iter().position(|head| Column::by_word(head) == Some(wanted)).filter(|&column| !cell(column).is_empty());
     text.push_str("- {");
     for (column, key) in [(Column::Name, "name"), (Column::AsOf, "as_of"), (Column::Because, "because")] {
         if let Some(at) = known(column) {
@@ -167,12 +166,7 @@ fn row_text(text: &mut String, cells: &mut Vec<(Range<usize>, usize, usize)>, he
         }
     }
     text.push_str("}, expect: {");
-    let plain = [
-        (Column::Verdict, "verdict"),
-        (Column::Amount, "amount"),
-        (Column::Mode, "mode"),
-        (Column::GivenUpFor, "given_up_for"),
-    ];
+    let plain = [(Column::Verdict, "verdict"), (Column::Amount, "amount"), (Column::Mode, "mode"), (Column::GivenUpFor, "given_up_for")];
     for (column, key) in plain {
         if let Some(at) = known(column) {
             put(text, key, at, &quoted(cell(at)));
@@ -196,7 +190,8 @@ fn row_text(text: &mut String, cells: &mut Vec<(Range<usize>, usize, usize)>, he
 /// A day as other programs write it, in the one way that cases have: `2026/3/1` and `2026年3月1日` are 2026-03-01.
 fn iso(text: &str) -> String {
     let parts: Vec<&str> = text.trim_end_matches(['日', '月']).split(['/', '-', '.', '年', '月']).collect();
-    let is_number = |part: &&str, longest: usize| !part.is_empty() && part.len() <= longest && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_number =
+        |part: &&str, longest: usize| !part.is_empty() && part.len() <= longest && part.bytes().all(|byte| byte.is_ascii_digit());
     let numbers = |parts: &[&str]| parts.iter().skip(1).all(|part| is_number(part, 2)) && parts[0].len() == 4 && is_number(&parts[0], 4);
     let is_written = text.contains('/') || text.contains('年') || parts.len() == 3;
     match parts.as_slice() {

@@ -11,7 +11,8 @@ fn check(text: &[u8], names: &[&str], told: &[&str]) {
     fs::write(&path, text).expect("the file can be written");
     let found = load(&path);
     assert_eq!(found.cases.iter().map(|case| case.name.as_str()).collect::<Vec<_>>(), names);
-    let helps = found.diagnostics.iter().map(|told| format!("{}: {}", told.code.name, told.help.last().map_or("", |help| help.en.as_str())));
+    let helps =
+        found.diagnostics.iter().map(|told| format!("{}: {}", told.code.name, told.help.last().map_or("", |help| help.en.as_str())));
     assert_eq!(helps.collect::<Vec<_>>(), told);
 }
 
@@ -19,7 +20,9 @@ const HEAD: &str = "案例,判定日,出生日期,应为判定,expect.amount,应
 
 #[test]
 fn a_row_is_a_case() {
-    let text = format!("\u{feff}{HEAD}满八十,2026/3/1,1946年3月31日,yes,60,,\"当月起, 见\"\"通知\"\"\"\n\n未知,2026-03-01,,unknown,,birth_date；deceased,\n");
+    let text = format!(
+        "\u{feff}{HEAD}满八十,2026/3/1,1946年3月31日,yes,60,,\"当月起, 见\"\"通知\"\"\"\n\n未知,2026-03-01,,unknown,,birth_date；deceased,\n"
+    );
     check(text.as_bytes(), &["满八十", "未知"], &[]);
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("cases.csv");

@@ -29,7 +29,13 @@ enum Cell {
 /// # Errors
 ///
 /// When the file cannot be written.
-pub fn write(path: &Path, document: &PolicyDocument, cases: &[&ResolvedCase], catalogue: &Catalogue, lang: Lang) -> Result<(), Box<Diagnostic>> {
+pub fn write(
+    path: &Path,
+    document: &PolicyDocument,
+    cases: &[&ResolvedCase],
+    catalogue: &Catalogue,
+    lang: Lang,
+) -> Result<(), Box<Diagnostic>> {
     let facts = facts_of(cases);
     let mut heads = Vec::new();
     let mut rows: Vec<Vec<Cell>> = cases.iter().map(|_| Vec::new()).collect();
@@ -46,8 +52,7 @@ pub fn write(path: &Path, document: &PolicyDocument, cases: &[&ResolvedCase], ca
     for &id in &facts {
         column(head_of(catalogue, id, lang), &|case| given(catalogue, id, case, lang));
     }
-    let expected_of =
-        [Column::Verdict, Column::Amount, Column::Mode, Column::Missing, Column::Offer, Column::GivenUpFor, Column::Reasons];
+    let expected_of = [Column::Verdict, Column::Amount, Column::Mode, Column::Missing, Column::Offer, Column::GivenUpFor, Column::Reasons];
     for wanted in expected_of {
         let is_used = |case: &&ResolvedCase| !matches!(expected(&case.case.expect, wanted), Cell::Empty);
         if wanted == Column::Verdict || cases.iter().any(is_used) {

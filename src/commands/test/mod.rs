@@ -151,8 +151,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
 
 /// Runs the cases in parallel; results keep the order of the plan.
 fn judge(book: &Book<'_>, planned: Vec<Planned>) -> Vec<Suite> {
-    let outcomes: Vec<Outcome> =
-        planned.par_iter().map(|planned| outcome::run(book, &planned.document.code, &planned.case)).collect();
+    let outcomes: Vec<Outcome> = planned.par_iter().map(|planned| outcome::run(book, &planned.document.code, &planned.case)).collect();
     let mut suites: Vec<Suite> = Vec::new();
     for (planned, outcome) in planned.into_iter().zip(outcomes) {
         let (document, path) = (planned.document, planned.path);

@@ -69,7 +69,8 @@ pub(super) fn measure(book: &Book<'_>, args: &Args, planned: &[Planned]) -> Qual
 impl Quality {
     /// Whether less was reached than was asked for, in any policy.
     pub(super) fn is_too_low(&self, args: &Args) -> bool {
-        let is_below = |least: Option<u8>, reached: usize, total: usize| least.is_some_and(|least| reached * 100 < total * usize::from(least));
+        let is_below =
+            |least: Option<u8>, reached: usize, total: usize| least.is_some_and(|least| reached * 100 < total * usize::from(least));
         self.coverage.iter().any(|coverage| is_below(args.min_coverage, coverage.covered(), coverage.total()))
             || self.mutation.iter().any(|mutation| is_below(args.min_mutation, mutation.killed(), mutation.total()))
     }
@@ -153,9 +154,7 @@ fn of_mutation(mutation: &Mutation) -> Measured<'_> {
         reached: mutation.killed(),
         total: mutation.total(),
         missing: mutation.survivors().map(|mutant| entry(&mutant.part, &mutant.place, says(mutant), None)).collect(),
-        excluded: excluded
-            .map(|fate| entry(&fate.mutant.part, &fate.mutant.place, says(&fate.mutant), fate.equivalent.as_ref()))
-            .collect(),
+        excluded: excluded.map(|fate| entry(&fate.mutant.part, &fate.mutant.place, says(&fate.mutant), fate.equivalent.as_ref())).collect(),
     }
 }
 

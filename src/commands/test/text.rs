@@ -61,9 +61,10 @@ fn side_by_side(text: &mut String, outcome: &Outcome, context: &Context) {
         return;
     }
     let head = [String::new(), context.pick("应为", "expected").to_owned(), context.pick("得到", "got").to_owned()];
-    let rows = outcome.differences.iter().map(|difference| {
-        [context.say(&difference.label()).to_owned(), difference.expected.clone(), difference.got.clone()]
-    });
+    let rows = outcome
+        .differences
+        .iter()
+        .map(|difference| [context.say(&difference.label()).to_owned(), difference.expected.clone(), difference.got.clone()]);
     let rows: Vec<[String; 3]> = std::iter::once(head).chain(rows).collect();
     let widths = [0, 1].map(|column| rows.iter().map(|row: &[String; 3]| row[column].width()).max().unwrap_or(0));
     for row in &rows {

@@ -23,8 +23,8 @@ use crate::diagnostic::{Diagnostic, code};
 pub(super) use finish::{Absent, Presence};
 pub(super) use lane::Lane;
 use lane::Numbers;
-pub(super) use selection::Selections;
 use selection::Selection;
+pub(super) use selection::Selections;
 use state::Cells;
 
 /// What is made of the rows of a subject. Columns are places among those that rows are evaluated into.
@@ -199,9 +199,8 @@ impl Accumulator {
             Numbers::Whole(values) => self.each(rows, selection, known, |row| values[row]),
             Numbers::Wide(values) => self.each(rows, selection, known, |row| i64::try_from(values[row]).unwrap_or(i64::MAX)),
             Numbers::Places(places) => self.each(rows, selection, known, |row| places[row]),
-            Numbers::Keys(keys, places) => self.each(rows, selection, known, |row| {
-                usize::try_from(keys[row]).ok().and_then(|key| places.get(key)).copied().unwrap_or(0)
-            }),
+            Numbers::Keys(keys, places) => self
+                .each(rows, selection, known, |row| usize::try_from(keys[row]).ok().and_then(|key| places.get(key)).copied().unwrap_or(0)),
         }
     }
 
