@@ -17,7 +17,7 @@ const LANGUAGE: &str = include_str!("../../docs/language.md");
 
 /// What to write.
 #[derive(Debug, clap::Args)]
-#[group(required = true, multiple = false, id = "what", args = ["schema", "facts", "functions", "codes"])]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["schema", "facts", "functions", "codes"]))]
 pub struct Args {
     /// JSON Schema, 供编辑器使用 / A JSON Schema, for editors
     #[arg(long, value_enum, value_name = "FILE", num_args = 0..=1, default_missing_value = "policy")]
