@@ -30,7 +30,7 @@ pub(super) fn respelled(root: &Node, words: Lang) -> String {
         }
     }
     let mut edits: Vec<(Range<usize>, String)> =
-        found.into_iter().filter_map(|(node, flow)| Some((node.range.clone(), respell(node, flow, words)?))).collect();
+        found.into_iter().filter_map(|(node, flow)| Some((place(node), respell(node, flow, words)?))).collect();
     edits.sort_by_key(|(range, _)| range.start);
     let mut text = root.file.text.clone();
     for (range, new) in edits.into_iter().rev() {
@@ -63,10 +63,21 @@ fn is_flow(node: &Node) -> bool {
     node.scalar().is_none() && node.file.text[node.range.clone()].starts_with(['{', '['])
 }
 
+/// The place of a scalar, quotes included; the reader counts a comment behind a quoted one in.
+fn place(node: &Node) -> Range<usize> {
+    let written = &node.file.text[node.range.clone()];
+    let quote = written.chars().next().filter(|first| matches!(first, '\'' | '"'));
+    let end = quote.filter(|_| !written.ends_with(['\'', '"'])).and_then(|quote| {
+        let comment = written.match_indices(" #").map(|(at, _)| at);
+        comment.map(|at| written[..at].trim_end().len()).find(|end| *end > 1 && written[..*end].ends_with(quote))
+    });
+    node.range.start..node.range.start + end.unwrap_or(written.len())
+}
+
 /// The canonical spelling of a scalar in YAML; none where it stays as it is.
 fn respell(node: &Node, flow: bool, words: Lang) -> Option<String> {
     let text = node.text()?;
-    let written = &node.file.text[node.range.clone()];
+    let written = &node.file.text[place(node)];
     // The place of a block scalar begins behind its header: it has a line break before it.
     let before = node.file.text[..node.range.start].trim_end_matches(' ');
     if written.contains(['\n', '#']) || before.ends_with('\n') || node.is_null() {
