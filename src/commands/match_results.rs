@@ -24,7 +24,9 @@ use crate::eligibility::grant::{ConflictRow, Resolution};
 use crate::eligibility::input::{Paid, Refusals, ResolutionInput, budget};
 use crate::eligibility::resolution::resolve;
 use crate::eligibility::results::changes::compare;
-use crate::eligibility::results::manifest::{Engine, Input, InputFile, MANIFEST, Manifest, PolicyVersion, RunCounts, TIMINGS, input_file, sha256_of};
+use crate::eligibility::results::manifest::{
+    Engine, Input, InputFile, MANIFEST, Manifest, PolicyVersion, RunCounts, TIMINGS, input_file, sha256_of,
+};
 use crate::eligibility::results::staging::Staging;
 use crate::eligibility::results::{Format, Previous, QuarantineRow, read_grants, write};
 use crate::eligibility::run::Found;

@@ -6,10 +6,14 @@
 pub mod cases;
 pub mod check;
 pub mod context;
+pub mod diff;
+pub mod docs;
 pub mod dossier;
 pub mod explain;
+pub mod fmt;
 pub mod folder;
 pub mod generate;
+pub mod list;
 pub mod match_registers;
 pub mod match_results;
 pub mod progress;
@@ -53,6 +57,14 @@ pub enum Verb {
     Explain(explain::Args),
     /// 模拟政策或标准的变动: 谁受益, 谁受损, 花多少钱 / Simulate a change of policies or parameters: who gains, who loses, what it costs
     Simulate(simulate::Args),
+    /// 列出政策目录: 编码、名称、机关、状态、案例数 / List the policies: code, name, authority, status, cases
+    List(list::Args),
+    /// 统一政策文件的格式, 保留注释 / Put policy files into the canonical format; comments stay
+    Fmt(fmt::Args),
+    /// 写出参考: 编辑器用的 JSON Schema, 事实、函数、诊断码 / Write reference: JSON Schemas for editors, facts, functions, diagnostic codes
+    Docs(docs::Args),
+    /// 用话说出两套政策的差别 / Tell in words how two sets of policies differ
+    Diff(diff::Args),
 }
 
 /// Runs the verb.
@@ -70,6 +82,10 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Test(args) => test::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),
         Verb::Simulate(args) => simulate::run(&args, &context),
+        Verb::List(args) => list::run(&args, &context),
+        Verb::Fmt(args) => fmt::run(&args, &context),
+        Verb::Docs(args) => docs::run(&args, &context),
+        Verb::Diff(args) => diff::run(&args, &context),
     }
 }
 

@@ -152,3 +152,24 @@ pub enum BinaryOp {
     /// `/`, exact
     Div,
 }
+
+impl Expr {
+    /// The parts of the expression, in the order of the text.
+    #[must_use]
+    pub fn children(&self) -> Vec<&Self> {
+        match &self.kind {
+            ExprKind::Literal(_) | ExprKind::Name(_) => Vec::new(),
+            ExprKind::Call(call) => call.args.iter().chain(call.by.as_deref()).chain(call.filter.as_deref()).collect(),
+            ExprKind::Not(inner) | ExprKind::Negate(inner) => vec![inner],
+            ExprKind::Binary(left, _, right) => vec![left, right],
+            ExprKind::InList { value, list, .. } => std::iter::once(&**value).chain(list).collect(),
+            ExprKind::InSet { value, set, .. } => vec![value, set],
+            ExprKind::Between { value, low, high, .. } => vec![value, low, high],
+            ExprKind::IsKnown { value, .. } => vec![value],
+            ExprKind::Like { value, pattern, .. } => vec![value, pattern],
+            ExprKind::Case { branches, otherwise } => {
+                branches.iter().flat_map(|(condition, value)| [condition, value]).chain(otherwise.as_deref()).collect()
+            }
+        }
+    }
+}

@@ -203,7 +203,8 @@ fn open(path: &Path, places: Vec<usize>) -> Result<FileReader<BufReader<File>>, 
 }
 
 fn write(path: &Path, arrays: &[ArrayRef]) -> Result<(), DossierError> {
-    let fields: Vec<Field> = arrays.iter().enumerate().map(|(at, array)| Field::new(at.to_string(), array.data_type().clone(), true)).collect();
+    let fields: Vec<Field> =
+        arrays.iter().enumerate().map(|(at, array)| Field::new(at.to_string(), array.data_type().clone(), true)).collect();
     let schema = &Arc::new(Schema::new(fields));
     let file = File::create(path).map_err(|error| DossierError::scratch(path, &error))?;
     let mut writer = FileWriter::try_new(BufWriter::with_capacity(1 << 20, file), schema)?;

@@ -147,6 +147,11 @@ impl<'a> Judge<'a> {
         Self { catalogue: catalogue.clone(), binder, known, opaque: BTreeSet::new(), prepared: BTreeMap::new() }
     }
 
+    /// Forgets what was made ready before: policies of the same codes come with other conditions.
+    pub fn forget(&mut self) {
+        self.prepared.clear();
+    }
+
     /// The form of an expression over the facts of `kind` that the interpreter takes: computed facts written out, bound.
     pub fn ready(&mut self, expr: &Expr, kind: SubjectKind) -> Expr {
         let (known, opaque) = (self.known, &self.opaque);

@@ -10,7 +10,7 @@ use crate::diagnostic::{Diagnostic, Span, code};
 use crate::yaml::{self, Fields, Node, wrong_shape};
 
 /// The verdicts that a case may expect, in both languages, with the word that results use.
-const VERDICTS: [(&str, &str); 9] = [
+pub(super) const VERDICTS: [(&str, &str); 9] = [
     ("yes", "yes"),
     ("no", "no"),
     ("unknown", "unknown"),
@@ -21,7 +21,8 @@ const VERDICTS: [(&str, &str); 9] = [
     ("true", "yes"),
     ("false", "no"),
 ];
-const MODES: [(&str, &str); 4] = [("automatic", "automatic"), ("confirm", "confirm"), ("commit", "commit"), ("review", "review")];
+pub(super) const MODES: [(&str, &str); 4] =
+    [("automatic", "automatic"), ("confirm", "confirm"), ("commit", "commit"), ("review", "review")];
 
 /// Reads the cases beside a policy; none when it has none.
 #[must_use]

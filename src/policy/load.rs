@@ -60,6 +60,42 @@ pub fn load(dir: &Path) -> (PolicySet, Vec<Diagnostic>) {
     (set, diagnostics)
 }
 
+/// Reads a folder as [`load`], or one file: a policy, or a file of parameters or bundles.
+#[must_use]
+pub fn load_path(path: &Path) -> (PolicySet, Vec<Diagnostic>) {
+    if !path.is_file() {
+        return load(path);
+    }
+    let mut set = PolicySet::default();
+    let (node, sha256, mut diagnostics) = tree(path);
+    let Some(node) = node else { return (set, diagnostics) };
+    let has = |name: &str| node.mapping().is_some_and(|entries| entries.iter().any(|(key, _)| key.text() == Some(name)));
+    let told = if has("parameters") {
+        let (parameters, mut told) = read_parameters(&node);
+        set.parameters = unique_names(parameters, &mut told);
+        told
+    } else if has("bundles") || (has("policies") && !has("criteria")) {
+        let (bundles, mut told) = read_bundles(&node);
+        set.bundles = unique_bundles(bundles, &mut told);
+        told
+    } else {
+        let (document, told) = read_policy(&node);
+        set.policies.extend(document.map(|document| Arc::new(PolicyDocument { sha256, ..document })));
+        told
+    };
+    diagnostics.extend(told);
+    (set, diagnostics)
+}
+
+/// Every YAML file of a folder that is not hidden, sorted.
+#[must_use]
+pub fn yaml_files(dir: &Path) -> Vec<PathBuf> {
+    let visible = |entry: &DirEntry| entry.depth() == 0 || !entry.file_name().to_string_lossy().starts_with('.');
+    let is_yaml = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
+    let entries = WalkDir::new(dir).sort_by_file_name().into_iter().filter_entry(visible).flatten();
+    entries.filter(|entry| entry.file_type().is_file()).map(DirEntry::into_path).filter(is_yaml).collect()
+}
+
 /// SHA-256 of the bytes of a file, in hexadecimal.
 #[must_use]
 pub fn content_hash(bytes: &[u8]) -> String {
@@ -192,7 +228,11 @@ fn tree(path: &Path) -> (Option<Node>, String, Vec<Diagnostic>) {
 }
 
 /// The text of a file, and the hash of its bytes.
-pub(super) fn read_file(path: &Path) -> Result<(Arc<SourceFile>, String), Box<Diagnostic>> {
+///
+/// # Errors
+///
+/// When it cannot be read or is not UTF-8.
+pub fn read_file(path: &Path) -> Result<(Arc<SourceFile>, String), Box<Diagnostic>> {
     let bytes =
         fs::read(path).map_err(|error| Box::new(missing(path, &format!("读不了: {error}"), &format!("cannot be read: {error}"))))?;
     let sha256 = content_hash(&bytes);

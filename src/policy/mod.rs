@@ -13,8 +13,10 @@
 mod bundles;
 mod cases;
 mod citation;
+pub mod difference;
 pub mod document;
 mod expression;
+mod format;
 mod load;
 mod parameters;
 mod period;
@@ -23,11 +25,16 @@ mod read_basis;
 mod read_benefit;
 mod read_criteria;
 mod read_delivery;
+mod schema;
+mod standing;
 mod versions;
 
 pub use bundles::read_bundles;
 pub use cases::{case_files, load_case_file, load_cases, read_cases};
-pub use load::{content_hash, load};
+pub use format::{Formatted, format};
+pub use load::{content_hash, load, load_path, read_file, yaml_files};
 pub use parameters::{lookup, read_parameters, read_value, values_on};
 pub use read::read_policy;
+pub use schema::{SchemaOf, schema};
+pub use standing::{Standing, standings};
 pub use versions::select;

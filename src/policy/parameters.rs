@@ -10,7 +10,8 @@ use super::read_basis::STATUSES;
 use crate::diagnostic::{Diagnostic, Message, code};
 use crate::yaml::{Fields, Node, message, wrong_shape};
 
-const TYPES: [(&str, ParameterType); 3] = [("money", ParameterType::Money), ("int", ParameterType::Int), ("number", ParameterType::Number)];
+pub(super) const TYPES: [(&str, ParameterType); 3] =
+    [("money", ParameterType::Money), ("int", ParameterType::Int), ("number", ParameterType::Number)];
 
 /// Reads the file of `parameters:`.
 #[must_use]

@@ -7,12 +7,18 @@ use super::read_basis::known_basis;
 use crate::diagnostic::{Diagnostic, code};
 use crate::yaml::{Fields, Node, wrong_shape};
 
-const KINDS: [(&str, &str); 6] =
+pub(super) const KINDS: [(&str, &str); 6] =
     [("cash", "cash"), ("refund", "refund"), ("waiver", "waiver"), ("service", "service"), ("insurance", "insurance"), ("tax", "tax")];
-const PERIODS: [(&str, Period); 4] = [("once", Period::Once), ("month", Period::Month), ("year", Period::Year), ("day", Period::Day)];
-const ROUNDINGS: [(&str, Rounding); 3] = [("fen", Rounding::Fen), ("yuan", Rounding::Yuan), ("yuan_up", Rounding::YuanUp)];
-const PAYEES: [(&str, Payee); 4] =
+pub(super) const PERIODS: [(&str, Period); 4] =
+    [("once", Period::Once), ("month", Period::Month), ("year", Period::Year), ("day", Period::Day)];
+pub(super) const ROUNDINGS: [(&str, Rounding); 3] = [("fen", Rounding::Fen), ("yuan", Rounding::Yuan), ("yuan_up", Rounding::YuanUp)];
+pub(super) const PAYEES: [(&str, Payee); 4] =
     [("self", Payee::Itself), ("guardian", Payee::Guardian), ("head", Payee::Head), ("legal_representative", Payee::LegalRepresentative)];
+pub(super) const SCOPES: [(&str, CapScope); 3] =
+    [("subject", CapScope::Subject), ("household", CapScope::Household), ("year", CapScope::Year)];
+pub(super) const SPANS: [(&str, Period); 4] =
+    [("run", Period::Once), ("month", Period::Month), ("year", Period::Year), ("day", Period::Day)];
+pub(super) const EXHAUSTIONS: [(&str, Exhaustion); 2] = [("waitlist", Exhaustion::Waitlist), ("pro_rata", Exhaustion::ProRata)];
 
 /// Reads `benefit`.
 pub(super) fn read_benefit(node: &Node, basis: &[Basis], diagnostics: &mut Vec<Diagnostic>) -> Option<Benefit> {
@@ -89,7 +95,6 @@ pub(super) fn read_each(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Optio
 
 /// Reads `cap`.
 pub(super) fn read_cap(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Cap> {
-    const SCOPES: [(&str, CapScope); 3] = [("subject", CapScope::Subject), ("household", CapScope::Household), ("year", CapScope::Year)];
     let mut fields = Fields::new(node, diagnostics)?;
     let amount = required_written(&mut fields, "amount");
     fields.required("per");
@@ -100,8 +105,6 @@ pub(super) fn read_cap(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option
 
 /// Reads `budget`; `period: run` is money for one round, whatever was paid before.
 pub(super) fn read_budget(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Budget> {
-    const SPANS: [(&str, Period); 4] = [("run", Period::Once), ("month", Period::Month), ("year", Period::Year), ("day", Period::Day)];
-    const EXHAUSTIONS: [(&str, Exhaustion); 2] = [("waitlist", Exhaustion::Waitlist), ("pro_rata", Exhaustion::ProRata)];
     let mut fields = Fields::new(node, diagnostics)?;
     let amount = required_written(&mut fields, "amount");
     let rank_by = optional_written(&mut fields, "rank_by");

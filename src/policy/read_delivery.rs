@@ -4,9 +4,9 @@ use super::document::{Delivery, Exclusion, Keep, Mode};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::yaml::{Fields, Node, wrong_shape};
 
-const MODES: [(&str, Mode); 4] =
+pub(super) const MODES: [(&str, Mode); 4] =
     [("automatic", Mode::Automatic), ("confirm", Mode::Confirm), ("commit", Mode::Commit), ("review", Mode::Review)];
-const KEEPS: [(&str, Keep); 3] = [("highest", Keep::Highest), ("this", Keep::This), ("other", Keep::Other)];
+pub(super) const KEEPS: [(&str, Keep); 3] = [("highest", Keep::Highest), ("this", Keep::This), ("other", Keep::Other)];
 
 /// Reads `delivery`.
 pub(super) fn read_delivery(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Delivery> {

@@ -3,6 +3,7 @@
 mod book;
 mod cases;
 mod check;
+mod desk;
 mod explain;
 mod explain_sample;
 mod match_faults;

@@ -119,6 +119,7 @@ fn applying<'l>(policy: &CheckedPolicy, mutant: &'l Mutant, laws: &'l Laws, day:
 
 fn fails(book: &Book<'_>, judge: &mut Judge<'_>, law: Option<&CheckedPolicy>, case: &ResolvedCase) -> bool {
     let expect = &case.case.expect;
+    judge.forget();
     let judged = match law {
         Some(policy) => judged(judge, policy, case),
         None => Ok(not_in_force()),

@@ -1,0 +1,242 @@
+//! JSON Schemas of the files of a policies folder, for editors; the words of choices are the readers' own.
+
+use serde_json::{Map, Value, json};
+
+use super::cases::{MODES as CASE_MODES, VERDICTS};
+use super::parameters::TYPES;
+use super::read_basis::STATUSES;
+use super::read_benefit::{EXHAUSTIONS, KINDS, PAYEES, PERIODS, ROUNDINGS, SCOPES, SPANS};
+use super::read_delivery::{KEEPS, MODES};
+use crate::register::declaration::SubjectKind;
+
+/// A file that has a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SchemaOf {
+    /// `policy.yaml`
+    Policy,
+    /// `parameters/*.yaml`
+    Parameters,
+    /// `cases.yaml`
+    Cases,
+}
+
+/// The schema of a file, JSON Schema 2020-12. It knows keys, shapes and words; what `check` says of facts, types and
+/// regions it does not know.
+#[must_use]
+pub fn schema(of: SchemaOf) -> Value {
+    let (title, body) = match of {
+        SchemaOf::Policy => ("mianshen policy 政策", policy()),
+        SchemaOf::Parameters => ("mianshen parameters 标准", parameters()),
+        SchemaOf::Cases => ("mianshen cases 案例", cases()),
+    };
+    let mut whole = Map::new();
+    whole.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
+    whole.insert("title".to_owned(), json!(title));
+    if let Value::Object(body) = body {
+        whole.extend(body);
+    }
+    whole.insert("$defs".to_owned(), definitions());
+    Value::Object(whole)
+}
+
+/// A mapping with these keys only; a key that ends in `!` must be there.
+fn object(keys: &[(&str, Value)]) -> Value {
+    let name = |key: &str| key.trim_end_matches('!').to_owned();
+    let properties: Map<String, Value> = keys.iter().map(|(key, value)| (name(key), value.clone())).collect();
+    let required: Vec<String> = keys.iter().filter(|(key, _)| key.ends_with('!')).map(|(key, _)| name(key)).collect();
+    json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
+}
+
+fn list(items: Value) -> Value {
+    json!({"type": "array", "items": items})
+}
+
+fn either(choices: &[Value]) -> Value {
+    json!({"anyOf": choices})
+}
+
+fn defined(name: &str) -> Value {
+    json!({"$ref": format!("#/$defs/{name}")})
+}
+
+fn words<T>(choices: &[(&str, T)]) -> Value {
+    json!({"enum": choices.iter().map(|(word, _)| *word).collect::<Vec<_>>()})
+}
+
+/// The same with a word to whoever writes it.
+fn said(mut schema: Value, text: &str) -> Value {
+    if let Value::Object(schema) = &mut schema {
+        schema.insert("description".to_owned(), json!(text));
+    }
+    schema
+}
+
+fn whole(minimum: i64) -> Value {
+    json!({"type": "integer", "minimum": minimum})
+}
+
+/// What several files share.
+fn definitions() -> Value {
+    let group = |key: &str| object(&[(key, list(defined("criteria")))]);
+    let criterion = object(&[
+        ("id!", text()),
+        ("clause", said(text(), "条文原话 / the words of the document")),
+        ("basis", said(text(), "依据的 id / the id of a basis")),
+        ("label", defined("message")),
+        ("when!", defined("expression")),
+    ]);
+    json!({
+        "text": {"type": ["string", "number", "boolean"]},
+        "expression": {"type": ["string", "number", "boolean"], "description": "条件或金额 / a condition or an amount: docs/language.md"},
+        "date": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
+        "message": {"anyOf": [{"type": "string"}, object(&[("zh", text()), ("en", text())])]},
+        "texts": either(&[text(), list(text())]),
+        "criteria": {"anyOf": [
+            criterion,
+            group("all!"),
+            group("any!"),
+            object(&[("not!", defined("criteria"))]),
+            object(&[("at_least!", whole(1)), ("of!", list(defined("criteria")))]),
+            object(&[("at_least!", object(&[("n!", whole(1)), ("of!", list(defined("criteria")))]))]),
+        ]},
+    })
+}
+
+fn text() -> Value {
+    defined("text")
+}
+
+fn policy() -> Value {
+    let subjects = SubjectKind::ALL.map(|kind| (kind.name(), kind));
+    let other = |keys: &[(&str, Value)]| list(either(&[text(), object(keys)]));
+    object(&[
+        ("code!", said(text(), "一事一码 / one item, one code")),
+        ("version", whole(1)),
+        ("name!", defined("message")),
+        ("authority!", object(&[("code!", text()), ("name!", defined("message"))])),
+        ("covers!", object(&[("region!", text()), ("by", said(text(), "决定覆盖的事实 / the fact that decides"))])),
+        ("subject!", words(&subjects)),
+        ("in_force!", object(&[("from!", defined("date")), ("to", said(defined("date"), "失效的第一天 / first day no longer in force"))])),
+        ("announced", defined("date")),
+        ("basis!", list(basis())),
+        ("reading", defined("message")),
+        ("criteria!", either(&[defined("criteria"), list(defined("criteria"))])),
+        ("listed", either(&[text(), object(&[("list!", text())])])),
+        ("occasion", defined("expression")),
+        ("each", each()),
+        ("benefit!", benefit()),
+        ("cap", object(&[("amount!", defined("expression")), ("per!", words(&SCOPES))])),
+        ("budget", budget()),
+        ("delivery!", object(&[("mode!", words(&MODES)), ("notice_days", whole(0)), ("pay_within_days", whole(0))])),
+        ("commit", defined("texts")),
+        ("requires", other(&[("policy!", text())])),
+        ("excludes", other(&[("policy!", text()), ("keep", words(&KEEPS))])),
+        ("guide", defined("message")),
+        ("tags", defined("texts")),
+    ])
+}
+
+fn basis() -> Value {
+    object(&[
+        ("id!", text()),
+        ("title!", text()),
+        ("number", text()),
+        ("article", text()),
+        ("text", text()),
+        ("status!", words(&STATUSES)),
+        ("note", text()),
+    ])
+}
+
+fn benefit() -> Value {
+    let mut benefit = object(&[
+        ("kind!", words(&KINDS)),
+        ("amount", defined("expression")),
+        ("period", words(&PERIODS)),
+        ("unit", text()),
+        ("rounding", words(&ROUNDINGS)),
+        ("per", json!({"const": "member"})),
+        ("payee", words(&PAYEES)),
+        ("clause", text()),
+        ("basis", text()),
+    ]);
+    // A service may be worth no money; everything else says how much, and for what span of time.
+    benefit["if"] = json!({"properties": {"kind": {"const": "service"}}});
+    benefit["else"] = json!({"required": ["amount", "period"]});
+    benefit
+}
+
+fn each() -> Value {
+    object(&[
+        ("link", text()),
+        ("register", text()),
+        ("where", defined("expression")),
+        ("id!", text()),
+        ("amount", defined("expression")),
+        ("limit", whole(1)),
+    ])
+}
+
+fn budget() -> Value {
+    object(&[
+        ("amount!", defined("expression")),
+        ("rank_by", defined("expression")),
+        ("order", json!({"enum": ["desc", "asc"]})),
+        ("at_exhaustion!", words(&EXHAUSTIONS)),
+        ("period", words(&SPANS)),
+    ])
+}
+
+fn parameters() -> Value {
+    let value = object(&[
+        ("region!", text()),
+        ("from!", defined("date")),
+        ("to", said(defined("date"), "失效的第一天 / first day no longer valid")),
+        ("announced", defined("date")),
+        ("value!", text()),
+        ("status!", words(&STATUSES)),
+        ("source", text()),
+    ]);
+    let parameter =
+        object(&[("name!", text()), ("label!", defined("message")), ("type!", words(&TYPES)), ("unit", text()), ("values!", list(value))]);
+    object(&[("parameters!", list(parameter))])
+}
+
+fn cases() -> Value {
+    let given = json!({"type": "object"});
+    let registers = json!({"type": "object", "additionalProperties": {"type": ["array", "null"], "items": {"type": "object"}}});
+    let expect = |more: &[(&str, Value)]| object(&[more, &expectations()[..]].concat());
+    let case = object(&[
+        ("name!", text()),
+        ("as_of!", defined("date")),
+        ("given", given),
+        ("registers", registers),
+        ("subject", text()),
+        ("expect!", either(&[verdict(), expect(&[]), list(expect(&[("subject!", text())]))])),
+        ("because", text()),
+    ]);
+    either(&[list(case.clone()), object(&[("cases!", list(case))])])
+}
+
+fn expectations() -> [(&'static str, Value); 8] {
+    let verdicts = json!({"type": "object", "additionalProperties": verdict()});
+    [
+        ("verdict!", verdict()),
+        ("amount", text()),
+        ("mode", words(&CASE_MODES)),
+        ("missing", defined("texts")),
+        ("offer", defined("texts")),
+        ("given_up_for", text()),
+        ("reasons", verdicts),
+        ("occasions", either(&[list(text()), json!({"type": "object", "additionalProperties": text()})])),
+    ]
+}
+
+/// A verdict; editors that read YAML 1.1 take `yes` and `no` for true and false.
+fn verdict() -> Value {
+    let words = VERDICTS.iter().map(|(word, _)| json!(word)).chain([json!(true), json!(false)]);
+    json!({"enum": words.collect::<Vec<_>>()})
+}
+
+#[cfg(test)]
+mod tests;
