@@ -143,6 +143,7 @@ fn basis() -> Value {
         ("number", text()),
         ("article", text()),
         ("text", text()),
+        ("in_force", object(&[("from!", defined("date")), ("to", said(defined("date"), "失效的第一天 / first day no longer in force"))])),
         ("status!", words(&STATUSES)),
         ("note", text()),
     ])
