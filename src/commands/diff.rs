@@ -16,7 +16,7 @@ use crate::policy::document::PolicySet;
 /// What to compare.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// 旧的: 文件夹、文件, 或 git:版本[:路径] / The old one: a folder, a file, or git:REVISION[:PATH]
+    /// 旧的: 文件夹、文件, 或 git:版本:路径 (路径可以不写) / The old one: a folder, a file, or git:REVISION:PATH (the path may be left out)
     #[arg(value_name = "OLD")]
     pub old: String,
     /// 新的: 同上 / The new one: the same

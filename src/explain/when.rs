@@ -1,6 +1,6 @@
 //! When a verdict changes by time alone: birthdays, spells that end, policies and standards that begin and end.
 //!
-//! Days are found, not tried: between two days on which a fact, the law, or a [step](super::steps) of the conditions
+//! Days are found, not tried: between two days on which a fact, the law, or a step (`steps.rs`) of the conditions
 //! changes, nothing changes. Each day found is verified: the verdict is evaluated on the day before and on the day.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use crate::check::ir::Number;
 
-/// `num / den` in lowest terms, `den` positive, both within [`Fraction::LIMIT`].
+/// `num / den` in lowest terms, `den` positive, both within `Fraction::LIMIT`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Fraction {
     num: i128,
