@@ -233,8 +233,8 @@ fn type_of(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Option<Type> {
 
 /// A comparison that does not hold: what stands on the side of the facts, the limit on the other, and how far off.
 fn compared(judge: &mut Judge<'_>, op: CompareOp, left: &Expr, right: &Expr, kind: SubjectKind, must_be: bool) -> Option<Gap> {
-    let (left, right, op) = if reads_facts(left) || !reads_facts(right) { (left, right, op) } else { (right, left, mirrored(op)) };
-    let op = if must_be { op } else { opposite(op) };
+    let (left, right, op) = if reads_facts(left) || !reads_facts(right) { (left, right, op) } else { (right, left, op.mirrored()) };
+    let op = if must_be { op } else { op.denied() };
     let (is, limit) = (judge.value(left, kind).ok().flatten()?, judge.value(right, kind).ok().flatten()?);
     let measure = Measure::of(judge, left, kind).or_else(|| Measure::of(judge, right, kind)).unwrap_or(Measure::Plain);
     let ty = type_of(judge, left, kind).or_else(|| type_of(judge, right, kind));
@@ -392,26 +392,5 @@ fn words_for(op: CompareOp, limit: &Answer) -> Message {
         (CompareOp::Gt, Answer::Date(_)) => Message::new("晚于", "after"),
         (CompareOp::GtEq, Answer::Date(_)) => Message::new("不早于", "no earlier than"),
         _ => comparison(op),
-    }
-}
-
-fn mirrored(op: CompareOp) -> CompareOp {
-    match op {
-        CompareOp::Lt => CompareOp::Gt,
-        CompareOp::LtEq => CompareOp::GtEq,
-        CompareOp::Gt => CompareOp::Lt,
-        CompareOp::GtEq => CompareOp::LtEq,
-        same => same,
-    }
-}
-
-fn opposite(op: CompareOp) -> CompareOp {
-    match op {
-        CompareOp::Eq => CompareOp::NotEq,
-        CompareOp::NotEq => CompareOp::Eq,
-        CompareOp::Lt => CompareOp::GtEq,
-        CompareOp::LtEq => CompareOp::Gt,
-        CompareOp::Gt => CompareOp::LtEq,
-        CompareOp::GtEq => CompareOp::Lt,
     }
 }

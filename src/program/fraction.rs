@@ -160,7 +160,7 @@ impl Lowering<'_> {
         if let Some(range) = self.threshold(op, left, right) {
             return Ok(range);
         }
-        if let Some(range) = self.threshold(mirrored(op), right, left) {
+        if let Some(range) = self.threshold(op.mirrored(), right, left) {
             return Ok(range);
         }
         let scale = left.scale.max(right.scale);
@@ -294,16 +294,6 @@ impl Lowering<'_> {
         }
         let num = self.graph.lane(LaneNode::Whole { rounding, num: number.num, den: number.den, scale: number.scale });
         self.scaled(num, 0)
-    }
-}
-
-fn mirrored(op: CompareOp) -> CompareOp {
-    match op {
-        CompareOp::Lt => CompareOp::Gt,
-        CompareOp::LtEq => CompareOp::GtEq,
-        CompareOp::Gt => CompareOp::Lt,
-        CompareOp::GtEq => CompareOp::LtEq,
-        CompareOp::Eq | CompareOp::NotEq => op,
     }
 }
 

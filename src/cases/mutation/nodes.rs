@@ -76,7 +76,7 @@ pub fn changes(expr: &Expr, hint: Hint, policy: &CheckedPolicy, book: &Book<'_>)
         }
         Kind::Compare(op, left, right) => others(*op, left.ty)
             .iter()
-            .map(|&other| change(sign(*op), sign(other), Kind::Compare(other, left.clone(), right.clone())))
+            .map(|&other| change(op.sign(), other.sign(), Kind::Compare(other, left.clone(), right.clone())))
             .collect(),
         Kind::Not(inner) => vec![Change { before: "not".into(), after: "–".into(), new: (**inner).clone() }],
         Kind::And(items) if items.len() > 1 && !expr.range.is_empty() => vec![change("and", "or", Kind::Or(items.clone()))],
@@ -240,17 +240,6 @@ fn others(op: CompareOp, ty: Ty) -> &'static [CompareOp] {
         (CompareOp::LtEq, _) => &[CompareOp::Lt, CompareOp::Gt, CompareOp::Eq],
         (CompareOp::Gt, _) => &[CompareOp::GtEq, CompareOp::LtEq, CompareOp::Eq],
         (CompareOp::GtEq, _) => &[CompareOp::Gt, CompareOp::Lt, CompareOp::Eq],
-    }
-}
-
-fn sign(op: CompareOp) -> &'static str {
-    match op {
-        CompareOp::Eq => "=",
-        CompareOp::NotEq => "!=",
-        CompareOp::Lt => "<",
-        CompareOp::LtEq => "<=",
-        CompareOp::Gt => ">",
-        CompareOp::GtEq => ">=",
     }
 }
 

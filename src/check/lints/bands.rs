@@ -1,6 +1,6 @@
 //! The bands of a `case`: branches that divide the values of one term among themselves.
 
-use super::domain::{Known, Ranges, Term, TermId, Terms, turned};
+use super::domain::{Known, Ranges, Term, TermId, Terms};
 use crate::check::ir::{CompareOp, Expr, Kind, Value};
 
 /// One term, and for each branch the values of it that the branch takes if no earlier one does.
@@ -36,7 +36,7 @@ fn subject(terms: &Terms, condition: TermId) -> Option<TermId> {
 fn set(terms: &Terms, condition: TermId, term: TermId) -> Option<Known> {
     match terms.term(condition) {
         Term::Compare(op, left, right) => match (terms.term(*left), terms.term(*right)) {
-            (Term::Literal(value), _) if *right == term => compared(turned(*op), value, terms.grid(term)),
+            (Term::Literal(value), _) if *right == term => compared(op.mirrored(), value, terms.grid(term)),
             (_, Term::Literal(value)) if *left == term => compared(*op, value, terms.grid(term)),
             _ => None,
         },

@@ -69,12 +69,12 @@ fn tell(
     phrase: &Phrase,
     rule: &Comparison,
 ) -> Diagnostic {
-    let said = sign(phrase.bound);
+    let said = phrase.bound.sign();
     let written = &phrase.words;
     let mut diagnostic = Diagnostic::new(
         &code::CLAUSE_CONTRADICTS_RULE,
-        format!("条文说“{written}”, 应当是 {said}, 规则写的是 {}", sign(rule.op)),
-        format!("the clause says “{written}”, which is {said}; the rule says {}", sign(rule.op)),
+        format!("条文说“{written}”, 应当是 {said}, 规则写的是 {}", rule.op.sign()),
+        format!("the clause says “{written}”, which is {said}; the rule says {}", rule.op.sign()),
     )
     .at(rule.span.clone())
     .help(
@@ -86,17 +86,6 @@ fn tell(
     }
     diagnostic.clause.clone_from(&place.clause);
     diagnostic
-}
-
-fn sign(op: CompareOp) -> &'static str {
-    match op {
-        CompareOp::Eq => "=",
-        CompareOp::NotEq => "!=",
-        CompareOp::Lt => "<",
-        CompareOp::LtEq => "<=",
-        CompareOp::Gt => ">",
-        CompareOp::GtEq => ">=",
-    }
 }
 
 #[cfg(test)]

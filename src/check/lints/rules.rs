@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::domain::{Fraction, denied, turned};
+use super::domain::Fraction;
 use super::scene::{Place, Scene};
 use crate::check::catalogue::{Definition, FactId};
 use crate::check::ir::{CompareOp, Expr, Kind, Ty, Value};
@@ -33,10 +33,10 @@ fn collect(scene: &Scene<'_>, place: &Place<'_>, expr: &Expr, negated: bool, fou
         Kind::Compare(op, left, right) if left.ty == Ty::Number => {
             let (op, side, numbers) = match (numbers(scene, left), numbers(scene, right)) {
                 (None, Some(numbers)) => (*op, left, numbers),
-                (Some(numbers), None) => (turned(*op), right, numbers),
+                (Some(numbers), None) => (op.mirrored(), right, numbers),
                 _ => return,
             };
-            let op = if negated { denied(op) } else { op };
+            let op = if negated { op.denied() } else { op };
             let grid = scene.id(side).and_then(|id| scene.terms.grid(id));
             found.push(Comparison { span: place.span(expr), op, numbers, grid });
         }

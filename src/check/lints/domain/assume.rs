@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::evaluate::{ANY_ORDER, EQUAL, GREATER, LESS, orders_of};
-use super::term::{Surroundings, Term, TermId, Terms, denied, turned};
+use super::term::{Surroundings, Term, TermId, Terms};
 use super::values::{Known, Texts, Values};
 use super::{Ranges, arith};
 use crate::check::ir::{ArithOp, CompareOp, Function, Ty};
@@ -160,7 +160,7 @@ impl Domain<'_> {
             Term::And(items) | Term::Or(items) => self.one_of(&state, items, truth),
             Term::AtLeast(count, items) => self.at_least(state, *count, items, truth),
             Term::Compare(op, left, right) => {
-                let op = if truth { *op } else { denied(*op) };
+                let op = if truth { *op } else { op.denied() };
                 self.compare(state, op, *left, *right)
             }
             Term::IsKnown(inner) => {
@@ -271,7 +271,7 @@ impl Domain<'_> {
             let other = self.values_in(state, other);
             other.ranges().is_none_or(|ranges| self.refine(state, id, &Values::within(ranges.left_of(op))))
         };
-        narrow(state, left, right, op) && narrow(state, right, left, turned(op))
+        narrow(state, left, right, op) && narrow(state, right, left, op.mirrored())
     }
 
     fn compare_texts(&self, state: &mut State, orders: u8, left: TermId, right: TermId) -> bool {

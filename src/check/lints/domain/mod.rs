@@ -23,5 +23,5 @@ pub use assume::{Domain, State, Worlds};
 pub use calendar::{date, day};
 pub use fraction::Fraction;
 pub use ranges::{Cut, Ranges};
-pub use term::{Surroundings, Term, TermId, Terms, denied, turned};
+pub use term::{Surroundings, Term, TermId, Terms};
 pub use values::{Known, Texts, Values};

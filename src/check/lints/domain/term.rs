@@ -313,32 +313,7 @@ fn term_of(expr: &Expr, part: &mut dyn FnMut(&Expr) -> Option<TermId>) -> Option
 }
 
 fn compare(op: CompareOp, left: TermId, right: TermId) -> Term {
-    if left <= right { Term::Compare(op, left, right) } else { Term::Compare(turned(op), right, left) }
-}
-
-/// `a op b` read from the right.
-#[must_use]
-pub fn turned(op: CompareOp) -> CompareOp {
-    match op {
-        CompareOp::Lt => CompareOp::Gt,
-        CompareOp::LtEq => CompareOp::GtEq,
-        CompareOp::Gt => CompareOp::Lt,
-        CompareOp::GtEq => CompareOp::LtEq,
-        same => same,
-    }
-}
-
-/// The comparison that is yes where this one is no.
-#[must_use]
-pub fn denied(op: CompareOp) -> CompareOp {
-    match op {
-        CompareOp::Eq => CompareOp::NotEq,
-        CompareOp::NotEq => CompareOp::Eq,
-        CompareOp::Lt => CompareOp::GtEq,
-        CompareOp::LtEq => CompareOp::Gt,
-        CompareOp::Gt => CompareOp::LtEq,
-        CompareOp::GtEq => CompareOp::Lt,
-    }
+    if left <= right { Term::Compare(op, left, right) } else { Term::Compare(op.mirrored(), right, left) }
 }
 
 fn shortest(mut number: Number) -> Number {
