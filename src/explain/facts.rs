@@ -24,6 +24,14 @@ pub struct Facts {
 }
 
 impl Facts {
+    /// Those of a row, of the facts named by their places among those of the kind.
+    #[must_use]
+    pub fn of_row(reader: &RowReader, kind: SubjectKind, facts: &[usize], row: usize) -> Self {
+        let known = facts.iter().filter_map(|&index| Some((FactId { kind, index }, reader.value(index, row)?)));
+        let conflicts = facts.iter().filter(|&&index| reader.conflicts(index, row)).map(|&index| FactId { kind, index });
+        Self { values: known.collect(), conflicts: conflicts.collect() }
+    }
+
     /// The value of a fact; none: unknown.
     #[must_use]
     pub fn value(&self, fact: FactId) -> Option<Value> {
@@ -71,12 +79,7 @@ pub async fn each_subject(
             let reader = RowReader::new(schema, &facts, &batch)?;
             let ids = batch.column(0).as_string::<i32>();
             for (row, id) in ids.iter().enumerate() {
-                let read = || {
-                    let known = facts.iter().filter_map(|&index| Some((FactId { kind, index }, reader.value(index, row)?)));
-                    let conflicts = facts.iter().filter(|&&index| reader.conflicts(index, row)).map(|&index| FactId { kind, index });
-                    Facts { values: known.collect(), conflicts: conflicts.collect() }
-                };
-                visit(id.unwrap_or_default(), &read);
+                visit(id.unwrap_or_default(), &|| Facts::of_row(&reader, kind, &facts, row));
             }
         }
     }

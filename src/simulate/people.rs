@@ -14,13 +14,13 @@ use super::dimension::each_batch;
 use super::results::{Class, Results};
 use super::run::{Ground, Judged, Study};
 use crate::check::catalogue::FactId;
-use crate::check::ir::Value;
-use crate::dossier::{Cause, DossierError};
+use crate::dossier::DossierError;
 use crate::eligibility::compiled::CompiledKind;
 use crate::eligibility::evaluate::RowReader;
 use crate::eligibility::grant::GrantId;
+use crate::explain::facts::Facts;
 use crate::explain::reason::{CriterionReason, ReasonNode};
-use crate::explain::why::Why;
+use crate::explain::why::{Sources, Why};
 use crate::explain::{self, Known, Reason, Verdict};
 use crate::register::declaration::SubjectKind;
 use crate::register::identifier::mask;
@@ -51,13 +51,6 @@ struct Candidate {
     amount: [i64; 2],
 }
 
-/// The facts of one subject.
-#[derive(Default, Clone)]
-struct Facts {
-    values: BTreeMap<usize, Value>,
-    conflicts: BTreeSet<usize>,
-}
-
 /// Samples people from the policies and classes of results that are shown.
 ///
 /// # Errors
@@ -82,7 +75,7 @@ pub(super) async fn sample(
     for ((policy, class), candidates) in &chosen {
         for candidate in candidates {
             let key = (candidate.kind, candidate.subject.clone());
-            let reasons = [0, 1].map(|side: usize| reason(study, judged, side, codes[*policy], candidate.kind, facts[side].get(&key)?));
+            let reasons = [0, 1].map(|side: usize| reason(study, judged, side, codes[*policy], &candidate.subject, facts[side].get(&key)?));
             let turned = turned(&reasons);
             let masked = mask(&candidate.subject);
             people.push(Person { policy: *policy, class: *class, masked, amount: candidate.amount, reasons, turned });
@@ -165,40 +158,29 @@ fn rows_of(
     }
     let facts: Vec<usize> = compiled.facts.iter().map(|id| id.index).collect();
     let reader = RowReader::new(&compiled.schema, &facts, batch)?;
-    let found = rows.into_iter().map(|row| {
-        let values = facts.iter().filter_map(|&fact| Some((fact, reader.value(fact, row)?))).collect();
-        let conflicts = facts.iter().copied().filter(|&fact| reader.conflicts(fact, row)).collect();
-        (ids.value(row).to_owned(), Facts { values, conflicts })
-    });
+    let found = rows.into_iter().map(|row| (ids.value(row).to_owned(), Facts::of_row(&reader, compiled.kind, &facts, row)));
     Ok(found.collect())
 }
 
 /// The reason of one side.
-fn reason(study: &Study<'_>, judged: &Judged, side: usize, code: &str, kind: SubjectKind, facts: &Facts) -> Option<Reason> {
+fn reason(study: &Study<'_>, judged: &Judged, side: usize, code: &str, id: &str, facts: &Facts) -> Option<Reason> {
     let policy = judged.in_force[side].get(code)?;
     let binder = study.laws[side].binder(judged.as_of, &judged.in_force[side]);
     let catalogue = study.catalogue(side);
-    let dossiers = judged.dossiers(side);
-    let cause = |id: FactId| {
-        if facts.conflicts.contains(&id.index) {
-            return Some(Why::Conflict);
-        }
-        let registers = catalogue.registers_of(id);
-        let silent =
-            |cause: Cause| dossiers.is_some_and(|dossiers| registers.iter().any(|register| dossiers.silent.get(register) == Some(&cause)));
-        Some(if silent(Cause::Stale) {
-            Why::Stale
-        } else if silent(Cause::Missing) {
-            Why::NoRegister
-        } else {
-            Why::Missing
-        })
+    let as_of = judged.as_of;
+    let sources = judged.dossiers(side).map(|dossiers| {
+        let id = dossiers.intake.identities.today(id).unwrap_or(id);
+        Sources { catalogue, dossiers, regions: study.laws[side].regions, as_of, id, facts }
+    });
+    let cause = |fact: FactId| {
+        let of_file = if facts.conflicts.contains(&fact) { Why::Conflict } else { Why::Missing };
+        Some(sources.as_ref().map_or(of_file, |sources| sources.why(fact)))
     };
     let known = Known {
-        value: &|id| (id.kind == kind).then(|| facts.values.get(&id.index).cloned()).flatten(),
+        value: &|fact| facts.value(fact),
         taken: &|_| matches!(study.ground, Ground::File { .. }),
         cause: &cause,
-        data_day: &|register| dossiers?.intake.registers.get(register).map(|outcome| outcome.data_day),
+        data_day: &|register| sources.as_ref()?.data_day(register),
     };
     Some(explain::explain(catalogue, policy, &binder, known))
 }
