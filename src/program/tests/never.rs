@@ -108,3 +108,20 @@ fn what_is_proved_holds_of_every_row() {
     outcome.unwrap_or_else(|failure| panic!("{failure}"));
     assert!(proved.get() > 30, "only {} times something was proved", proved.get());
 }
+
+#[test]
+fn unknowns_of_two_types_are_two_terms() {
+    let unknown = |ty| Expr::new(Kind::Unknown, ty);
+    let fact = |ty| Expr::new(Kind::Fact(usize::from(ty == Ty::Date)), ty);
+    let column = |name: &str, ty| Column { name: name.into(), ty, scale: 0 };
+    let schema = Schema { columns: vec![column("member", Ty::Bool), column("since", Ty::Date)] };
+    let no_day = Expr::new(Kind::Compare(CompareOp::Eq, Box::new(unknown(Ty::Date)), Box::new(fact(Ty::Date))), Ty::Bool);
+    let branches = vec![(fact(Ty::Bool), unknown(Ty::Bool)), (Expr::new(Kind::Not(Box::new(fact(Ty::Bool))), Ty::Bool), fact(Ty::Bool))];
+    let either = Expr::new(Kind::Case { branches, otherwise: None }, Ty::Bool);
+    let around = Columns(&schema);
+    let mut terms = Terms::default();
+    let (first, second) = (terms.add(&no_day, &around), terms.add(&either, &around));
+    let domain = Domain { terms: &terms, around: &around };
+    assert!(domain.never(&Worlds::all(), first));
+    assert!(!domain.never_no(&Worlds::all(), second));
+}

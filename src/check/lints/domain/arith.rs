@@ -14,8 +14,8 @@ pub(super) fn arithmetic(op: ArithOp, left: &Ranges, right: &Ranges) -> (Ranges,
         ArithOp::Sub => (left.combine(&negated(right), sum), false),
         ArithOp::Mul => (left.combine(right, product), false),
         ArithOp::Div => {
-            let inverse = right.and(&Ranges::point(Fraction::ZERO).complement()).map(inverse);
-            (left.combine(&inverse, product), right.holds(Fraction::ZERO))
+            let inverses = right.ranges().iter().flat_map(|range| without_zero(*range)).map(|(low, high)| inverse(low, high));
+            (left.combine(&Ranges::of(inverses.collect()), product), right.holds(Fraction::ZERO))
         }
     }
 }
@@ -106,6 +106,12 @@ fn corner(one: Cut, two: Cut) -> Cut {
         (Some(a), Some(b)) => a.times(b).map_or(far, Cut::before),
         _ => far,
     }
+}
+
+/// The numbers of a range below zero, and those above.
+fn without_zero((low, high): Range) -> impl Iterator<Item = Range> {
+    let (before, behind) = (Cut::before(Fraction::ZERO), Cut::behind(Fraction::ZERO));
+    [(low, high.min(before)), (low.max(behind), high)].into_iter().filter(|(low, high)| low < high)
 }
 
 /// One over each number of a range without zero.
@@ -254,4 +260,25 @@ fn extreme(function: Function, one: &Ranges, two: &Ranges) -> Ranges {
         Function::Min => (one.0.min(two.0), one.1.min(two.1)),
         _ => (one.0.max(two.0), one.1.max(two.1)),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn number(num: i128, den: i128) -> Fraction {
+        Fraction::new(num, den).expect("small")
+    }
+
+    #[test]
+    fn no_quotient_is_left_out_however_many_ranges_the_divisor_has() {
+        // Twenty-four ranges, one of them about zero: taking zero out makes one more than are kept apart.
+        let divisors = Ranges::of((-12..12).map(|at| (Cut::before(number(2 * at - 1, 2)), Cut::behind(number(2 * at, 2)))).collect());
+        let (quotients, by_zero) = arithmetic(ArithOp::Div, &Ranges::point(number(1, 1)), &divisors);
+        assert!(by_zero);
+        for divisor in (-24..24).map(|halves| number(halves, 2)).filter(|divisor| divisor.sign() != 0 && divisors.holds(*divisor)) {
+            assert!(quotients.holds(divisor.inverted().expect("not zero")), "1 / {divisor}");
+        }
+        assert!(!quotients.holds(Fraction::ZERO));
+    }
 }

@@ -55,7 +55,7 @@ impl Domain<'_> {
         let ty = self.terms.ty(id);
         match self.terms.term(id) {
             Term::Literal(value) => Values::exactly(value).unwrap_or_else(|| Values::anything(ty)),
-            Term::Unknown => Values::unknown(ty),
+            Term::Unknown(ty) => Values::unknown(*ty),
             Term::Fact(_) | Term::AsOf | Term::Entitled(_) => Values::anything(ty),
             Term::Parameter(name, region) => self.parameter(state, id, name, *region),
             Term::InRegion(value, region) => self.in_region(state, *value, region),

@@ -14,8 +14,8 @@ pub type TermId = usize;
 pub enum Term {
     /// A known value.
     Literal(Value),
-    /// Unknown, whatever the row.
-    Unknown,
+    /// Unknown, whatever the row; of a type, so that an unknown day is not the same term as an unknown verdict.
+    Unknown(Ty),
     /// A fact that is not computed from others.
     Fact(usize),
     /// The day.
@@ -104,7 +104,7 @@ impl Terms {
         {
             return self.add_at(computed, around, depth + 1);
         }
-        let term = term_of(expr, &mut |part| Some(self.add_at(part, around, depth))).unwrap_or(Term::Unknown);
+        let term = term_of(expr, &mut |part| Some(self.add_at(part, around, depth))).unwrap_or(Term::Unknown(expr.ty));
         self.intern(term, expr.ty, around)
     }
 
@@ -231,7 +231,7 @@ impl Terms {
     #[must_use]
     pub fn parts(&self, id: TermId) -> Vec<TermId> {
         match &self.each[id] {
-            Term::Literal(_) | Term::Unknown | Term::Fact(_) | Term::AsOf | Term::Entitled(_) => Vec::new(),
+            Term::Literal(_) | Term::Unknown(_) | Term::Fact(_) | Term::AsOf | Term::Entitled(_) => Vec::new(),
             Term::Parameter(_, region) => region.iter().copied().collect(),
             Term::InRegion(value, _) | Term::TextIn(value, _) | Term::TextMap(value, _) | Term::Like(value, _) => vec![*value],
             Term::Not(inner) | Term::Negate(inner) | Term::IsKnown(inner) => vec![*inner],
@@ -280,7 +280,7 @@ fn term_of(expr: &Expr, part: &mut dyn FnMut(&Expr) -> Option<TermId>) -> Option
         Kind::Fact(fact) => Term::Fact(*fact),
         Kind::Literal(Value::Number(number)) => Term::Literal(Value::Number(shortest(*number))),
         Kind::Literal(value) => Term::Literal(value.clone()),
-        Kind::Unknown => Term::Unknown,
+        Kind::Unknown => Term::Unknown(expr.ty),
         Kind::AsOf => Term::AsOf,
         Kind::Entitled(code) => Term::Entitled(Arc::clone(code)),
         Kind::Parameter { name, region: None } => Term::Parameter(Arc::clone(name), None),
