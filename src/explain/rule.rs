@@ -1,0 +1,189 @@
+//! Conditions and amounts in words, about nobody in particular: what must hold, as a guide tells it.
+
+use super::judge::Judge;
+use super::lack::{Measure, named, reads_facts, type_of};
+use super::phrase::{comparison, joined, phrase, region_name};
+use crate::check::ir::{CompareOp, Expr, Kind, Ty};
+use crate::check::typing::Type;
+use crate::diagnostic::Message;
+use crate::program::interpreter::Answer;
+use crate::register::declaration::SubjectKind;
+
+/// What must hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Rule {
+    /// One thing.
+    Says(Message),
+    /// All of these.
+    All(Vec<Rule>),
+    /// One of these.
+    Any(Vec<Rule>),
+    /// So many of these.
+    Some(usize, Vec<Rule>),
+    /// The second, where the first holds.
+    If(Box<Rule>, Box<Rule>),
+}
+
+/// An open condition over the facts of `kind` as what must hold.
+#[must_use]
+pub fn rule(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Rule {
+    holds(judge, expr, kind, true)
+}
+
+/// An open expression over the facts of `kind` in words, with what it is in each case.
+#[must_use]
+pub fn words(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Message {
+    let Kind::Case { branches, otherwise } = &expr.kind else { return phrase(judge, expr, kind) };
+    let mut cases: Vec<Message> = branches
+        .iter()
+        .map(|(when, then)| {
+            let (when, then) = (rule(judge, when, kind).in_a_line(), value(judge, then, kind, &Measure::Plain, None));
+            Message::new(format!("{}的，{}", when.zh, then.zh), format!("{} where {}", then.en, when.en))
+        })
+        .collect();
+    cases.extend(otherwise.as_deref().map(|last| {
+        let last = value(judge, last, kind, &Measure::Plain, None);
+        Message::new(format!("其他，{}", last.zh), format!("else {}", last.en))
+    }));
+    let all = joined(cases.into_iter(), "；", ";");
+    Message::new(format!("（{}）", all.zh), format!("({})", all.en))
+}
+
+impl Rule {
+    /// The rule in one line.
+    #[must_use]
+    pub fn in_a_line(&self) -> Message {
+        let all = |items: &[Self], zh: &str, en: &str| joined(items.iter().map(Self::part), zh, en);
+        match self {
+            Self::Says(message) => message.clone(),
+            Self::All(items) => all(items, "，且", "and"),
+            Self::Any(items) => all(items, "，或", "or"),
+            Self::Some(count, items) => {
+                let list = all(items, "；", ";");
+                Message::new(format!("至少{count}项：{}", list.zh), format!("at least {count} of: {}", list.en))
+            }
+            Self::If(when, then) => {
+                let (when, then) = (when.part(), then.part());
+                Message::new(format!("{}的，{}", when.zh, then.zh), format!("{} where {}", then.en, when.en))
+            }
+        }
+    }
+
+    /// The rule as a part of another one.
+    fn part(&self) -> Message {
+        let line = self.in_a_line();
+        if matches!(self, Self::Says(_)) { line } else { Message::new(format!("（{}）", line.zh), format!("({})", line.en)) }
+    }
+}
+
+fn holds(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind, must: bool) -> Rule {
+    let each = |items: &[Expr]| items.iter().map(|item| holds(judge, item, kind, must)).collect::<Vec<_>>();
+    match &expr.kind {
+        Kind::Not(inner) => holds(judge, inner, kind, !must),
+        Kind::And(items) if must => several(each(items), Rule::All),
+        Kind::And(items) => several(each(items), Rule::Any),
+        Kind::Or(items) if must => match items.split_first() {
+            Some((Expr { kind: Kind::Not(when), .. }, then)) if !then.is_empty() => {
+                Rule::If(Box::new(holds(judge, when, kind, true)), Box::new(several(each(then), Rule::Any)))
+            }
+            _ => several(each(items), Rule::Any),
+        },
+        Kind::Or(items) => several(each(items), Rule::All),
+        Kind::AtLeast(count, items) => {
+            // That not so many hold: so many of them do not.
+            let needed = if must { *count } else { (items.len() + 1).saturating_sub(*count) };
+            match needed {
+                1 => several(each(items), Rule::Any),
+                needed if needed >= items.len() => several(each(items), Rule::All),
+                needed => Rule::Some(needed, each(items)),
+            }
+        }
+        Kind::Compare(op, left, right) => Rule::Says(compared(judge, if must { *op } else { op.denied() }, left, right, kind)),
+        _ => Rule::Says(one(judge, expr, kind, must)),
+    }
+}
+
+fn several(mut items: Vec<Rule>, all: impl FnOnce(Vec<Rule>) -> Rule) -> Rule {
+    match items.pop() {
+        Some(only) if items.is_empty() => only,
+        last => {
+            items.extend(last);
+            all(items)
+        }
+    }
+}
+
+/// A comparison: what stands on the side of the facts, and its limit.
+fn compared(judge: &Judge<'_>, op: CompareOp, left: &Expr, right: &Expr, kind: SubjectKind) -> Message {
+    let (left, right, op) = if reads_facts(left) || !reads_facts(right) { (left, right, op) } else { (right, left, op.mirrored()) };
+    let measure = Measure::of(judge, left, kind).or_else(|| Measure::of(judge, right, kind)).unwrap_or(Measure::Plain);
+    let ty = type_of(judge, left, kind).or_else(|| type_of(judge, right, kind));
+    let (what, limit) = (words(judge, left, kind), value(judge, right, kind, &measure, ty.as_ref()));
+    if left.ty == Ty::Date && right.ty == Ty::Date {
+        return dates(op, &what, &limit);
+    }
+    if matches!(left.ty, Ty::Text | Ty::Bool) {
+        return match op {
+            CompareOp::NotEq => Message::new(format!("{}不为{}", what.zh, limit.zh), format!("{} is not {}", what.en, limit.en)),
+            _ => Message::new(format!("{}为{}", what.zh, limit.zh), format!("{} is {}", what.en, limit.en)),
+        };
+    }
+    let words = comparison(op);
+    Message::new(format!("{}{}{}", what.zh, words.zh, limit.zh), format!("{} is {} {}", what.en, words.en, limit.en))
+}
+
+fn dates(op: CompareOp, what: &Message, limit: &Message) -> Message {
+    let (zh, en) = match op {
+        CompareOp::Lt => ("早于", "before"),
+        CompareOp::LtEq => ("不晚于", "no later than"),
+        CompareOp::Gt => ("晚于", "after"),
+        CompareOp::GtEq => ("不早于", "no earlier than"),
+        CompareOp::Eq => ("为", "on"),
+        CompareOp::NotEq => ("不为", "not on"),
+    };
+    Message::new(format!("{}{zh}{}", what.zh, limit.zh), format!("{} is {en} {}", what.en, limit.en))
+}
+
+/// A value that is written out as it counts, anything else in words.
+fn value(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind, measure: &Measure, ty: Option<&Type>) -> Message {
+    match &expr.kind {
+        Kind::Literal(literal) => measure.show(judge, &Answer::from(literal), ty),
+        _ => words(judge, expr, kind),
+    }
+}
+
+/// What is yes or no, with which of the two it must be.
+fn one(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind, must: bool) -> Message {
+    let list = |zh: &str, en: &str, value: &Expr, names: Message| {
+        let what = words(judge, value, kind);
+        Message::new(format!("{}{zh}{}", what.zh, names.zh), format!("{} is {en} {}", what.en, names.en))
+    };
+    match &expr.kind {
+        Kind::TextIn { value, set } => {
+            let ty = type_of(judge, value, kind);
+            let names = joined(set.iter().map(|code| named(judge, &Answer::Text(code.clone()), ty.as_ref())), "、", ",");
+            if must { list("属于：", "one of", value, names) } else { list("不属于：", "none of", value, names) }
+        }
+        Kind::InRegion { value, region } => {
+            let name = region_name(judge, region);
+            if must { list("在", "in", value, name) } else { list("不在", "not in", value, name) }
+        }
+        Kind::Entitled(code) => {
+            let name = judge.binder.policies.get(&**code).map(|policy| policy.document.name.clone());
+            let name = name.unwrap_or_else(|| Message::new(&**code, &**code));
+            let (zh, en) = if must { ("符合", "entitled to") } else { ("不符合", "not entitled to") };
+            Message::new(format!("{zh}“{}”的条件", name.zh), format!("{en} “{}”", name.en))
+        }
+        Kind::IsKnown(inner) => {
+            let what = words(judge, inner, kind);
+            let (zh, en) = if must { ("有登记", "is on record") } else { ("没有登记", "is not on record") };
+            Message::new(format!("{}{zh}", what.zh), format!("{} {en}", what.en))
+        }
+        Kind::Literal(_) => Message::new(if must { "人人都有" } else { "没有人" }, if must { "everybody" } else { "nobody" }),
+        _ => {
+            let what = words(judge, expr, kind);
+            let (zh, en) = if must { ("是", "yes") } else { ("否", "no") };
+            Message::new(format!("{}：{zh}", what.zh), format!("{}: {en}", what.en))
+        }
+    }
+}
