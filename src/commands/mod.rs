@@ -51,7 +51,7 @@ pub enum Verb {
     /// 生成样例城市的登记库 / Make the registers of a synthetic city
     Generate(generate::Args),
     /// 由表单、参数或问答起草一项政策, 附边界案例 / Draft a policy from a form, flags or questions, with cases on its boundaries
-    New(new::Args),
+    New(Box<new::Args>),
     /// 检查政策文件夹: 格式、事实、类型、单位、标准、相互关系 / Check a policies folder: form, facts, types, units, parameters, ties
     Check(check::Args),
     /// 运行政策旁边的案例 / Run the cases beside the policies

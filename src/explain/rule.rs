@@ -3,7 +3,7 @@
 use super::judge::Judge;
 use super::lack::{Measure, named, reads_facts, type_of};
 use super::phrase::{comparison, joined, phrase, region_name};
-use crate::check::ir::{CompareOp, Expr, Kind, Ty};
+use crate::check::ir::{ArithOp, CompareOp, Expr, Function, Kind, Ty, Value};
 use crate::check::typing::Type;
 use crate::diagnostic::Message;
 use crate::program::interpreter::Answer;
@@ -33,16 +33,83 @@ pub fn rule(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Rule {
 /// An open expression over the facts of `kind` in words, with what it is in each case.
 #[must_use]
 pub fn words(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Message {
-    let Kind::Case { branches, otherwise } = &expr.kind else { return phrase(judge, expr, kind) };
+    let of = |expr: &Expr| value(judge, expr, kind, &Measure::Plain, None);
+    match &expr.kind {
+        Kind::Case { branches, otherwise } => cases(judge, branches, otherwise.as_deref(), kind),
+        Kind::Arith(op, left, right) => {
+            let sign = match op {
+                ArithOp::Add => "+",
+                ArithOp::Sub => "−",
+                ArithOp::Mul => "×",
+                ArithOp::Div => "÷",
+            };
+            let (left, right) = (part_of(of(left), left, *op, false), part_of(of(right), right, *op, true));
+            Message::new(format!("{} {sign} {}", left.zh, right.zh), format!("{} {sign} {}", left.en, right.en))
+        }
+        Kind::Call(function @ (Function::Min | Function::Max), arguments) => bounded(judge, *function, arguments, kind),
+        Kind::Call(Function::MonthStart, arguments) => match arguments.first().map(|inner| &inner.kind) {
+            Some(Kind::Call(Function::AddMonths, inner)) => match (&inner[0].kind, months_back(inner.get(1))) {
+                (Kind::AsOf, Some(1)) => Message::new("上个月", "the month before"),
+                (Kind::Call(Function::MonthStart, day), Some(1)) if matches!(day[0].kind, Kind::AsOf) => {
+                    Message::new("上个月", "the month before")
+                }
+                _ => phrase(judge, expr, kind),
+            },
+            _ => phrase(judge, expr, kind),
+        },
+        _ => phrase(judge, expr, kind),
+    }
+}
+
+/// `n` of an expression that is `−n` written out.
+fn months_back(count: Option<&Expr>) -> Option<i64> {
+    match count.map(|count| &count.kind) {
+        Some(Kind::Literal(Value::Number(number))) if number.scale == 0 && number.digits < 0 => Some(-number.digits),
+        Some(Kind::Negate(inner)) => match inner.kind {
+            Kind::Literal(Value::Number(number)) if number.scale == 0 => Some(number.digits),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// A part of a sum or product, in brackets where it must be.
+fn part_of(text: Message, part: &Expr, within: ArithOp, is_right: bool) -> Message {
+    let needs = match &part.kind {
+        Kind::Arith(ArithOp::Add | ArithOp::Sub, ..) => !matches!(within, ArithOp::Add) && (is_right || within != ArithOp::Sub),
+        Kind::Arith(..) => is_right && within == ArithOp::Div,
+        _ => false,
+    };
+    if needs { Message::new(format!("（{}）", text.zh), format!("({})", text.en)) } else { text }
+}
+
+/// The least or greatest: of a value and a number written out, the value within a bound.
+fn bounded(judge: &Judge<'_>, function: Function, arguments: &[Expr], kind: SubjectKind) -> Message {
+    let of = |expr: &Expr| value(judge, expr, kind, &Measure::Plain, None);
+    let is_written = |expr: &Expr| matches!(expr.kind, Kind::Literal(_));
+    if let [one, other] = arguments
+        && is_written(one) != is_written(other)
+    {
+        let (inner, bound) = if is_written(one) { (of(other), of(one)) } else { (of(one), of(other)) };
+        let (zh, en) = if function == Function::Max { ("不足", "at least") } else { ("超过", "at most") };
+        return Message::new(format!("（{}，{zh}{}的按{}）", inner.zh, bound.zh, bound.zh), format!("({}, {en} {})", inner.en, bound.en));
+    }
+    let all = joined(arguments.iter().map(of), "、", ",");
+    let (zh, en) = if function == Function::Max { ("中最大的", "the greatest of") } else { ("中最小的", "the least of") };
+    Message::new(format!("（{}{zh}）", all.zh), format!("({en} {})", all.en))
+}
+
+fn cases(judge: &Judge<'_>, branches: &[(Expr, Expr)], otherwise: Option<&Expr>, kind: SubjectKind) -> Message {
+    let of = |expr: &Expr| value(judge, expr, kind, &Measure::Plain, None);
     let mut cases: Vec<Message> = branches
         .iter()
         .map(|(when, then)| {
-            let (when, then) = (rule(judge, when, kind).in_a_line(), value(judge, then, kind, &Measure::Plain, None));
+            let (when, then) = (rule(judge, when, kind).condition(), of(then));
             Message::new(format!("{}的，{}", when.zh, then.zh), format!("{} where {}", then.en, when.en))
         })
         .collect();
-    cases.extend(otherwise.as_deref().map(|last| {
-        let last = value(judge, last, kind, &Measure::Plain, None);
+    cases.extend(otherwise.map(|last| {
+        let last = of(last);
         Message::new(format!("其他，{}", last.zh), format!("else {}", last.en))
     }));
     let all = joined(cases.into_iter(), "；", ";");
@@ -63,10 +130,19 @@ impl Rule {
                 Message::new(format!("至少{count}项：{}", list.zh), format!("at least {count} of: {}", list.en))
             }
             Self::If(when, then) => {
-                let (when, then) = (when.part(), then.part());
+                let (when, then) = (when.condition(), then.part());
                 Message::new(format!("{}的，{}", when.zh, then.zh), format!("{} where {}", then.en, when.en))
             }
         }
+    }
+
+    /// The rule as what something depends on: what is simply yes needs no word for it.
+    #[must_use]
+    pub fn condition(&self) -> Message {
+        let line = self.in_a_line();
+        let Self::Says(_) = self else { return line };
+        let yes = |text: &str, yes: &str| text.strip_suffix(yes).unwrap_or(text).to_owned();
+        Message::new(yes(&line.zh, "：是"), yes(&line.en, ": yes"))
     }
 
     /// The rule as a part of another one.

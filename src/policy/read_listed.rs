@@ -305,7 +305,7 @@ mod tests {
                 &policy("household", listed, "criteria: {id: b, clause: 乙, basis: a, when: c}\n"),
                 &["listed: 在册: members.count(x) >= 1", "b: 乙: c"],
                 told,
-            )
+            );
         };
         one("{list: x, basis: a, clause: 在册, credit: 守信}", &[("wrong-shape", "守信")]);
         one(

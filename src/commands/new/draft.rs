@@ -60,7 +60,7 @@ fn all(answers: &[Answer], field: Field) -> Vec<&Answer> {
 }
 
 /// The word of policy files for an answer.
-pub(super) fn word<'t>(field: Field, text: &'t str) -> &'t str {
+pub(super) fn word(field: Field, text: &str) -> &str {
     field.choices().iter().find(|(known, _)| known.eq_ignore_ascii_case(text)).map_or(text, |(_, word)| word)
 }
 
@@ -232,7 +232,7 @@ pub(super) fn draft(answers: &[Answer], known: &Known<'_>) -> Result<Draft, Vec<
     Ok(Draft {
         name: Message::new(&name, english.as_ref().unwrap_or(&name)),
         authority: (authority, authority_name),
-        by: text(Field::By).or_else(|| usual_by(subject).filter(|fact| known.has_fact(subject, fact)).map(str::to_owned)),
+        by: text(Field::By).or_else(|| Some(usual_by(subject)).filter(|fact| known.has_fact(subject, fact)).map(str::to_owned)),
         subject,
         in_force: required(Field::InForce),
         basis_title: required(Field::BasisTitle),
@@ -275,8 +275,8 @@ fn standing(subject: SubjectKind, clause: Option<String>, known: &Known<'_>) -> 
 }
 
 /// The fact by which most policies about a subject cover a region.
-fn usual_by(subject: SubjectKind) -> Option<&'static str> {
-    Some(if subject == SubjectKind::Entity { "registered_region" } else { "hukou_region" })
+fn usual_by(subject: SubjectKind) -> &'static str {
+    if subject == SubjectKind::Entity { "registered_region" } else { "hukou_region" }
 }
 
 fn unknown_list(answers: &[Answer], subject: SubjectKind, known: &Known<'_>) -> Option<Diagnostic> {

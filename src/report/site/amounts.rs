@@ -48,7 +48,7 @@ pub(super) fn amounts(site: &Site<'_>, item: &Item<'_>) -> Markup {
     });
     let written = document.each.as_ref().and_then(|each| each.amount.as_ref()).or(benefit.amount.as_ref());
     html! {
-        p { (said.join(site.pick("，", "; "))) }
+        p { (capital(&said.join(site.pick("，", "; ")))) }
         @if let Some(written) = written {
             div.pair {
                 div.law {
@@ -68,6 +68,11 @@ pub(super) fn amounts(site: &Site<'_>, item: &Item<'_>) -> Markup {
         }
         @if let Some(policy) = item.checked { (numbers(site, policy, own)) }
     }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + letters.as_str())
 }
 
 fn rounding(rounding: Rounding) -> (&'static str, &'static str) {
@@ -273,7 +278,7 @@ fn every_value(site: &Site<'_>, parameter: &Parameter, document: &PolicyDocument
     };
     html! {
         h3 { (site.say(&parameter.label)) " " code { (parameter.name) } }
-        div.wide { table {
+        div.wide.long { table {
             thead { tr {
                 th scope="col" { (site.pick("地区", "region")) } th scope="col" { (site.pick("起", "from")) } th scope="col" { (site.pick("止 (不含)", "to (not included)")) }
                 th.n scope="col" { (site.pick("标准", "value")) } th scope="col" { (site.pick("依据", "status")) } th scope="col" { (site.pick("出处", "source")) }

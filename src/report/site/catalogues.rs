@@ -7,6 +7,7 @@ use super::reads::registers_of;
 use super::values::subject;
 use super::{Page, Site};
 use crate::criteria::print;
+use crate::diagnostic::Lang;
 use crate::register::declaration::{Absence, FactDeclaration, RegisterColumn, RegisterDeclaration, RegisterTime, SubjectKind};
 
 /// The catalogue of facts.
@@ -21,7 +22,7 @@ pub(super) fn facts(site: &Site<'_>) -> Page {
             @let () = facts.sort_by(|one, other| one.name.cmp(&other.name));
             @if !facts.is_empty() {
                 h2 { (site.say(&subject(kind))) }
-                div.wide { table {
+                div.wide.long { table {
                     thead { tr {
                         th scope="col" { (site.pick("事实", "fact")) } th scope="col" { (site.pick("类型", "type")) } th scope="col" { (site.pick("登记库", "registers")) } th scope="col" { (site.pick("含义", "meaning")) }
                     } }
@@ -80,8 +81,8 @@ fn one(site: &Site<'_>, register: &RegisterDeclaration) -> Markup {
             dl.facts {
                 dt { (site.pick("责任单位", "Kept by")) } dd { (chinese(site, &register.kept_by)) }
                 dt { (site.pick("对象", "About")) } dd { (register.subject.map_or_else(|| site.pick("各类对象", "any subject").to_owned(), |kind| site.say(&subject(kind)).to_owned())) }
-                @if !register.row_is.is_empty() { dt { (site.pick("一行是", "A row is")) } dd { (register.row_is) } }
-                dt { (site.pick("时间", "Time")) } dd { (when(site, &register.time)) }
+                @if site.lang == Lang::En && !register.row_is.is_empty() { dt { (site.pick("一行是", "A row is")) } dd { (register.row_is) } }
+                dt { (site.pick("时间", "Time")) } dd { (when(site, register)) }
                 dt { (site.pick("没有记录", "No row means")) }
                 dd { @match register.absence {
                     Absence::Complete => (site.pick("就是没有: 这个库是完整的", "no: the register is complete")),
@@ -96,7 +97,7 @@ fn one(site: &Site<'_>, register: &RegisterDeclaration) -> Markup {
             }
             details {
                 summary { (site.pick("列", "Columns")) " (" (register.columns.len()) ")" }
-                div.wide { table {
+                div.wide.long { table {
                     thead { tr { th scope="col" { (site.pick("列", "column")) } th scope="col" { (site.pick("类型", "type")) } th scope="col" { (site.pick("代码", "codes")) } } }
                     tbody { @for column in &register.columns { (column_row(site, column)) } }
                 } }
@@ -105,11 +106,12 @@ fn one(site: &Site<'_>, register: &RegisterDeclaration) -> Markup {
     }
 }
 
-fn when(site: &Site<'_>, time: &RegisterTime) -> String {
-    match time {
+fn when(site: &Site<'_>, register: &RegisterDeclaration) -> String {
+    let label = |name: &str| register.column(name).map_or_else(|| name.to_owned(), |column| site.say(&column.label).to_owned());
+    match &register.time {
         RegisterTime::State => site.pick("数据日的状态", "the state on the data day").to_owned(),
-        RegisterTime::Event(column) => format!("{} {column}", site.pick("发生日:", "happened on")),
-        RegisterTime::Valid(from, to) => format!("{} {from} – {to}", site.pick("有效期:", "holds")),
+        RegisterTime::Event(column) => format!("{} {}", site.pick("发生日:", "happened on:"), label(column)),
+        RegisterTime::Valid(from, to) => format!("{} {} – {}", site.pick("有效期:", "holds:"), label(from), label(to)),
     }
 }
 

@@ -52,8 +52,7 @@ fn node(site: &Site<'_>, item: &Item<'_>, tree: &CriteriaNode, leaves: &mut Leav
     let (head, items): (String, &[CriteriaNode]) = match tree {
         CriteriaNode::Criterion(criterion) => return one(site, item, criterion, leaves.next().map(|(_, expr)| expr)),
         CriteriaNode::All(items) => (site.pick("下列全部符合", "All of these").to_owned(), items),
-        CriteriaNode::Any(items) => (site.pick("下列任一符合", "One of these").to_owned(), items),
-        CriteriaNode::AtLeast(1, items) => (site.pick("下列任一符合", "One of these").to_owned(), items),
+        CriteriaNode::Any(items) | CriteriaNode::AtLeast(1, items) => (site.pick("下列任一符合", "One of these").to_owned(), items),
         CriteriaNode::AtLeast(count, items) => {
             let (zh, en) = (format!("下列至少{count}项符合"), format!("At least {count} of these"));
             (site.pick(&zh, &en).to_owned(), items)
@@ -118,7 +117,7 @@ pub(super) fn ruled(site: &Site<'_>, rule: &Rule) -> Markup {
         Rule::If(when, then) => match &**then {
             Rule::Says(_) => html! { (site.say(&rule.in_a_line())) },
             then => {
-                let when = when.in_a_line();
+                let when = when.condition();
                 html! { (site.pick("对", "where ")) (site.say(&when)) (site.pick("的：", ":")) " " (ruled(site, then)) }
             }
         },
@@ -127,5 +126,5 @@ pub(super) fn ruled(site: &Site<'_>, rule: &Rule) -> Markup {
 
 /// Words for a condition that stands elsewhere than among the criteria, in one line.
 pub(super) fn in_a_line(site: &Site<'_>, expr: &Expr, kind: SubjectKind) -> String {
-    site.say(&rule(&site.judge, expr, kind).in_a_line()).to_owned()
+    site.say(&rule(&site.judge, expr, kind).condition()).to_owned()
 }

@@ -23,7 +23,7 @@ pub(super) fn examples(site: &Site<'_>, item: &Item<'_>) -> Markup {
         @if !rest.is_empty() {
             details {
                 summary { (site.pick("其余", "")) (rest.len()) (site.pick("个例子", " more")) }
-                div.wide { table {
+                div.wide.long { table {
                     thead { tr {
                         th scope="col" { (site.pick("例子", "example")) } th scope="col" { (site.pick("日期", "day")) } th scope="col" { (site.pick("情况", "what is known")) }
                         th scope="col" { (site.pick("结果", "result")) } th scope="col" { (site.pick("理由", "because")) }

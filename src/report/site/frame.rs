@@ -21,7 +21,7 @@ h1{font-size:1.7rem;line-height:1.3;margin:.3rem 0 .5rem}
 h2{font-size:1.2rem;margin:2.2rem 0 .6rem;padding-bottom:.2rem;border-bottom:2px solid var(--ink)}
 h3{font-size:1.05rem;margin:1.2rem 0 .35rem}
 p{margin:.4rem 0}
-.soft{color:var(--soft);font-size:.92rem}
+.soft{color:var(--soft);font-size:.92rem}.code{white-space:nowrap;font-weight:400}
 .lead{font-size:1.05rem}
 .badge{display:inline-block;border:1px solid;border-radius:.3rem;padding:0 .45rem;font-size:.88rem;white-space:nowrap}
 .ok{color:#0b5223}.wait{color:#5c3f00}.off{color:#46505c}.warn{color:#8a1212}
@@ -49,11 +49,11 @@ summary{cursor:pointer;font-weight:600}
 ol.steps{padding-left:1.4rem}ol.steps li{margin:.3rem 0}
 .cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(17rem,1fr));gap:.8rem;margin:.7rem 0}
 .card{border:1px solid var(--rule);border-radius:.35rem;padding:.6rem .9rem}
-.card h3{margin:.1rem 0 .3rem}
+.card h3{margin:.1rem 0 .3rem}.stack>.card{margin:.8rem 0}
 .toc{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.6rem 0;font-size:.95rem}
 footer{border-top:1px solid var(--rule);color:var(--soft);font-size:.88rem}
 footer>div{padding-top:.7rem;padding-bottom:1.5rem}
-@media (max-width:42rem){h1{font-size:1.4rem}.pair{grid-template-columns:minmax(0,1fr)}dl.facts{grid-template-columns:1fr;gap:0 0}dl.facts dd{margin-bottom:.5rem}.top .other{margin-left:0}td,th{padding:.3rem .4rem}}
+@media (max-width:42rem){h1{font-size:1.4rem}.pair{grid-template-columns:minmax(0,1fr)}dl.facts{grid-template-columns:1fr;gap:0 0}dl.facts dd{margin-bottom:.5rem}.top .other{margin-left:0}td,th{padding:.3rem .4rem}.long>table{min-width:42rem}}
 @media print{.top nav,.toc{display:none}body{font-size:10.5pt}main{max-width:none}h2,h3{break-after:avoid}tr,.pair,.card{break-inside:avoid}th,.law,.rule{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 ";
 
@@ -107,7 +107,9 @@ pub(super) fn chinese(site: &Site<'_>, text: &str) -> Markup {
 /// A link to the page of a policy, from a page `up` folders below that of the language; its name and code.
 pub(super) fn policy_link(site: &Site<'_>, code: &str, up: &str) -> Markup {
     match site.items.get(code) {
-        Some(item) => html! { a href=(format!("{up}policies/{code}.html")) { (site.say(&item.document.name)) } " " span.soft { (code) } },
+        Some(item) => {
+            html! { a href=(format!("{up}policies/{code}.html")) { (site.say(&item.document.name)) } " " span.soft.code { (code) } }
+        }
         None => html! { (code) },
     }
 }

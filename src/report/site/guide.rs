@@ -33,7 +33,7 @@ pub(super) fn process(site: &Site<'_>, item: &Item<'_>) -> Markup {
             p { (site.pick("名单公示", "The list is put on public notice for ")) (days) (site.pick("天, 期间可以提出异议。", " days, during which it can be objected to.")) }
         }
         @if let Some(days) = delivery.pay_within_days {
-            p { (days) (site.pick("天内兑付。", " days are the most until payment.")) }
+            p { (site.pick("", "It is paid within ")) (days) (site.pick("天内兑付。", " days.")) }
         }
         @if !steps.is_empty() {
             h3 { (site.pick("办理流程", "Step by step")) }

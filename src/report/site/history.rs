@@ -25,7 +25,7 @@ pub(super) fn history(site: &Site<'_>, item: &Item<'_>) -> Markup {
         } }
         @for pair in item.versions.windows(2) {
             @let (old, new) = (pair[0].0, pair[1].0);
-            @let changes = site.differences(old, new);
+            @let changes = Site::differences(old, new);
             h3 { (site.pick("从第", "From version ")) (old.version) (site.pick("版到第", " to version ")) (new.version) (site.pick("版的变化", ": what changed")) }
             div.wide { table {
                 thead { tr { th scope="col" { (site.pick("什么", "what")) } th scope="col" { (site.pick("原来", "before")) } th scope="col" { (site.pick("现在", "after")) } } }

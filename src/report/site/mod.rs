@@ -181,7 +181,7 @@ impl<'a> Site<'a> {
     }
 
     /// What differs between two versions of a policy.
-    fn differences(&self, old: &Arc<PolicyDocument>, new: &Arc<PolicyDocument>) -> Vec<Change> {
+    fn differences(old: &Arc<PolicyDocument>, new: &Arc<PolicyDocument>) -> Vec<Change> {
         let set = |document: &Arc<PolicyDocument>| PolicySet { policies: vec![Arc::clone(document)], ..PolicySet::default() };
         difference(&set(old), &set(new)).into_iter().flat_map(|item| item.changes).collect()
     }

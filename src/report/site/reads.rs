@@ -66,7 +66,7 @@ pub(super) fn reads(site: &Site<'_>, item: &Item<'_>) -> Markup {
     order.extend(needs.why.iter().enumerate());
     html! {
         p { (site.pick("只读取下列情况, 每一项都有用处。", "Only these are read, each for a reason.")) }
-        div.wide { table {
+        div.wide.long { table {
             thead { tr {
                 th scope="col" { (site.pick("事实", "fact")) } th scope="col" { (site.pick("来自", "from")) } th scope="col" { (site.pick("用于", "needed for")) }
             } }
