@@ -3,6 +3,7 @@
 use super::judge::Judge;
 use super::lack::{Measure, named, reads_facts, type_of};
 use super::phrase::{comparison, joined, phrase, region_name};
+use crate::check::catalogue::{Definition, FactId, How};
 use crate::check::ir::{ArithOp, CompareOp, Expr, Function, Kind, Ty, Value};
 use crate::check::typing::Type;
 use crate::diagnostic::Message;
@@ -47,6 +48,12 @@ pub fn words(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Message {
             Message::new(format!("{} {sign} {}", left.zh, right.zh), format!("{} {sign} {}", left.en, right.en))
         }
         Kind::Call(function @ (Function::Min | Function::Max), arguments) => bounded(judge, *function, arguments, kind),
+        Kind::Call(function @ (Function::AddYears | Function::AddMonths | Function::AddDays), arguments) => {
+            let count = of(&arguments[1]);
+            let back = months_back(arguments.get(1));
+            shifted(*function, &of(&arguments[0]), &count, back)
+        }
+        Kind::Fact(index) => linked(judge, FactId { kind, index: *index }).unwrap_or_else(|| phrase(judge, expr, kind)),
         Kind::Call(Function::MonthStart, arguments) => match arguments.first().map(|inner| &inner.kind) {
             Some(Kind::Call(Function::AddMonths, inner)) => match (&inner[0].kind, months_back(inner.get(1))) {
                 (Kind::AsOf, Some(1)) => Message::new("上个月", "the month before"),
@@ -58,6 +65,49 @@ pub fn words(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Message {
             _ => phrase(judge, expr, kind),
         },
         _ => phrase(judge, expr, kind),
+    }
+}
+
+/// A day so much later, or earlier.
+fn shifted(function: Function, day: &Message, count: &Message, back: Option<i64>) -> Message {
+    let (unit_zh, unit_en) = match function {
+        Function::AddYears => ("年", "year"),
+        Function::AddMonths => ("个月", "month"),
+        _ => ("天", "day"),
+    };
+    let (zh, en) = back.map_or_else(|| (count.zh.clone(), count.en.clone()), |count| (count.to_string(), count.to_string()));
+    let plural = if en == "1" { "" } else { "s" };
+    let (side_zh, side_en) = if back.is_some() { ("前", "before") } else { ("后", "after") };
+    Message::new(format!("{}{side_zh}{zh}{unit_zh}", day.zh), format!("{en} {unit_en}{plural} {side_en} “{}”", day.en))
+}
+
+/// How many linked subjects there are, or are so and so; none for any other fact.
+fn linked(judge: &Judge<'_>, id: FactId) -> Option<Message> {
+    let catalogue = &judge.catalogue;
+    let Definition::LinkedAggregate { link, rows } = &catalogue.fact(id).definition else { return None };
+    if !matches!(rows.how, How::Count) || rows.filter.is_some() {
+        return None;
+    }
+    let link = &catalogue.registers.links[*link];
+    let Some(value) = &rows.value else {
+        return Some(Message::new(format!("{}的数目", link.label.zh), format!("number of {}", link.label.en)));
+    };
+    // What is asked of a column of the link's register has no words of its own.
+    let columns = catalogue.rows.get(&link.register).map_or(0, Vec::len);
+    let mut has_columns = false;
+    value.for_each_fact(&mut |index| has_columns |= index < columns);
+    if has_columns || matches!(value.kind, Kind::Fact(_)) {
+        return None;
+    }
+    let asked = rule(judge, &over_facts(value, columns), link.to).in_a_line();
+    Some(Message::new(format!("{}中（{}）的数目", link.label.zh, asked.zh), format!("number of {} ({})", link.label.en, asked.en)))
+}
+
+/// An expression over columns followed by facts as one over the facts.
+fn over_facts(expr: &Expr, columns: usize) -> Expr {
+    match expr.kind {
+        Kind::Fact(index) => Expr { kind: Kind::Fact(index.saturating_sub(columns)), ..expr.clone() },
+        _ => expr.map_children(&mut |child| over_facts(child, columns)),
     }
 }
 
@@ -105,7 +155,7 @@ fn cases(judge: &Judge<'_>, branches: &[(Expr, Expr)], otherwise: Option<&Expr>,
         .iter()
         .map(|(when, then)| {
             let (when, then) = (rule(judge, when, kind).condition(), of(then));
-            Message::new(format!("{}的，{}", when.zh, then.zh), format!("{} where {}", then.en, when.en))
+            Message::new(format!("{}的，{}", when.zh, then.zh), format!("{} if {}", then.en, when.en))
         })
         .collect();
     cases.extend(otherwise.map(|last| {
@@ -131,7 +181,7 @@ impl Rule {
             }
             Self::If(when, then) => {
                 let (when, then) = (when.condition(), then.part());
-                Message::new(format!("{}的，{}", when.zh, then.zh), format!("{} where {}", then.en, when.en))
+                Message::new(format!("{}的，{}", when.zh, then.zh), format!("if {}, then {}", when.en, then.en))
             }
         }
     }
@@ -184,8 +234,21 @@ fn several(mut items: Vec<Rule>, all: impl FnOnce(Vec<Rule>) -> Rule) -> Rule {
         Some(only) if items.is_empty() => only,
         last => {
             items.extend(last);
-            all(items)
+            flat(all(items))
         }
+    }
+}
+
+/// A list in a list of the same kind is a part of it.
+fn flat(rule: Rule) -> Rule {
+    match rule {
+        Rule::All(items) => {
+            Rule::All(items.into_iter().flat_map(|item| if let Rule::All(inner) = item { inner } else { vec![item] }).collect())
+        }
+        Rule::Any(items) => {
+            Rule::Any(items.into_iter().flat_map(|item| if let Rule::Any(inner) = item { inner } else { vec![item] }).collect())
+        }
+        other => other,
     }
 }
 

@@ -118,7 +118,7 @@ pub(super) fn ruled(site: &Site<'_>, rule: &Rule) -> Markup {
             Rule::Says(_) => html! { (site.say(&rule.in_a_line())) },
             then => {
                 let when = when.condition();
-                html! { (site.pick("对", "where ")) (site.say(&when)) (site.pick("的：", ":")) " " (ruled(site, then)) }
+                html! { (site.pick("对", "if ")) (site.say(&when)) (site.pick("的：", ":")) " " (ruled(site, then)) }
             }
         },
     }
