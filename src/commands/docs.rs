@@ -16,6 +16,7 @@ use crate::criteria::print;
 use crate::diagnostic::{CODES, Fault, Severity};
 use crate::policy::{SchemaOf, schema};
 use crate::register::declaration::{FactDeclaration, SubjectKind};
+use crate::report::site::sections;
 
 /// The page of the language, of which the functions are a part.
 const LANGUAGE: &str = include_str!("../../docs/language.md");
@@ -40,7 +41,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     pub site: Option<PathBuf>,
     /// 网页以这一天为准; 缺省为今天 (北京时间) / The day that pages are about; today in Beijing by default
-    #[arg(long, value_name = "DATE", value_parser = date_argument, requires = "site")]
+    #[arg(long, value_name = "DATE", value_parser = date_argument, conflicts_with_all = ["schema", "facts", "functions", "codes"])]
     pub as_of: Option<NaiveDate>,
     /// 事实和网页所用的政策文件夹 / The policies folder of facts and pages
     #[arg(long, value_name = "DIR", default_value = "policies")]
@@ -85,18 +86,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
 
 /// The sections of the language page about functions and aggregates.
 fn functions() -> String {
-    let mut inside = false;
-    let mut text = String::new();
-    for line in LANGUAGE.lines() {
-        if line.starts_with("## ") {
-            inside = line.starts_with("## Functions") || line.starts_with("## Aggregates");
-        }
-        if inside {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    text.trim_end().to_owned() + "\n"
+    sections(LANGUAGE, &["Functions", "Aggregates"]).trim_end().to_owned() + "\n"
 }
 
 fn codes(context: &Context) -> String {

@@ -310,7 +310,7 @@ mod tests {
         one("{list: x, basis: a, clause: 在册, credit: 守信}", &[("wrong-shape", "守信")]);
         one(
             "{list: x, basis: a, clause: 在册, within: {years: 0, clause: 三年}}",
-            &[("wrong-shape", "0"), ("wrong-shape", "{years: 0, clause: 三年}")],
+            &[("wrong-shape", "{years: 0, clause: 三年}"), ("wrong-shape", "0")],
         );
         one("{list: x, basis: a, clause: 在册, since: 2}", &[("unknown-key", "since")]);
         check(

@@ -46,7 +46,7 @@ const fn asked(field: Field, key: &'static str, heads: &'static [&'static str], 
 }
 
 /// Every field, in the order in which it is asked.
-pub(super) const FIELDS: [Asked; 22] = [
+pub(super) static FIELDS: [Asked; 22] = [
     asked(Field::Name, "name", &["名称", "政策名称", "事项名称"], "政策名称", "name in Chinese"),
     asked(Field::NameEn, "name_en", &["英文名称"], "英文名称 (可不填)", "name in English (may be left out)"),
     asked(

@@ -17,7 +17,7 @@ use super::{Context, Exit, cases, check as checking};
 use crate::cases::suggest::{draft as suggested_cases, suggest};
 use crate::cases::{Book, coverage, outcome};
 use crate::check;
-use crate::diagnostic::{self, Diagnostic, Format, SourceFile, code, has_errors};
+use crate::diagnostic::{self, Diagnostic, Format, Lang, SourceFile, code, has_errors};
 use crate::policy;
 use crate::policy::document::PolicyDocument;
 use crate::yaml;
@@ -195,6 +195,7 @@ fn files(draft: &Draft, folder: &mut PolicyFolder) -> Result<Files, Vec<Diagnost
     }
     let document = document.ok_or_else(Vec::new)?;
     let cases = first_cases(folder, &document);
+    let cases = policy::format(&SourceFile::new(path.with_file_name("cases.yaml"), cases), Lang::En)?.text;
     let count = cases.lines().filter(|line| line.starts_with("- name:")).count();
     Ok(Files { policy: file.text.clone(), cases, count })
 }
@@ -323,7 +324,7 @@ fn failing(policies: &Path, draft: &Draft) -> usize {
     let mut folder = PolicyFolder::load(policies);
     let Some(document) = folder.set.policies.iter().find(|policy| policy.code == draft.code).map(Arc::clone) else { return 0 };
     let (read, _) = policy::load_case_file(&draft.dir.join("cases.yaml"));
-    let resolved: Vec<_> = read.into_iter().map(|case| cases::resolve(&mut folder, &document, case).0).collect();
+    let resolved: Vec<_> = read.cases.into_iter().map(|case| cases::resolve(&mut folder, &document, case).0).collect();
     let book = Book::new(&folder.checked, &folder.set, &folder.regions);
     resolved.iter().filter(|case| !outcome::run(&book, &document.code, case).passed()).count()
 }

@@ -101,7 +101,7 @@ pub(super) fn time(day: &str) -> Markup {
 
 /// A text of the folder that is Chinese in either language.
 pub(super) fn chinese(site: &Site<'_>, text: &str) -> Markup {
-    html! { @if site.lang == Lang::Zh { (text) } @else { span lang="zh-CN" { (text) } } }
+    html! { @if site.lang == Lang::Zh || text.is_empty() { (text) } @else { span lang="zh-CN" { (text) } } }
 }
 
 /// A link to the page of a policy, from a page `up` folders below that of the language; its name and code.

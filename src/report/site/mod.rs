@@ -29,6 +29,8 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use reference::sections;
+
 use chrono::NaiveDate;
 
 use crate::check::bind::Binder;

@@ -1,6 +1,6 @@
 //! Which facts a policy reads, from which register each comes, and what it is needed for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use maud::{Markup, html};
 
@@ -14,12 +14,12 @@ use crate::check::ir::Expr;
 #[derive(Default)]
 struct Needs {
     facts: Vec<FactId>,
-    /// By place in `facts`: what for.
-    why: Vec<Vec<String>>,
+    /// By place in `facts`: what for, and whether those are the words of a clause.
+    why: Vec<Vec<(String, bool)>>,
 }
 
 impl Needs {
-    fn add(&mut self, policy: &CheckedPolicy, expr: Option<&Expr>, why: &str) {
+    fn add(&mut self, policy: &CheckedPolicy, expr: Option<&Expr>, why: &str, is_clause: bool) {
         let Some(expr) = expr else { return };
         expr.for_each_fact(&mut |index| {
             let id = FactId { kind: policy.document.subject, index };
@@ -28,8 +28,8 @@ impl Needs {
                 self.why.push(Vec::new());
                 self.facts.len() - 1
             });
-            if !self.why[at].iter().any(|known| known == why) {
-                self.why[at].push(why.to_owned());
+            if !self.why[at].iter().any(|(known, _)| known == why) {
+                self.why[at].push((why.to_owned(), is_clause));
             }
         });
     }
@@ -38,14 +38,14 @@ impl Needs {
 fn needs(site: &Site<'_>, policy: &CheckedPolicy) -> Needs {
     let document = &policy.document;
     let mut needs = Needs::default();
-    needs.add(policy, Some(&policy.coverage), site.pick("是否在政策地区", "whether the policy covers one"));
+    needs.add(policy, Some(&policy.coverage), site.pick("是否在政策地区", "whether the policy covers one"), false);
     for (criterion, (_, expr)) in document.criteria.criteria().iter().zip(policy.leaves.iter()) {
-        needs.add(policy, Some(expr), criterion.clause.as_deref().unwrap_or(&criterion.id));
+        needs.add(policy, Some(expr), criterion.clause.as_deref().unwrap_or(&criterion.id), criterion.clause.is_some());
     }
-    needs.add(policy, policy.amount.as_ref(), site.pick("金额", "the amount"));
-    needs.add(policy, policy.cap.as_ref(), site.pick("封顶", "the cap"));
-    needs.add(policy, policy.rank.as_ref(), site.pick("资金不足时排序", "the order when money runs out"));
-    needs.add(policy, policy.occasion.as_ref(), site.pick("事由", "the occasion"));
+    needs.add(policy, policy.amount.as_ref(), site.pick("金额", "the amount"), false);
+    needs.add(policy, policy.cap.as_ref(), site.pick("封顶", "the cap"), false);
+    needs.add(policy, policy.rank.as_ref(), site.pick("资金不足时排序", "the order when money runs out"), false);
+    needs.add(policy, policy.occasion.as_ref(), site.pick("事由", "the occasion"), false);
     needs
 }
 
@@ -62,8 +62,6 @@ pub(super) fn reads(site: &Site<'_>, item: &Item<'_>) -> Markup {
     let Some(policy) = item.checked else { return html! {} };
     let catalogue = &site.source.checked.catalogue;
     let needs = needs(site, policy);
-    let mut order: BTreeMap<usize, &Vec<String>> = BTreeMap::new();
-    order.extend(needs.why.iter().enumerate());
     html! {
         p { (site.pick("只读取下列情况, 每一项都有用处。", "Only these are read, each for a reason.")) }
         div.wide.long { table {
@@ -71,12 +69,11 @@ pub(super) fn reads(site: &Site<'_>, item: &Item<'_>) -> Markup {
                 th scope="col" { (site.pick("事实", "fact")) } th scope="col" { (site.pick("来自", "from")) } th scope="col" { (site.pick("用于", "needed for")) }
             } }
             tbody {
-                @for (at, why) in order {
-                    @let id = needs.facts[at];
+                @for (id, why) in needs.facts.iter().copied().zip(&needs.why) {
                     tr {
                         td { (fact(site, id)) }
                         td { (registers(site, &catalogue.registers_of(id))) }
-                        td { @for (at, why) in why.iter().enumerate() { @if at > 0 { br; } (chinese(site, why)) } }
+                        td { @for (at, (why, is_clause)) in why.iter().enumerate() { @if at > 0 { br; } @if *is_clause { (chinese(site, why)) } @else { (why) } } }
                     }
                 }
                 @if let Some(each) = &policy.each {

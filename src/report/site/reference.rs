@@ -20,7 +20,8 @@ pub(super) fn functions(site: &Site<'_>) -> Page {
 }
 
 /// The sections of a page whose headings begin with one of some words.
-pub(in crate::report) fn sections(page: &str, heads: &[&str]) -> String {
+#[must_use]
+pub fn sections(page: &str, heads: &[&str]) -> String {
     let mut inside = false;
     let mut text = String::new();
     for line in page.lines() {
