@@ -16,6 +16,7 @@ pub mod generate;
 pub mod list;
 pub mod match_registers;
 pub mod match_results;
+pub mod new;
 pub mod progress;
 pub mod simulate;
 mod simulate_sides;
@@ -49,6 +50,8 @@ pub enum Verb {
     Dossier(dossier::Args),
     /// 生成样例城市的登记库 / Make the registers of a synthetic city
     Generate(generate::Args),
+    /// 由表单、参数或问答起草一项政策, 附边界案例 / Draft a policy from a form, flags or questions, with cases on its boundaries
+    New(Box<new::Args>),
     /// 检查政策文件夹: 格式、事实、类型、单位、标准、相互关系 / Check a policies folder: form, facts, types, units, parameters, ties
     Check(check::Args),
     /// 运行政策旁边的案例 / Run the cases beside the policies
@@ -61,7 +64,7 @@ pub enum Verb {
     List(list::Args),
     /// 统一政策文件的格式, 保留注释 / Put policy files into the canonical format; comments stay
     Fmt(fmt::Args),
-    /// 写出参考: 编辑器用的 JSON Schema, 事实、函数、诊断码 / Write reference: JSON Schemas for editors, facts, functions, diagnostic codes
+    /// 写出参考: 编辑器用的 JSON Schema, 事实、函数、诊断码, 政策网页 / Write reference: JSON Schemas for editors, facts, functions, diagnostic codes, a site
     Docs(docs::Args),
     /// 用话说出两套政策的差别 / Tell in words how two sets of policies differ
     Diff(diff::Args),
@@ -78,6 +81,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Match(args) => match_registers::run(&args, &context),
         Verb::Dossier(args) => dossier::run(&args, &context),
         Verb::Generate(args) => generate::run(&args, &context),
+        Verb::New(args) => new::run(&args, &context),
         Verb::Check(args) => check::run(&args, &context),
         Verb::Test(args) => test::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),

@@ -5,6 +5,7 @@ pub mod simulation;
 pub mod simulation_page;
 mod simulation_plots;
 mod simulation_sections;
+pub mod site;
 pub mod table;
 
 pub use table::{Align, Table, amount, count};

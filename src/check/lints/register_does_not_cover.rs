@@ -70,14 +70,14 @@ fn facts_of<'e>(expr: &'e Expr, found: &mut Vec<&'e Expr>) {
 
 impl super::scene::Shared<'_> {
     /// The counties of a policy's region that a register does not cover.
-    fn uncovered(&self, register: &str, document: &PolicyDocument) -> Arc<Vec<String>> {
+    pub(super) fn uncovered(&self, register: &str, document: &PolicyDocument) -> Arc<Vec<String>> {
         let key = (register.to_owned(), document.covers.region.clone(), document.in_force_from);
         let mut kept = self.uncovered.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(kept.entry(key).or_insert_with(|| Arc::new(self.work_out_uncovered(register, document))))
     }
 
     /// The registers that a fact rests on.
-    fn registers_of(&self, id: FactId) -> Arc<Vec<String>> {
+    pub(super) fn registers_of(&self, id: FactId) -> Arc<Vec<String>> {
         let mut kept = self.registers.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(kept.entry(id).or_insert_with(|| Arc::new(self.folder.checked.catalogue.registers_of(id))))
     }

@@ -8,7 +8,7 @@ mod severity;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -110,6 +110,24 @@ pub fn run(args: &Args, context: &Context) -> Exit {
         text.push_str(&summary(&folder, context.lang));
     }
     context.print(&text, Exit::of(&diagnostics, args.strict))
+}
+
+/// Everything that `check` tells of a folder, with its severities, in the order of files and places.
+pub(super) fn told_of(policies: &Path) -> Vec<Diagnostic> {
+    let args = Args {
+        policies: policies.to_owned(),
+        format: FormatArg::Full,
+        as_of: None,
+        strict: false,
+        deny: Vec::new(),
+        warn: Vec::new(),
+        allow: Vec::new(),
+        fix: false,
+        diff: false,
+    };
+    let (levels, mut faults) = Levels::new(policies, [(&[], Level::Allow), (&[], Level::Warn), (&[], Level::Deny)]);
+    faults.extend(look(&args, &levels).1);
+    faults
 }
 
 /// The folder, and everything that there is to tell of it.
