@@ -9,6 +9,7 @@ mod explain_sample;
 mod match_faults;
 mod match_sample;
 mod outcome;
+mod silence;
 mod simulate;
 mod support;
 mod test;
