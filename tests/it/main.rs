@@ -9,6 +9,7 @@ mod explain_sample;
 mod match_faults;
 mod match_sample;
 mod outcome;
+mod readiness;
 mod silence;
 mod simulate;
 mod support;
