@@ -181,6 +181,8 @@ pub struct FactDeclaration {
     pub unit: Option<String>,
     /// The register's column whose code list it has.
     pub codes_of: Option<String>,
+    /// Of a computed fact of type code: its own codes with their labels.
+    pub codes: BTreeMap<String, Message>,
     /// The register whose rows it is derived from; none for facts computed from other facts.
     pub register: Option<String>,
     /// Column, aggregate over rows, or (computed) expression over facts.

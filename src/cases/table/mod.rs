@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::diagnostic::Diagnostic;
 use crate::policy;
-use crate::policy::document::{Case, PolicyDocument};
+use crate::policy::document::{Case, CaseDocument, Equivalent, PolicyDocument};
 
 /// A column that is no fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,6 +86,8 @@ fn letters(column: usize) -> String {
 pub struct CaseFile {
     /// The cases.
     pub cases: Vec<Case>,
+    /// Changes that no case can notice, as the author says; none in a table.
+    pub equivalent: Vec<Equivalent>,
     /// What is wrong with it so far.
     pub diagnostics: Vec<Diagnostic>,
     /// Where cells lie, to say so of what is found wrong later; none for YAML.
@@ -107,8 +109,8 @@ pub fn load(path: &Path) -> CaseFile {
     match ending.as_deref() {
         Some("csv" | "xlsx") => read(path),
         _ => {
-            let (cases, diagnostics) = policy::load_case_file(path);
-            CaseFile { cases, diagnostics, cells: Vec::new() }
+            let (CaseDocument { cases, equivalent }, diagnostics) = policy::load_case_file(path);
+            CaseFile { cases, equivalent, diagnostics, cells: Vec::new() }
         }
     }
 }
