@@ -10,6 +10,8 @@ mod match_faults;
 mod match_sample;
 mod new;
 mod outcome;
+mod readiness;
+mod silence;
 mod simulate;
 mod site;
 mod support;
