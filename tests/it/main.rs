@@ -16,3 +16,4 @@ mod simulate;
 mod site;
 mod support;
 mod test;
+mod walkthrough;
