@@ -18,6 +18,7 @@ pub mod match_registers;
 pub mod match_results;
 pub mod new;
 pub mod progress;
+pub mod readiness;
 pub mod simulate;
 mod simulate_sides;
 pub mod test;
@@ -60,6 +61,8 @@ pub enum Verb {
     Explain(explain::Args),
     /// 模拟政策或标准的变动: 谁受益, 谁受损, 花多少钱 / Simulate a change of policies or parameters: who gains, who loses, what it costs
     Simulate(simulate::Args),
+    /// 免申即享就绪情况: 四个条件、可用的发放方式、还缺哪个库; 哪个库停了影响谁 / Can a policy be given without application, what is missing, and what hangs on each register
+    Readiness(readiness::Args),
     /// 列出政策目录: 编码、名称、机关、状态、案例数 / List the policies: code, name, authority, status, cases
     List(list::Args),
     /// 统一政策文件的格式, 保留注释 / Put policy files into the canonical format; comments stay
@@ -86,6 +89,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Test(args) => test::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),
         Verb::Simulate(args) => simulate::run(&args, &context),
+        Verb::Readiness(args) => readiness::run(&args, &context),
         Verb::List(args) => list::run(&args, &context),
         Verb::Fmt(args) => fmt::run(&args, &context),
         Verb::Docs(args) => docs::run(&args, &context),

@@ -278,6 +278,17 @@ impl Mode {
             Self::Review => "review",
         }
     }
+
+    /// The words for people.
+    #[must_use]
+    pub fn label(self) -> Message {
+        match self {
+            Self::Automatic => Message::new("直接发放", "automatic"),
+            Self::Confirm => Message::new("确认", "confirm"),
+            Self::Commit => Message::new("承诺", "commit"),
+            Self::Review => Message::new("审核", "review"),
+        }
+    }
 }
 
 /// A policy that may not be had beside this one.

@@ -1,6 +1,7 @@
 //! What people look at, of any result: tables for the terminal, pages for a browser.
 
 pub mod explanation;
+pub mod readiness;
 pub mod simulation;
 pub mod simulation_page;
 mod simulation_plots;

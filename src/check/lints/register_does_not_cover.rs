@@ -8,7 +8,6 @@ use crate::check::catalogue::FactId;
 use crate::check::ir::{Expr, Kind};
 use crate::diagnostic::{Diagnostic, code};
 use crate::policy::document::PolicyDocument;
-use crate::region::{COUNTRY, RegionLevel};
 
 /// Tells each register once, at the first fact that rests on it.
 pub(super) fn check(scene: &Scene<'_>, diagnostics: &mut Vec<Diagnostic>) {
@@ -84,22 +83,7 @@ impl super::scene::Shared<'_> {
 
     fn work_out_uncovered(&self, register: &str, document: &PolicyDocument) -> Vec<String> {
         let Some(declared) = self.folder.checked.catalogue.registers.registers.get(register) else { return Vec::new() };
-        let covered = &declared.coverage_regions;
-        if covered.is_empty() || covered.iter().any(|region| region == COUNTRY) {
-            return Vec::new();
-        }
-        let (regions, day) = (self.folder.regions, document.in_force_from);
-        let region = &document.covers.region;
-        if covered.iter().any(|covered| regions.contains(covered, region, day)) {
-            return Vec::new();
-        }
-        let is_county = |code: &String| regions.region(code, day).is_some_and(|region| region.level == RegionLevel::County);
-        let mut counties: Vec<String> = regions.descendants(region, day).into_iter().filter(is_county).collect();
-        if counties.is_empty() {
-            counties.push(region.clone());
-        }
-        counties.retain(|county| !covered.iter().any(|covered| regions.contains(covered, county, day)));
-        counties
+        declared.uncovered(self.folder.regions, &document.covers.region, document.in_force_from)
     }
 }
 

@@ -29,7 +29,11 @@ fn told(coverage: &Coverage) -> Option<Diagnostic> {
     let mut diagnostic = Diagnostic::new(
         &code::UNTOUCHED_BOUNDARY,
         format!("政策 {code} 有 {count} 处边界没有案例触及: {}", first.says.zh),
-        format!("no case of policy {code} touches {}: {}", if count == 1 { "a boundary" } else { "some boundaries" }, first.says.en),
+        if count == 1 {
+            format!("a boundary of policy {code} is touched by no case: {}", first.says.en)
+        } else {
+            format!("{count} boundaries of policy {code} are touched by no case: {}", first.says.en)
+        },
     )
     .at(first.place.clone());
     for other in others.iter().take(SHOWN) {
