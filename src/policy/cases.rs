@@ -338,7 +338,7 @@ mod tests {
     #[test]
     fn changes_that_no_case_can_notice() {
         let text = "equivalent:\n- {part: small, change: '0: 0 -> 1', because: 前一条件已经成立}\n- {part: small}\ncases: []\n";
-        check(text, &[], &[("missing-key", "small"), ("missing-key", "small")]);
+        check(text, &[], &[("missing-key", "part"), ("missing-key", "part")]);
         let (node, _) = yaml::parse(&SourceFile::new("cases.yaml", text));
         let named = read_cases(&node.expect("a tree")).0.equivalent;
         assert_eq!(named.iter().map(|named| (named.part.as_str(), named.change.as_str())).collect::<Vec<_>>(), [("small", "0: 0 → 1")]);

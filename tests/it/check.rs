@@ -145,7 +145,7 @@ fn a_bundle_that_names_no_policy() {
 fn every_mistake_is_told_at_once() {
     let policies = Policies::new();
     policies.replace(OLD_AGE, "when: not deceased or", "when: not deceasd or");
-    policies.replace(RENT, "members.count(public_rental_tenant)", "members.count(public_rental_tenat)");
+    policies.replace(RENT, "list: public_rental_tenant", "list: public_rental_tenat");
     policies.replace(SUBSISTENCE, "param('subsistence_line')", "param('subsistance_line')");
     let found = check(&policies);
     for told in ["“deceasd”", "public_rental_tenat", "“subsistance_line”"] {

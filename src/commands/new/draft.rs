@@ -41,6 +41,8 @@ pub(super) struct Draft {
     pub(super) listed: Option<String>,
     pub(super) clauses: Vec<String>,
     pub(super) conditions: Vec<Condition>,
+    /// Whether somebody said who qualifies; else it only leaves out who is no more.
+    pub(super) is_ruled: bool,
     pub(super) kind: String,
     pub(super) amount: Option<String>,
     pub(super) amount_clause: Option<String>,
@@ -223,6 +225,7 @@ pub(super) fn draft(answers: &[Answer], known: &Known<'_>) -> Result<Draft, Vec<
     let listed = text(Field::Listed);
     // Beside a list, the first clauses are those of the list.
     let own = if listed.is_some() { clauses.len().saturating_sub(whens.len()) } else { 0 };
+    let is_ruled = !whens.is_empty() || listed.is_some();
     let mut conditions: Vec<Condition> =
         whens.iter().enumerate().map(|(at, when)| Condition { clause: clauses.get(own + at).cloned(), when: when.text.clone() }).collect();
     if conditions.is_empty() && listed.is_none() {
@@ -242,6 +245,7 @@ pub(super) fn draft(answers: &[Answer], known: &Known<'_>) -> Result<Draft, Vec<
         clauses: clauses.into_iter().take(if listed.is_some() { own } else { 0 }).collect(),
         listed,
         conditions,
+        is_ruled,
         kind: chosen(Field::Kind).unwrap_or_default(),
         amount: text(Field::Amount).filter(|_| !is_service || said(answers, Field::Amount).is_some()),
         amount_clause: text(Field::AmountClause),

@@ -275,7 +275,7 @@ fn next_steps(draft: &Draft, args: &Args, context: &Context) -> String {
     let (code, dir) = (&draft.code, draft.dir.display());
     let folder = if args.policies == Path::new("policies") { String::new() } else { format!(" --policies {}", args.policies.display()) };
     let mut steps: Vec<(String, String)> = Vec::new();
-    if draft.listed.is_none() && draft.conditions.len() == 1 && args.when.is_empty() {
+    if !draft.is_ruled {
         steps.push((
             format!("把每一条文写成条件: {dir}/policy.yaml 的 criteria (docs/language.md); 现在的条件只排除已不在的"),
             format!("write each clause as a criterion in {dir}/policy.yaml (docs/language.md); the one that is there only leaves out who is no more"),

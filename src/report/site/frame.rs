@@ -53,7 +53,7 @@ ol.steps{padding-left:1.4rem}ol.steps li{margin:.3rem 0}
 .toc{display:flex;flex-wrap:wrap;gap:.2rem 1rem;margin:.6rem 0;font-size:.95rem}
 footer{border-top:1px solid var(--rule);color:var(--soft);font-size:.88rem}
 footer>div{padding-top:.7rem;padding-bottom:1.5rem}
-@media (max-width:42rem){h1{font-size:1.4rem}.pair{grid-template-columns:minmax(0,1fr)}dl.facts{grid-template-columns:1fr;gap:0 0}dl.facts dd{margin-bottom:.5rem}.top .other{margin-left:0}td,th{padding:.3rem .4rem}.long>table{min-width:42rem}}
+@media (max-width:42rem){h1{font-size:1.4rem}.pair{grid-template-columns:minmax(0,1fr)}dl.facts{grid-template-columns:1fr;gap:0 0}dl.facts dd{margin-bottom:.5rem}.top .other{margin-left:0}td,th{padding:.3rem .4rem}.long>table{min-width:42rem}.long code{overflow-wrap:break-word}}
 @media print{.top nav,.toc{display:none}body{font-size:10.5pt}main{max-width:none}h2,h3{break-after:avoid}tr,.pair,.card{break-inside:avoid}th,.law,.rule{print-color-adjust:exact;-webkit-print-color-adjust:exact}}
 ";
 

@@ -51,7 +51,7 @@ fn at_a_glance(site: &Site<'_>, item: &Item<'_>) -> Markup {
             dt { (site.pick("方式", "How")) } dd { (site.say(&mode(document.delivery.mode))) }
             dt { (site.pick("有效期", "In force")) }
             dd {
-                (time(&document.in_force_from.to_string())) (site.pick(" 起", " on"))
+                (site.pick("", "from ")) (time(&document.in_force_from.to_string())) (site.pick(" 起", ""))
                 @if let Some(day) = document.in_force_to { (site.pick("，至 ", ", until ")) (time(&day.to_string())) (site.pick("（不含）", " (not included)")) }
             }
             dt { (site.pick("受理单位", "Accepted by")) } dd { (guide::accepted_by(site, item)) }
