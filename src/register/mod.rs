@@ -29,6 +29,6 @@ pub mod sources;
 mod transcode;
 
 pub use declaration_checks::check_coverage;
-pub use declaration_from_yaml::load;
+pub use declaration_from_yaml::{load, load_with};
 pub use reader::{ReadOptions, ReadOutcome, RegisterReader, hash_file, open};
 pub use sources::{RegisterSource, SourceFormat, Sources};

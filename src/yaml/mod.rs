@@ -6,12 +6,14 @@
 
 mod fields;
 mod parse;
+mod texts;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use fields::{Fields, message, parse_date, wrong_shape};
 pub use parse::parse;
+pub use texts::Texts;
 
 use crate::diagnostic::{SourceFile, Span};
 

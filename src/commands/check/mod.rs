@@ -6,7 +6,7 @@ mod references;
 mod severity;
 
 use std::fmt::Write as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -21,6 +21,7 @@ use crate::cases::table;
 use crate::check::lints;
 use crate::diagnostic::{self, Diagnostic, Format, Lang, code};
 use crate::policy::document::Case;
+use crate::yaml::Texts;
 use severity::{Level, Levels};
 
 /// What to check.
@@ -86,11 +87,11 @@ impl From<FormatArg> for Format {
 #[must_use]
 pub fn run(args: &Args, context: &Context) -> Exit {
     let given = [(&*args.allow, Level::Allow), (&*args.warn, Level::Warn), (&*args.deny, Level::Deny)];
-    let (levels, faults) = Levels::new(&args.policies, given);
+    let (levels, faults) = Levels::new(&args.policies, &Texts::default(), given);
     if faults.iter().any(|fault| fault.code == &code::BAD_ARGUMENT) {
         return context.fail(&faults);
     }
-    let (mut folder, mut diagnostics) = look(args, &levels);
+    let (mut folder, mut diagnostics) = look(&args.policies, args.as_of, &Texts::default(), &levels);
     if args.fix {
         if args.diff {
             return fix::show(&diagnostics, context);
@@ -110,11 +111,22 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     context.print(&text, Exit::of(&diagnostics, args.strict))
 }
 
+/// A folder with texts that stand in for some of its files, and everything that this verb tells of it without further
+/// arguments.
+#[must_use]
+pub fn everything(dir: &Path, texts: &Texts) -> (PolicyFolder, Vec<Diagnostic>) {
+    let (levels, faults) = Levels::new(dir, texts, [(&[], Level::Allow), (&[], Level::Warn), (&[], Level::Deny)]);
+    let (folder, mut diagnostics) = look(dir, None, texts, &levels);
+    diagnostics.extend(faults);
+    in_order(&mut diagnostics);
+    (folder, diagnostics)
+}
+
 /// The folder, and everything that there is to tell of it.
-fn look(args: &Args, levels: &Levels) -> (PolicyFolder, Vec<Diagnostic>) {
-    let mut folder = PolicyFolder::load(&args.policies);
+fn look(dir: &Path, as_of: Option<NaiveDate>, texts: &Texts, levels: &Levels) -> (PolicyFolder, Vec<Diagnostic>) {
+    let mut folder = PolicyFolder::load_with(dir, texts);
     let mut diagnostics = folder.diagnostics.clone();
-    diagnostics.extend(findings(&mut folder, args.as_of));
+    diagnostics.extend(findings(&mut folder, as_of, texts));
     levels.apply(&mut diagnostics);
     let mut diagnostics: Vec<Diagnostic> = diagnostics.into_iter().map(Diagnostic::fix_width).collect();
     in_order(&mut diagnostics);
@@ -131,7 +143,7 @@ fn mended(
     if fix::write(diagnostics, context)? == 0 {
         return Ok(None);
     }
-    let again = look(args, levels);
+    let again = look(&args.policies, args.as_of, &Texts::default(), levels);
     if fix::undo_if_worse(diagnostics, &again.1)? {
         return Ok(None);
     }
@@ -145,10 +157,10 @@ fn lint(folder: &PolicyFolder, cases: &[Vec<Case>]) -> Vec<Diagnostic> {
 }
 
 /// What there is to tell beside what reading and checking told.
-fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnostic> {
+fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>, texts: &Texts) -> Vec<Diagnostic> {
     let mut diagnostics = references::check(folder);
     diagnostics.extend(parameters::check(folder, as_of));
-    let read: Vec<_> = folder.set.policies.par_iter().map(|document| table::load_beside(document)).collect();
+    let read: Vec<_> = folder.set.policies.par_iter().map(|document| table::load_beside_with(document, texts)).collect();
     let (read, told): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     diagnostics.extend(lint(folder, &read));
     for (at, (cases, told)) in read.into_iter().zip(told).enumerate() {
