@@ -30,6 +30,9 @@ pub(super) const TYPES: &[(&str, ColumnType)] = &[
 pub(super) const SUBJECTS: &[(&str, SubjectKind)] =
     &[("person", SubjectKind::Person), ("household", SubjectKind::Household), ("entity", SubjectKind::Entity)];
 
+/// The words for what absence means.
+pub(super) const ABSENCES: &[(&str, Absence)] = &[("complete", Absence::Complete), ("partial", Absence::Partial)];
+
 /// What cross-checks need beside the declarations.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -143,7 +146,7 @@ fn read_register(node: &Node, stem: &str, diagnostics: &mut Vec<Diagnostic>) -> 
     let time = fields.required("time").and_then(|node| read_time(node, fields.diagnostics()));
     let recorded_at = fields.text("recorded_at");
     fields.required("absence");
-    let absence = fields.choice("absence", &[("complete", Absence::Complete), ("partial", Absence::Partial)]);
+    let absence = fields.choice("absence", ABSENCES);
     let (coverage_regions, coverage_from) =
         fields.optional("coverage").map(|node| read_coverage(node, fields.diagnostics())).unwrap_or_default();
     let fresh_within_days = fields.optional("fresh_within").and_then(|node| read_days(node, fields.diagnostics()));

@@ -6,6 +6,7 @@
 
 mod fields;
 mod parse;
+pub mod schema;
 mod texts;
 
 use std::ops::Range;

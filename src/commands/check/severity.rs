@@ -115,7 +115,8 @@ mod tests {
         std::fs::write(folder.path().join(FILE), text).expect("written");
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let (allow, deny) = (owned(allow), owned(deny));
-        let (levels, told) = Levels::new(folder.path(), &Texts::default(), [(&allow, Level::Allow), (&[], Level::Warn), (&deny, Level::Deny)]);
+        let (levels, told) =
+            Levels::new(folder.path(), &Texts::default(), [(&allow, Level::Allow), (&[], Level::Warn), (&deny, Level::Deny)]);
         let mut findings: Vec<Diagnostic> =
             [&code::NEVER_HOLDS, &code::ALWAYS_HOLDS, &code::UNKNOWN_FACT].map(|code| Diagnostic::new(code, "", "")).into();
         levels.apply(&mut findings);
