@@ -215,3 +215,21 @@ fn the_policies_load_clean() {
     assert_eq!(folder.checked.policies.len(), written, "every policy.yaml was read and checked");
     assert!(written >= 16, "{written} policies");
 }
+
+/// The crates that the program is built of, each with its features; with those of tests, or without.
+fn crates(edges: &str) -> BTreeSet<String> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let arguments = ["tree", "--locked", "--offline", "--prefix", "none", "--format", "{p} {f}", "--edges", edges];
+    let told = std::process::Command::new(cargo).args(arguments).current_dir(root()).output().expect("cargo runs");
+    assert!(told.status.success(), "{}", String::from_utf8_lossy(&told.stderr));
+    let text = String::from_utf8(told.stdout).expect("UTF-8");
+    text.lines().map(|line| line.trim_end_matches(" (*)").to_owned()).collect()
+}
+
+/// Features that only tests ask for would have most crates compiled twice.
+#[test]
+fn tests_reuse_what_the_program_is_built_of() {
+    let (program, with_tests) = (crates("normal,build"), crates("normal,build,dev"));
+    assert!(program.len() > 100);
+    none(program.difference(&with_tests).map(|one| format!("tests have other features of {one}: name those in [dependencies] too")));
+}

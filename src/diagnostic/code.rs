@@ -80,6 +80,7 @@ codes! {
     CRITERION_WITHOUT_CLAUSE "MS1039" "criterion-without-clause" Warning Policy;
     POLICY_WITHOUT_CASES "MS1040" "policy-without-cases" Warning Policy;
     CASE_FAILS "MS1041" "case-fails" Error Policy;
+    UNFOUNDED_EXCLUSION "MS1042" "unfounded-exclusion" Error Policy;
     NEVER_HOLDS "MS1101" "never-holds" Error Policy;
     ALWAYS_HOLDS "MS1102" "always-holds" Warning Policy;
     CONTRADICTORY_CONDITIONS "MS1103" "contradictory-conditions" Error Policy;
@@ -98,6 +99,7 @@ codes! {
     CODE_REUSED "MS1116" "code-reused" Error Policy;
     ONE_SIDED_CASES "MS1117" "one-sided-cases" Warning Policy;
     UNUSED_PARAMETER "MS1118" "unused-parameter" Warning Policy;
+    UNTOUCHED_BOUNDARY "MS1119" "untouched-boundary" Warning Policy;
     REGISTER_MISSING "MS2001" "register-missing" Error Data;
     COLUMN_MISSING "MS2002" "column-missing" Error Data;
     WRONG_ENCODING "MS2003" "wrong-encoding" Error Data;

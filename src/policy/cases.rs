@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::document::{Case, CaseRegisters, Expect, ExpectedOccasion, PolicyDocument};
+use super::document::{Case, CaseDocument, CaseRegisters, Equivalent, Expect, ExpectedOccasion, PolicyDocument};
 use super::load::read_file_with;
 use super::period::date;
 use crate::diagnostic::{Diagnostic, Span, code};
@@ -27,7 +27,11 @@ pub(super) const MODES: [(&str, &str); 4] =
 /// Reads the cases beside a policy; none when it has none.
 #[must_use]
 pub fn load_cases(policy: &PolicyDocument) -> (Vec<Case>, Vec<Diagnostic>) {
-    if policy.has_cases { load_case_file(&policy.path.with_file_name("cases.yaml")) } else { (Vec::new(), Vec::new()) }
+    if !policy.has_cases {
+        return (Vec::new(), Vec::new());
+    }
+    let (file, diagnostics) = load_case_file(&policy.path.with_file_name("cases.yaml"));
+    (file.cases, diagnostics)
 }
 
 /// The files of cases that stand beside a policy.
@@ -45,39 +49,53 @@ pub fn case_files_with(policy: &PolicyDocument, texts: &Texts) -> Vec<PathBuf> {
 
 /// Reads one file of cases.
 #[must_use]
-pub fn load_case_file(path: &Path) -> (Vec<Case>, Vec<Diagnostic>) {
+pub fn load_case_file(path: &Path) -> (CaseDocument, Vec<Diagnostic>) {
     load_case_file_with(path, &Texts::default())
 }
 
 /// Reads one file of cases, or the text that stands in for it.
 #[must_use]
-pub fn load_case_file_with(path: &Path, texts: &Texts) -> (Vec<Case>, Vec<Diagnostic>) {
+pub fn load_case_file_with(path: &Path, texts: &Texts) -> (CaseDocument, Vec<Diagnostic>) {
     let file = match read_file_with(path, texts) {
         Ok((file, _)) => file,
-        Err(diagnostic) => return (Vec::new(), vec![*diagnostic]),
+        Err(diagnostic) => return (CaseDocument::default(), vec![*diagnostic]),
     };
     let (node, mut diagnostics) = yaml::parse(&file);
-    let Some(node) = node else { return (Vec::new(), diagnostics) };
-    let (cases, mut told) = read_cases(&node);
+    let Some(node) = node else { return (CaseDocument::default(), diagnostics) };
+    let (document, mut told) = read_cases(&node);
     diagnostics.append(&mut told);
-    (cases, diagnostics)
+    (document, diagnostics)
 }
 
-/// Reads a list of cases, bare or under `cases:`.
+/// Reads a list of cases, bare or under `cases:`; there changes that no case can notice may stand beside them.
 #[must_use]
-pub fn read_cases(root: &Node) -> (Vec<Case>, Vec<Diagnostic>) {
+pub fn read_cases(root: &Node) -> (CaseDocument, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let cases = match root.sequence() {
-        Some(items) => each_case(items, &mut diagnostics),
-        None => Fields::new(root, &mut diagnostics).map_or_else(Vec::new, |mut fields| {
+    let document = match root.sequence() {
+        Some(items) => CaseDocument { cases: each_case(items, &mut diagnostics), equivalent: Vec::new() },
+        None => Fields::new(root, &mut diagnostics).map_or_else(CaseDocument::default, |mut fields| {
+            let named = fields.list("equivalent");
+            let equivalent = named.iter().filter_map(|item| equivalent(item, fields.diagnostics())).collect();
             fields.required("cases");
             let items = fields.list("cases");
             let cases = each_case(items, fields.diagnostics());
             fields.finish();
-            cases
+            CaseDocument { cases, equivalent }
         }),
     };
-    (cases, diagnostics)
+    (document, diagnostics)
+}
+
+/// A change that no case can notice: `{part: small-layoffs, change: "0: 0 → 1", because: …}`.
+fn equivalent(item: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Equivalent> {
+    let mut fields = Fields::new(item, diagnostics)?;
+    let place = fields.required("change").map(Node::span);
+    let change = fields.text("change");
+    fields.required("part");
+    fields.required("because");
+    let (part, because) = (fields.text("part"), fields.text("because"));
+    fields.finish();
+    Some(Equivalent { part: part?, change: change?.replace("->", "→"), place: place?, because: because? })
 }
 
 fn each_case(items: &[Node], diagnostics: &mut Vec<Diagnostic>) -> Vec<Case> {
@@ -283,7 +301,8 @@ mod tests {
     #[track_caller]
     fn check(text: &str, names: &[&str], expected: &[(&str, &str)]) {
         let (node, mut told) = yaml::parse(&SourceFile::new("cases.yaml", text));
-        let (cases, mut more) = read_cases(&node.expect("a tree"));
+        let (document, mut more) = read_cases(&node.expect("a tree"));
+        let cases = document.cases;
         told.append(&mut more);
         let told: Vec<_> = told.iter().map(|told| (told.code.name, told.primary.as_ref().map_or("", |place| place.text()))).collect();
         assert_eq!(told, expected);
@@ -302,7 +321,7 @@ mod tests {
     fn a_case_keeps_its_facts_in_order() {
         check(WHOLE, &["月底满八十周岁的, 当月即享", "无事实"], &[]);
         let (node, _) = yaml::parse(&SourceFile::new("cases.yaml", WHOLE));
-        let (cases, _) = read_cases(&node.expect("a tree"));
+        let cases = read_cases(&node.expect("a tree")).0.cases;
         let given: Vec<_> = cases[0].given.iter().map(|(name, value)| (name.as_str(), value.text().unwrap_or(""))).collect();
         assert_eq!(given[0], ("birth_date", "1946-03-31"));
         assert_eq!(given[3], ("employees.count(graduate)", "3"));
@@ -326,6 +345,15 @@ mod tests {
                 ("unknown-key", "becuase"),
             ],
         );
+    }
+
+    #[test]
+    fn changes_that_no_case_can_notice() {
+        let text = "equivalent:\n- {part: small, change: '0: 0 -> 1', because: 前一条件已经成立}\n- {part: small}\ncases: []\n";
+        check(text, &[], &[("missing-key", "small"), ("missing-key", "small")]);
+        let (node, _) = yaml::parse(&SourceFile::new("cases.yaml", text));
+        let named = read_cases(&node.expect("a tree")).0.equivalent;
+        assert_eq!(named.iter().map(|named| (named.part.as_str(), named.change.as_str())).collect::<Vec<_>>(), [("small", "0: 0 → 1")]);
     }
 
     #[test]

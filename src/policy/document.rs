@@ -430,6 +430,28 @@ pub struct Case {
     pub because: Option<String>,
 }
 
+/// A file of cases.
+#[derive(Debug, Clone, Default)]
+pub struct CaseDocument {
+    /// The cases.
+    pub cases: Vec<Case>,
+    /// Changes of the policy that no case can ever notice, as its author says.
+    pub equivalent: Vec<Equivalent>,
+}
+
+/// A change of a policy that alters no answer, named so that it is left out of the mutation score.
+#[derive(Debug, Clone)]
+pub struct Equivalent {
+    /// The criterion, or the key of the policy file.
+    pub part: String,
+    /// The change as `mianshen test --mutation` tells it: `where: before → after`.
+    pub change: String,
+    /// Its place.
+    pub place: Span,
+    /// Why nobody can notice it.
+    pub because: String,
+}
+
 /// Small registers that a case is judged on: rows by register, as written. Cases about several subjects share them.
 #[derive(Debug, Clone)]
 pub struct CaseRegisters {

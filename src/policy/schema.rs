@@ -172,7 +172,12 @@ fn cases() -> Value {
         ("expect!", either(&[verdict(), expect(&[]), list(expect(&[("subject!", text())]))])),
         ("because", text()),
     ]);
-    either(&[list(case.clone()), object(&[("cases!", list(case))])])
+    let equivalent = object(&[
+        ("part!", said(text(), "条件的 id 或政策的键 / the id of a criterion, or a key of the policy")),
+        ("change!", said(text(), "照 mianshen test --mutation 写的 / as mianshen test --mutation tells it")),
+        ("because!", text()),
+    ]);
+    either(&[list(case.clone()), object(&[("equivalent", list(equivalent)), ("cases!", list(case))])])
 }
 
 fn expectations() -> [(&'static str, Value); 8] {

@@ -427,7 +427,7 @@ left join person m on m.id = p.mother
 left join person f on f.id = p.father
 where p.orphan_own is not false;
 
--- Hires of the last twelve months: whom a job-expansion grant (since October 2025) or the graduates' insurance subsidy is for.
+-- Hires of the last twelve months: whom a job-expansion grant (since November 2025) or the graduates' insurance subsidy is for.
 create or replace temp table hire as
 with facts as (
     select p.id, p.birth_date, contract_start, contract_end, first_start, e.graduated_on, last_from, last_to,
@@ -442,7 +442,7 @@ with facts as (
         left join insurance i on i.id = w.id left join education e on e.id = w.id left join unemployment u on u.id = w.id
 )
 select id,
-    contract_start >= date '2025-10-01' and case when insured_12 is not null then least(insured_12, months + 1) >= 3 end
+    contract_start >= date '2025-11-01' and case when insured_12 is not null then least(insured_12, months + 1) >= 3 end
         and ((graduate and year(contract_start) - year(graduated_on) between 0 and 2
                 and (year(contract_start) = year(graduated_on) or contract_start = first_start))
             or (was_unemployed and last_from <= contract_start and last_to >= contract_start - 1

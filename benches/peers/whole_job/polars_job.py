@@ -633,7 +633,7 @@ def contracts_of(job):
 
 
 def hires_of(job, person, contracts, frames):
-    """Hires of the last twelve months: for the job-expansion grant (since October 2025) and the graduates' insurance subsidy."""
+    """Hires of the last twelve months: for the job-expansion grant (since November 2025) and the graduates' insurance subsidy."""
     c, today = pl.col, (job.as_of - datetime.date(1970, 1, 1)).days
     still = c("end") >= today
     first = datetime.date(job.as_of.year - 1, job.as_of.month, 1) + datetime.timedelta(days=31)
@@ -653,7 +653,7 @@ def hires_of(job, person, contracts, frames):
         age=pl.when(c("born") <= c("started")).then((c("started") - c("born")) // 10_000))
     return job.collect(frame.select(
         "id",
-        expansion=(c("start") >= datetime.date(2025, 10, 1)) & pl.when(c("insured").is_not_null()).then(pl.min_horizontal("insured", c("months") + 1) >= 3)
+        expansion=(c("start") >= datetime.date(2025, 11, 1)) & pl.when(c("insured").is_not_null()).then(pl.min_horizontal("insured", c("months") + 1) >= 3)
         & ((c("graduate") & c("years").is_between(0, 2) & ((c("years") == 0) | (c("start") == c("first_start"))))
            | (c("unemployed") & (c("last_from") <= c("start")) & (c("last_to") >= days("start") - 1) & c("age").is_between(16, 24))),
         graduate_hire=c("graduate") & (c("start") <= c("graduated_on").dt.offset_by("2y")) & (c("months") <= 11) & (c("insured") >= 1)

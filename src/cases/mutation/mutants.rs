@@ -9,7 +9,7 @@ use crate::cases::sites::{self, Group, Root, Site, replaced};
 use crate::check::CheckedPolicy;
 use crate::check::ir::{Expr, Kind};
 use crate::diagnostic::Span;
-use crate::policy::document::PolicyDocument;
+use crate::policy::document::{Equivalent, PolicyDocument};
 
 use super::nodes::{self, Hint};
 
@@ -29,6 +29,21 @@ pub struct Mutant {
     pub policy: CheckedPolicy,
     /// The node that was changed; none for changes outside expressions.
     pub site: Option<Site>,
+}
+
+impl Mutant {
+    /// The change in one line: `where: before → after`.
+    #[must_use]
+    pub fn told(&self) -> String {
+        format!("{}: {} → {}", self.context, self.before, self.after)
+    }
+
+    /// Whether it is the change that an author named.
+    #[must_use]
+    pub fn is_named(&self, named: &Equivalent) -> bool {
+        let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        self.part == named.part && plain(&self.told()) == plain(&named.change)
+    }
 }
 
 /// Every change of a policy, in the order of its file.

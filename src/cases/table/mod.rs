@@ -13,7 +13,7 @@ use std::path::Path;
 
 use crate::diagnostic::Diagnostic;
 use crate::policy;
-use crate::policy::document::{Case, PolicyDocument};
+use crate::policy::document::{Case, CaseDocument, Equivalent, PolicyDocument};
 use crate::yaml::Texts;
 
 /// A column that is no fact.
@@ -87,6 +87,8 @@ fn letters(column: usize) -> String {
 pub struct CaseFile {
     /// The cases.
     pub cases: Vec<Case>,
+    /// Changes that no case can notice, as the author says; none in a table.
+    pub equivalent: Vec<Equivalent>,
     /// What is wrong with it so far.
     pub diagnostics: Vec<Diagnostic>,
     /// Where cells lie, to say so of what is found wrong later; none for YAML.
@@ -112,8 +114,8 @@ fn load_with(path: &Path, texts: &Texts) -> CaseFile {
     match ending.as_deref() {
         Some("csv" | "xlsx") => read(path),
         _ => {
-            let (cases, diagnostics) = policy::load_case_file_with(path, texts);
-            CaseFile { cases, diagnostics, cells: Vec::new() }
+            let (CaseDocument { cases, equivalent }, diagnostics) = policy::load_case_file_with(path, texts);
+            CaseFile { cases, equivalent, diagnostics, cells: Vec::new() }
         }
     }
 }

@@ -132,8 +132,8 @@ fn read_sheet(path: &Path, sheet: &Sheet, found: &mut CaseFile) {
     let place = Cells { file: Arc::clone(&file), sheet: sheet.name.clone(), heads, places: cells };
     let (node, mut diagnostics) = yaml::parse(&file);
     if let Some(node) = node.filter(|node| node.sequence().is_some()) {
-        let (cases, mut told) = policy::read_cases(&node);
-        found.cases.extend(cases);
+        let (document, mut told) = policy::read_cases(&node);
+        found.cases.extend(document.cases);
         diagnostics.append(&mut told);
     }
     found.diagnostics.extend(placed(std::slice::from_ref(&place), diagnostics));

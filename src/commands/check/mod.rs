@@ -1,10 +1,12 @@
 //! `mianshen check`: a policies folder, told every mistake.
 
+mod boundaries;
 mod fix;
 mod parameters;
 mod references;
 mod severity;
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,7 +19,7 @@ use super::cases;
 use super::context::date_argument;
 use super::folder::{PolicyFolder, in_order};
 use super::{Context, Exit};
-use crate::cases::table;
+use crate::cases::{ResolvedCase, table};
 use crate::check::lints;
 use crate::diagnostic::{self, Diagnostic, Format, Lang, code};
 use crate::policy::document::Case;
@@ -163,6 +165,7 @@ fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>, texts: &Texts) 
     let read: Vec<_> = folder.set.policies.par_iter().map(|document| table::load_beside_with(document, texts)).collect();
     let (read, told): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     diagnostics.extend(lint(folder, &read));
+    let mut resolved: BTreeMap<String, Vec<ResolvedCase>> = BTreeMap::new();
     for (at, (cases, told)) in read.into_iter().zip(told).enumerate() {
         let document = Arc::clone(&folder.set.policies[at]);
         let is_silent = cases.is_empty() && told.is_empty();
@@ -171,10 +174,12 @@ fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>, texts: &Texts) 
             diagnostics.push(without_cases(&document.code, &document.place));
         }
         for case in cases {
-            let (_, told) = cases::resolve(folder, &document, case);
+            let (case, told) = cases::resolve(folder, &document, case);
             diagnostics.extend(told);
+            resolved.entry(document.code.clone()).or_default().push(case);
         }
     }
+    diagnostics.extend(boundaries::check(folder, &resolved));
     // Versions of one policy may share a file of cases.
     in_order(&mut diagnostics);
     diagnostics.dedup_by(|one, other| one.code == other.code && one.primary == other.primary && one.headline == other.headline);

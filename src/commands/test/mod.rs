@@ -107,7 +107,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     if Exit::of(&diagnostics, false) == Exit::Failed {
         return context.fail(&diagnostics);
     }
-    let planned = plan::plan(&mut folder, args, &mut diagnostics);
+    let plan::Plan { cases: planned, equivalent } = plan::plan(&mut folder, args, &mut diagnostics);
     in_order(&mut diagnostics);
     diagnostics.retain(|diagnostic| diagnostic.severity == diagnostic::Severity::Error);
     let book = Book::new(&folder.checked, &folder.set, &folder.regions);
@@ -119,7 +119,9 @@ pub fn run(args: &Args, context: &Context) -> Exit {
         context.tell(&diagnostics);
         return suggest::run(&book, args, &planned, context);
     }
-    let quality = quality::measure(&book, args, &planned);
+    let quality = quality::measure(&book, args, &planned, &equivalent);
+    diagnostics.extend(quality.unfounded.iter().cloned());
+    in_order(&mut diagnostics);
     let suites = judge(&book, planned);
     let failed = suites.iter().flat_map(|suite| &suite.outcomes).any(|outcome| !outcome.passed());
     let exit = if failed || has_errors(&diagnostics) || quality.is_too_low(args) { Exit::Findings } else { Exit::Clean };

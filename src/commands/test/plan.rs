@@ -1,6 +1,6 @@
 //! Which cases are run: of each policy the files of cases beside it, or those that were named.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::commands::cases;
 use crate::commands::folder::PolicyFolder;
 use crate::diagnostic::{Diagnostic, code};
 use crate::policy;
-use crate::policy::document::{Case, PolicyDocument};
+use crate::policy::document::{Case, Equivalent, PolicyDocument};
 
 /// A case before it is run.
 pub(super) struct Planned {
@@ -23,6 +23,14 @@ pub(super) struct Planned {
     pub(super) path: PathBuf,
     /// The case.
     pub(super) case: ResolvedCase,
+}
+
+/// What is run.
+pub(super) struct Plan {
+    /// The cases.
+    pub(super) cases: Vec<Planned>,
+    /// By code of a policy, the changes that its author says no case can notice.
+    pub(super) equivalent: BTreeMap<String, Vec<Equivalent>>,
 }
 
 /// A diagnostic for each code that is no policy's.
@@ -68,7 +76,7 @@ pub(super) fn is_wanted(args: &Args, document: &PolicyDocument) -> bool {
 }
 
 /// The cases to run: of each policy the cases beside any of its versions, each file once.
-pub(super) fn plan(folder: &mut PolicyFolder, args: &Args, diagnostics: &mut Vec<Diagnostic>) -> Vec<Planned> {
+pub(super) fn plan(folder: &mut PolicyFolder, args: &Args, diagnostics: &mut Vec<Diagnostic>) -> Plan {
     let mut seen = BTreeSet::new();
     let files: Vec<(Arc<PolicyDocument>, PathBuf)> = folder
         .set
@@ -79,20 +87,21 @@ pub(super) fn plan(folder: &mut PolicyFolder, args: &Args, diagnostics: &mut Vec
         .flat_map(|document| files_of(document, &args.paths).into_iter().map(|path| (Arc::clone(document), path)))
         .collect();
     let read: Vec<CaseFile> = files.par_iter().map(|(_, path)| table::load(path)).collect();
-    let mut planned = Vec::new();
+    let mut plan = Plan { cases: Vec::new(), equivalent: BTreeMap::new() };
     for ((document, path), mut file) in files.into_iter().zip(read) {
         diagnostics.append(&mut file.diagnostics);
+        plan.equivalent.entry(document.code.clone()).or_default().append(&mut file.equivalent);
         let chosen = |case: &Case| args.name.as_ref().is_none_or(|text| case.name.contains(text.as_str()));
         let cases: Vec<Case> = std::mem::take(&mut file.cases).into_iter().filter(chosen).collect();
         let mut told = Vec::new();
         for case in cases {
             let (case, more) = cases::resolve(folder, &document, case);
             told.extend(more);
-            planned.push(Planned { document: Arc::clone(&document), path: path.clone(), case });
+            plan.cases.push(Planned { document: Arc::clone(&document), path: path.clone(), case });
         }
         diagnostics.extend(file.placed(told));
     }
-    planned
+    plan
 }
 
 /// The files of cases of a policy: those named, else those beside it.

@@ -1,5 +1,6 @@
 //! How good the cases of each policy are: boundary coverage and mutation score.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use rayon::prelude::*;
@@ -12,13 +13,16 @@ use crate::cases::mutation::{self, Mutation};
 use crate::cases::{Book, ResolvedCase};
 use crate::check::CheckedPolicy;
 use crate::commands::Context;
-use crate::diagnostic::{Message, Span};
+use crate::diagnostic::{Diagnostic, Message, Span};
+use crate::policy::document::Equivalent;
 
 /// What was measured; empty where nothing was asked for.
 #[derive(Default)]
 pub(super) struct Quality {
     coverage: Vec<Coverage>,
     mutation: Vec<Mutation>,
+    /// What authors named as beyond notice, and is not.
+    pub(super) unfounded: Vec<Diagnostic>,
 }
 
 /// A policy in JSON.
@@ -47,7 +51,7 @@ struct Entry<'q> {
 }
 
 /// Measures what was asked for, policy by policy.
-pub(super) fn measure(book: &Book<'_>, args: &Args, planned: &[Planned]) -> Quality {
+pub(super) fn measure(book: &Book<'_>, args: &Args, planned: &[Planned], equivalent: &BTreeMap<String, Vec<Equivalent>>) -> Quality {
     let (wants_coverage, wants_mutation) = (args.coverage || args.min_coverage.is_some(), args.mutation || args.min_mutation.is_some());
     if !wants_coverage && !wants_mutation {
         return Quality::default();
@@ -61,7 +65,14 @@ pub(super) fn measure(book: &Book<'_>, args: &Args, planned: &[Planned]) -> Qual
         quality.coverage = policies.par_iter().map(|policy| coverage::measure(book, policy, &cases(policy))).collect();
     }
     if wants_mutation {
-        quality.mutation = policies.par_iter().map(|policy| mutation::measure(book, policy, &cases(policy))).collect();
+        let named = |policy: &CheckedPolicy| equivalent.get(&policy.document.code).map_or(&[][..], Vec::as_slice);
+        quality.mutation = policies.par_iter().map(|policy| mutation::measure(book, policy, &cases(policy), named(policy))).collect();
+        for (code, named) in equivalent {
+            let versions: Vec<&Mutation> = quality.mutation.iter().filter(|mutation| mutation.document.code == *code).collect();
+            let of_policy = planned.iter().filter(|planned| planned.document.code == *code);
+            let names: Vec<&str> = of_policy.map(|planned| planned.case.case.name.as_str()).collect();
+            quality.unfounded.extend(mutation::unfounded(named, &versions, &names));
+        }
     }
     quality
 }
@@ -159,8 +170,7 @@ fn of_mutation(mutation: &Mutation) -> Measured<'_> {
 }
 
 fn says(mutant: &mutation::Mutant) -> Message {
-    let text = format!("{}: {} → {}", mutant.context, mutant.before, mutant.after);
-    Message::new(text.clone(), text)
+    Message::new(mutant.told(), mutant.told())
 }
 
 fn entry<'q>(part: &'q str, place: &Span, says: Message, reason: Option<&'q Message>) -> Entry<'q> {

@@ -37,7 +37,7 @@ excludes: [{policy: B, zz: 1}]
 
 const PARAMETERS: &str = "zz: 1\nparameters:\n  - {name: a, label: 甲, type: int, zz: 1, values: [{region: a, from: 2024-01-01, value: 1, status: sample, zz: 1}]}\n";
 
-const CASES: &str = "cases:\n  - {name: a, as_of: 2024-01-01, zz: 1, expect: {verdict: yes, zz: 1}}\n  - {name: b, as_of: 2024-01-01, registers: {}, expect: [{subject: a, verdict: no, zz: 1}]}\nzz: 1\n";
+const CASES: &str = "equivalent:\n  - {part: a, change: b, because: c, zz: 1}\ncases:\n  - {name: a, as_of: 2024-01-01, zz: 1, expect: {verdict: yes, zz: 1}}\n  - {name: b, as_of: 2024-01-01, registers: {}, expect: [{subject: a, verdict: no, zz: 1}]}\nzz: 1\n";
 
 const BUNDLES: &str = "bundles:\n  - {id: a, name: 甲, policies: [A, {policy: B, zz: 1}], zz: 1}\nzz: 1\n";
 
