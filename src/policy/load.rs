@@ -136,6 +136,11 @@ fn walk(dir: &Path, texts: &Texts, diagnostics: &mut Vec<Diagnostic>) -> Found {
             Ok(_) => {}
             Err(error) => {
                 let path = error.path().unwrap_or(dir).to_owned();
+                // An editor's lock is a hidden link that leads nowhere.
+                let is_hidden = path != dir && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+                if is_hidden {
+                    continue;
+                }
                 diagnostics.push(missing(&path, &format!("读不了: {error}"), &format!("cannot be read: {error}")));
             }
         }

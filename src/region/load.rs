@@ -49,6 +49,7 @@ fn files(path: &Path, texts: &Texts) -> Vec<PathBuf> {
         .flatten()
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
         .chain(texts.unsaved(&folder).filter(|path| path.parent() == Some(&folder)).map(Path::to_owned))
+        .filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
     if texts.is_file(&single) || found.is_empty() {

@@ -76,12 +76,17 @@ fn files(dir: &Path, texts: &Texts) -> std::io::Result<Vec<PathBuf>> {
     let unsaved = texts.unsaved(dir).filter(|path| path.parent() == Some(dir));
     for path in saved.chain(unsaved.map(|path| Ok(path.to_owned()))) {
         let path = path?;
-        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+        if !is_hidden(&path) && path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
             paths.push(path);
         }
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Whether a file is no part of the folder, such as the lock of an editor.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
