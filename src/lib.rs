@@ -10,6 +10,7 @@ pub mod eligibility;
 pub mod explain;
 pub mod policy;
 pub mod program;
+pub mod readiness;
 pub mod region;
 pub mod register;
 pub mod report;

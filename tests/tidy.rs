@@ -9,7 +9,7 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 16] = [
+const LAYERS: [&str; 17] = [
     "diagnostic",
     "yaml",
     "region",
@@ -24,6 +24,7 @@ const LAYERS: [&str; 16] = [
     "explain",
     "cases",
     "simulate",
+    "readiness",
     "report",
     "commands",
 ];

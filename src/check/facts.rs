@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::catalogue::{Aggregate, Catalogue, Definition, Fact, FactId, How};
-use super::ir::Ty;
+use super::ir::{Expr, Function, Kind, Ty, Value};
 use super::resolve::{Scope, World};
 use super::typing::Type;
 use crate::criteria::ast::ExprKind;
@@ -48,7 +48,8 @@ pub(super) fn declare(registers: &Arc<Registers>, diagnostics: &mut Vec<Diagnost
 }
 
 fn declared_type(catalogue: &Catalogue, fact: &FactDeclaration) -> Type {
-    let mut ty = Type::declared(fact.fact_type, fact.unit.as_deref(), None);
+    let own = Arc::new(fact.codes.clone());
+    let mut ty = Type::declared(fact.fact_type, fact.unit.as_deref(), Some(&own).filter(|codes| !codes.is_empty()));
     if fact.fact_type == ColumnType::Code
         && let Some(register) = &fact.register
         && let Some(column) = fact.codes_of.as_deref().or_else(|| column_named(fact))
@@ -148,7 +149,34 @@ fn computed(world: &mut World<'_>, id: FactId, fact: &FactDeclaration) -> Option
     let scope = Scope { register: None, facts: Some(fact.subject), node: &fact.is.node, clause: None, region };
     let (expr, ty) = world.expr(&fact.is.expr, &scope)?;
     agree(world, id, &ty, fact, &scope)?;
+    let mut given = Vec::new();
+    texts_given(&expr, &mut given);
+    for text in given.into_iter().filter(|text| !fact.codes.is_empty() && !fact.codes.contains_key(&**text)) {
+        let name = &fact.name;
+        world.report(
+            &scope,
+            Diagnostic::new(
+                &code::UNKNOWN_CODE_VALUE,
+                format!("事实“{name}”没有代码“{text}”"),
+                format!("fact `{name}` has no code `{text}`"),
+            )
+            .at(fact.is.node.span())
+            .did_you_mean(&text, fact.codes.keys().map(String::as_str)),
+        );
+    }
     Some(Definition::Computed(expr))
+}
+
+/// The texts that an expression can come to by itself.
+fn texts_given(expr: &Expr, found: &mut Vec<Arc<str>>) {
+    match &expr.kind {
+        Kind::Literal(Value::Text(text)) => found.push(Arc::clone(text)),
+        Kind::Case { branches, otherwise } => {
+            branches.iter().map(|(_, then)| then).chain(otherwise.as_deref()).for_each(|then| texts_given(then, found));
+        }
+        Kind::Call(Function::Coalesce, items) => items.iter().for_each(|item| texts_given(item, found)),
+        _ => {}
+    }
 }
 
 /// Where a parameter is looked up when a computed fact names no region.

@@ -14,6 +14,7 @@ mod facts;
 mod functions;
 pub mod ir;
 pub mod lints;
+pub mod parameters;
 pub mod policies;
 pub mod resolve;
 #[cfg(test)]

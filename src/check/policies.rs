@@ -6,8 +6,10 @@ use super::ir::{Expr, Kind, Ty};
 use super::resolve::{Scope, Typed, World};
 use super::typing::Unit;
 use super::{CheckedEach, CheckedPolicy};
-use crate::diagnostic::{Diagnostic, Span, code};
+use crate::diagnostic::{Diagnostic, Message, Span, code};
 use crate::policy::document::{CriteriaNode, Criterion, EachSource, Period, PolicyDocument};
+use crate::policy::guide::Guide;
+use crate::policy::{ENTITIES, LIST, PERSONS};
 use crate::register::declaration::{SubjectKind, Written};
 
 /// Checks one policy; none when a part that evaluation needs is faulty.
@@ -18,6 +20,7 @@ pub fn check(world: &mut World<'_>, document: &Arc<PolicyDocument>) -> Option<Ch
         Some((fact, _)) => world.catalogue.find(kind, fact).map(|id| Expr::new(Kind::Fact(id.index), Ty::Text)),
         None => None,
     };
+    known_list(world, document);
     let mut leaves = Vec::new();
     let criteria = node(world, document, &document.criteria, region.as_ref(), &mut leaves);
     let steps = match (&document.criteria, &criteria) {
@@ -44,6 +47,7 @@ pub fn check(world: &mut World<'_>, document: &Arc<PolicyDocument>) -> Option<Ch
     });
     let each = optional(document.each.as_ref(), |_| each(world, document));
     let commit = commit(world, document);
+    guide(world, document);
     ties(world, document);
     Some(CheckedPolicy {
         document: Arc::clone(document),
@@ -145,7 +149,51 @@ fn node(
 fn leaf(world: &mut World<'_>, document: &PolicyDocument, criterion: &Criterion, region: Option<&Expr>) -> Option<Expr> {
     let clause = clause_text(document, criterion);
     let scope = Scope { clause: clause.as_deref(), ..scope(document.subject, &criterion.when, region) };
-    world.check(&criterion.when, &scope, Ty::Bool).map(|(expr, _)| expr)
+    let is_made = criterion.when.node.is_made();
+    if is_made && !has_list(world, document) {
+        // That there is no such list was told.
+        return None;
+    }
+    let before = world.diagnostics.len();
+    let checked = world.check(&criterion.when, &scope, Ty::Bool).map(|(expr, _)| expr);
+    if is_made {
+        let when = criterion.when.node.text().unwrap_or_default();
+        for diagnostic in world.diagnostics.iter_mut().skip(before) {
+            // The text at the place is not what was checked: no fix of it can be right.
+            diagnostic.fix = None;
+            diagnostic.help.push(Message::new(
+                format!("listed 在这里代表条件 {when}: 其中的事实要在登记库里声明"),
+                format!("`listed` stands here for `{when}`: registers must declare its facts"),
+            ));
+        }
+    }
+    checked
+}
+
+/// The lists that the register of the subject's kind has; none where it declares no lists.
+fn lists<'w>(world: &'w World<'_>, document: &PolicyDocument) -> Option<Vec<&'w str>> {
+    let register = if document.subject == SubjectKind::Entity { ENTITIES } else { PERSONS };
+    let column = world.catalogue.registers.registers.get(register)?.column(LIST)?;
+    Some(column.codes.keys().map(String::as_str).collect())
+}
+
+/// Whether the register has the policy's list, as far as it says what lists it has.
+fn has_list(world: &World<'_>, document: &PolicyDocument) -> bool {
+    let Some((list, _)) = &document.listed else { return true };
+    lists(world, document).is_none_or(|lists| lists.contains(&list.as_str()))
+}
+
+/// Tells of a list that the register does not have.
+fn known_list(world: &mut World<'_>, document: &PolicyDocument) {
+    let (Some((list, place)), false) = (&document.listed, has_list(world, document)) else { return };
+    let lists = lists(world, document).unwrap_or_default();
+    let known = lists.join(", ");
+    let diagnostic =
+        Diagnostic::new(&code::UNKNOWN_CODE_VALUE, format!("登记库没有名单“{list}”"), format!("no register has a list `{list}`"))
+            .at(place.clone())
+            .did_you_mean(list, lists)
+            .help(format!("可用的名单: {known}"), format!("lists: {known}"));
+    world.diagnostics.push(diagnostic);
 }
 
 /// The clause of a criterion with the document and article it stands in.
@@ -237,6 +285,15 @@ fn commit(world: &mut World<'_>, document: &PolicyDocument) -> Option<Vec<usize>
         }
     }
     Some(found)
+}
+
+/// Tells of facts that a material tells and that do not exist.
+fn guide(world: &mut World<'_>, document: &PolicyDocument) {
+    for (fact, place) in document.guide.iter().flat_map(Guide::needed).flat_map(|material| &material.tells) {
+        if world.catalogue.find(document.subject, fact).is_none() {
+            unknown_fact(world, document.subject, fact, place);
+        }
+    }
 }
 
 fn ties(world: &mut World<'_>, document: &PolicyDocument) {

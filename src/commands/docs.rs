@@ -1,10 +1,15 @@
-//! `mianshen docs`: reference made from what the program knows: schemas, facts, functions, diagnostic codes.
+//! `mianshen docs`: reference made from what the program knows: schemas, facts, functions, diagnostic codes, and the whole
+//! folder as a site.
+
+mod site;
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
+use chrono::NaiveDate;
 use clap::ValueEnum;
 
+use super::context::date_argument;
 use super::folder::PolicyFolder;
 use super::{Context, Exit};
 use crate::criteria::print;
@@ -12,13 +17,14 @@ use crate::diagnostic::{CODES, Fault, Severity};
 use crate::policy::{self, SchemaOf};
 use crate::register;
 use crate::register::declaration::{FactDeclaration, SubjectKind};
+use crate::report::site::sections;
 
 /// The page of the language, of which the functions are a part.
 const LANGUAGE: &str = include_str!("../../docs/language.md");
 
 /// What to write.
 #[derive(Debug, clap::Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["schema", "facts", "functions", "codes"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["schema", "facts", "functions", "codes", "site"]))]
 pub struct Args {
     /// JSON Schema, 供编辑器使用 / A JSON Schema, for editors
     #[arg(long, value_enum, value_name = "FILE", num_args = 0..=1, default_missing_value = "policy")]
@@ -32,7 +38,13 @@ pub struct Args {
     /// 诊断码 (Markdown) / The diagnostic codes, in Markdown
     #[arg(long)]
     pub codes: bool,
-    /// 事实所在的政策文件夹 / The policies folder of the facts
+    /// 政策网页: 每项政策的办事指南、一件事、各目录, 中英文, 写进这个文件夹 / Pages, in Chinese and English, into this folder: each policy's guide, life events, catalogues
+    #[arg(long, value_name = "DIR")]
+    pub site: Option<PathBuf>,
+    /// 网页以这一天为准; 缺省为今天 (北京时间) / The day that pages are about; today in Beijing by default
+    #[arg(long, value_name = "DATE", value_parser = date_argument, conflicts_with_all = ["schema", "facts", "functions", "codes"])]
+    pub as_of: Option<NaiveDate>,
+    /// 事实和网页所用的政策文件夹 / The policies folder of facts and pages
     #[arg(long, value_name = "DIR", default_value = "policies")]
     pub policies: PathBuf,
 }
@@ -77,6 +89,9 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     if args.codes {
         return context.print(&codes(context), Exit::Clean);
     }
+    if let Some(out) = &args.site {
+        return site::run(out, args, context);
+    }
     let folder = PolicyFolder::load(&args.policies);
     context.tell(&folder.diagnostics);
     context.print(&facts(&folder, context), Exit::of(&folder.diagnostics, false))
@@ -84,18 +99,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
 
 /// The sections of the language page about functions and aggregates.
 fn functions() -> String {
-    let mut inside = false;
-    let mut text = String::new();
-    for line in LANGUAGE.lines() {
-        if line.starts_with("## ") {
-            inside = line.starts_with("## Functions") || line.starts_with("## Aggregates");
-        }
-        if inside {
-            text.push_str(line);
-            text.push('\n');
-        }
-    }
-    text.trim_end().to_owned() + "\n"
+    sections(LANGUAGE, &["Functions", "Aggregates"]).trim_end().to_owned() + "\n"
 }
 
 fn codes(context: &Context) -> String {

@@ -140,7 +140,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
 
 /// The day of today in Beijing, where the policies are in force.
 #[expect(clippy::disallowed_methods, reason = "a catalogue is of today unless a day is given; no verdict depends on it")]
-fn today() -> Option<NaiveDate> {
+pub(super) fn today() -> Option<NaiveDate> {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs() + 8 * 3600;
     NaiveDate::from_epoch_days(i32::try_from(seconds / 86_400).ok()?)
 }

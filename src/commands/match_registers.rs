@@ -334,7 +334,8 @@ fn prepare(
     Ok((catalogue, policies))
 }
 
-fn with_what_they_rest_on(chosen: &[String], policies: &BTreeMap<String, CheckedPolicy>) -> BTreeSet<String> {
+/// Codes of some policies, and of those that they require, exclude, are excluded by or name as entitled.
+pub(super) fn with_what_they_rest_on(chosen: &[String], policies: &BTreeMap<String, CheckedPolicy>) -> BTreeSet<String> {
     let mut wanted = BTreeSet::new();
     let mut open: Vec<String> = chosen.to_vec();
     while let Some(code) = open.pop() {

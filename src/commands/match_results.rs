@@ -199,7 +199,7 @@ fn conflict_rows(dossiers: &Dossiers, catalogue: &Catalogue) -> Vec<ConflictRow>
         other_source: row.other_register.as_str().into(),
         other_value: row.other_value.as_str().into(),
     };
-    dossiers.disagreements.iter().map(row).collect()
+    dossiers.disagreements().iter().map(row).collect()
 }
 
 /// Whether a policy is told: all are, unless `--policy` chooses some.

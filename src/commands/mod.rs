@@ -16,7 +16,9 @@ pub mod generate;
 pub mod list;
 pub mod match_registers;
 pub mod match_results;
+pub mod new;
 pub mod progress;
+pub mod readiness;
 pub mod simulate;
 mod simulate_sides;
 pub mod test;
@@ -49,6 +51,8 @@ pub enum Verb {
     Dossier(dossier::Args),
     /// 生成样例城市的登记库 / Make the registers of a synthetic city
     Generate(generate::Args),
+    /// 由表单、参数或问答起草一项政策, 附边界案例 / Draft a policy from a form, flags or questions, with cases on its boundaries
+    New(Box<new::Args>),
     /// 检查政策文件夹: 格式、事实、类型、单位、标准、相互关系 / Check a policies folder: form, facts, types, units, parameters, ties
     Check(check::Args),
     /// 运行政策旁边的案例 / Run the cases beside the policies
@@ -57,11 +61,13 @@ pub enum Verb {
     Explain(explain::Args),
     /// 模拟政策或标准的变动: 谁受益, 谁受损, 花多少钱 / Simulate a change of policies or parameters: who gains, who loses, what it costs
     Simulate(simulate::Args),
+    /// 免申即享就绪情况: 四个条件、可用的发放方式、还缺哪个库; 哪个库停了影响谁 / Can a policy be given without application, what is missing, and what hangs on each register
+    Readiness(readiness::Args),
     /// 列出政策目录: 编码、名称、机关、状态、案例数 / List the policies: code, name, authority, status, cases
     List(list::Args),
     /// 统一政策文件的格式, 保留注释 / Put policy files into the canonical format; comments stay
     Fmt(fmt::Args),
-    /// 写出参考: 编辑器用的 JSON Schema, 事实、函数、诊断码 / Write reference: JSON Schemas for editors, facts, functions, diagnostic codes
+    /// 写出参考: 编辑器用的 JSON Schema, 事实、函数、诊断码, 政策网页 / Write reference: JSON Schemas for editors, facts, functions, diagnostic codes, a site
     Docs(docs::Args),
     /// 用话说出两套政策的差别 / Tell in words how two sets of policies differ
     Diff(diff::Args),
@@ -78,10 +84,12 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Match(args) => match_registers::run(&args, &context),
         Verb::Dossier(args) => dossier::run(&args, &context),
         Verb::Generate(args) => generate::run(&args, &context),
+        Verb::New(args) => new::run(&args, &context),
         Verb::Check(args) => check::run(&args, &context),
         Verb::Test(args) => test::run(&args, &context),
         Verb::Explain(args) => explain::run(&args, &context),
         Verb::Simulate(args) => simulate::run(&args, &context),
+        Verb::Readiness(args) => readiness::run(&args, &context),
         Verb::List(args) => list::run(&args, &context),
         Verb::Fmt(args) => fmt::run(&args, &context),
         Verb::Docs(args) => docs::run(&args, &context),

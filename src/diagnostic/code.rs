@@ -100,6 +100,7 @@ codes! {
     ONE_SIDED_CASES "MS1117" "one-sided-cases" Warning Policy;
     UNUSED_PARAMETER "MS1118" "unused-parameter" Warning Policy;
     UNTOUCHED_BOUNDARY "MS1119" "untouched-boundary" Warning Policy;
+    MATERIAL_ON_RECORD "MS1120" "material-on-record" Warning Policy;
     REGISTER_MISSING "MS2001" "register-missing" Error Data;
     COLUMN_MISSING "MS2002" "column-missing" Error Data;
     WRONG_ENCODING "MS2003" "wrong-encoding" Error Data;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringArray};
 use arrow::buffer::BooleanBuffer;
 use arrow::compute::filter;
+use chrono::NaiveDate;
 use rayon::prelude::*;
 
 use super::DossierError;
@@ -94,13 +95,13 @@ pub(super) fn absent(
     bases: &BTreeMap<SubjectKind, Base>,
     kind: SubjectKind,
     declaration: &RegisterDeclaration,
-    request: &Request<'_>,
+    as_of: NaiveDate,
 ) -> Absent {
-    if is_complete_everywhere(declaration, kind, request) {
+    if is_complete_everywhere(declaration, kind, as_of) {
         return Absent::None;
     }
     let within = bases.get(&kind).and_then(|base| base.within.get(&coverage_name(&declaration.coverage_regions)));
-    within.filter(|_| is_complete(declaration, request)).map_or(Absent::Unknown, |within| Absent::NoneWithin(within.clone()))
+    within.filter(|_| is_complete(declaration, as_of)).map_or(Absent::Unknown, |within| Absent::NoneWithin(within.clone()))
 }
 
 fn list(batch: &RecordBatch, plan: &BasePlan, mapper: &Mapper, identities: &Identities) -> Result<Option<Listed>, DossierError> {

@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use super::accumulate::Recipe;
 use super::base::{BasePlan, coverage_name};
 use super::columns::Columns;
 use super::intake::Intake;
-use super::levels::Levels;
+use super::levels::{Around, Levels, Made};
 use super::plan::{Plan, Source};
 use super::rows::{KeptRows, LinkRows, Purpose, RegisterRows, Registers};
+use super::silence::Ground;
 use super::{Cause, DossierError, Dossiers, Options};
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId, How};
@@ -124,24 +127,24 @@ fn build_all(request: Request<'_>) -> Result<Dossiers, DossierError> {
     let bases = intake.subjects(&bases, &request)?;
     let (report, found) = intake.read(&registers, &bases, &request)?;
     let limit = request.options.memory.map(|memory| memory / 3);
-    let levels = Levels::new(&request, &plan, &silent, &bases, Columns::new(directory.path(), limit));
-    let made = levels.run(&registers, found)?;
-    let names = plan.facts.keys().map(|&id| (id, Arc::clone(&request.catalogue.fact(id).name))).collect();
+    let ground = Ground { plan, registers, bases };
+    let around =
+        Around { catalogue: request.catalogue, as_of: request.binder.as_of, progress: &*request.progress, cancel: &request.cancel };
+    let made = Made::with(Columns::new(directory.path(), limit));
+    let made = Levels::new(around, &ground, &silent, made).run(found)?;
+    let names = ground.plan.facts.keys().map(|&id| (id, Arc::clone(&request.catalogue.fact(id).name))).collect();
     Ok(Dossiers {
-        directory,
+        directory: Arc::new(directory),
         options: request.options.clone(),
         each,
         names,
-        facts: plan.facts.keys().copied().collect(),
-        conflicting: made.conflicting,
+        facts: ground.plan.facts.keys().copied().collect(),
         kinds: request.kinds.clone(),
-        indices: bases.into_iter().map(|(kind, base)| (kind, base.index)).collect(),
-        columns: made.columns,
-        links: made.links,
-        kept: made.kept,
+        indices: ground.bases.iter().map(|(kind, base)| (*kind, Arc::clone(&base.index))).collect(),
+        made,
+        ground: Arc::new(ground),
         silent,
-        intake: report,
-        disagreements: made.disagreements,
+        intake: Arc::new(report),
     })
 }
 
@@ -156,14 +159,14 @@ pub(super) fn type_of(catalogue: &Catalogue, id: FactId) -> (Ty, u8) {
 }
 
 /// Whether the rows that there are of a register are all that there can be.
-pub(super) fn is_complete(declaration: &RegisterDeclaration, request: &Request<'_>) -> bool {
-    let begun = declaration.coverage_from.is_none_or(|from| from <= request.binder.as_of);
+pub(super) fn is_complete(declaration: &RegisterDeclaration, as_of: NaiveDate) -> bool {
+    let begun = declaration.coverage_from.is_none_or(|from| from <= as_of);
     declaration.absence == Absence::Complete && begun
 }
 
 /// Whether they are so for every subject of a kind, wherever it is.
-pub(super) fn is_complete_everywhere(declaration: &RegisterDeclaration, kind: SubjectKind, request: &Request<'_>) -> bool {
-    is_complete(declaration, request) && (declaration.coverage_regions.is_empty() || kind == SubjectKind::Household)
+pub(super) fn is_complete_everywhere(declaration: &RegisterDeclaration, kind: SubjectKind, as_of: NaiveDate) -> bool {
+    is_complete(declaration, as_of) && (declaration.coverage_regions.is_empty() || kind == SubjectKind::Household)
 }
 
 impl Builder<'_, '_> {
@@ -246,7 +249,7 @@ impl Builder<'_, '_> {
                 if self.silent.contains_key(register) {
                     return;
                 }
-                let everywhere = is_complete_everywhere(self.declaration(register), id.kind, self.request);
+                let everywhere = is_complete_everywhere(self.declaration(register), id.kind, self.request.binder.as_of);
                 let registered = self.rows(register);
                 let recipe = registered.rows.recipe(rows, ty, scale, everywhere);
                 registered.of_kind(id.kind).recipes.push((Purpose::Fact(id), recipe));

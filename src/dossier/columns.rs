@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arrow::array::{ArrayRef, RecordBatch, UInt32Array, new_empty_array};
 use arrow::compute::{concat, take};
@@ -34,15 +35,17 @@ enum Stored {
     File(PathBuf),
 }
 
-/// The columns of all kinds.
-#[derive(Debug)]
+/// The columns of all kinds. A copy shares what there is: a column that is then added to it takes the place of the one of
+/// that name, in the copy only.
+#[derive(Debug, Clone)]
 pub(super) struct Columns {
     directory: PathBuf,
     /// Bytes that may stay in memory.
     limit: usize,
     used: usize,
-    files: usize,
-    pieces: BTreeMap<SubjectKind, Vec<Piece>>,
+    /// Files written so far, by all copies: they lie in one directory.
+    files: Arc<AtomicUsize>,
+    pieces: BTreeMap<SubjectKind, Vec<Arc<Piece>>>,
     by_name: HashMap<(SubjectKind, String), (usize, usize)>,
 }
 
@@ -53,7 +56,7 @@ impl Columns {
             directory: directory.to_owned(),
             limit: limit.unwrap_or(usize::MAX),
             used: 0,
-            files: 0,
+            files: Arc::default(),
             pieces: BTreeMap::new(),
             by_name: HashMap::new(),
         }
@@ -77,12 +80,12 @@ impl Columns {
             self.used += size;
             Stored::Memory(arrays)
         } else {
-            self.files += 1;
-            let path = self.directory.join(format!("{kind}-{}.arrow", self.files));
+            let number = self.files.fetch_add(1, Ordering::Relaxed) + 1;
+            let path = self.directory.join(format!("{kind}-{number}.arrow"));
             write(&path, &arrays)?;
             Stored::File(path)
         };
-        pieces.push(Piece { schema, stored });
+        pieces.push(Arc::new(Piece { schema, stored }));
         Ok(())
     }
 
@@ -146,6 +149,15 @@ pub(super) struct Column {
 }
 
 impl Column {
+    /// All values.
+    ///
+    /// # Errors
+    ///
+    /// When they do not fit the type that they are given out in.
+    pub(super) fn whole(&self) -> Result<ArrayRef, DossierError> {
+        widened(&self.narrow, &self.data_type)
+    }
+
     /// The values at some places, null where there is none.
     ///
     /// # Errors

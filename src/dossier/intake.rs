@@ -63,8 +63,7 @@ impl Intake {
                 return Err(DossierError::Told(Box::new(missing(declaration, request))));
             };
             let fresh_on = request.sources.fresh_on.unwrap_or(request.binder.as_of);
-            let age = fresh_on.signed_duration_since(source.data_day).num_days();
-            if declaration.fresh_within_days.is_some_and(|days| age > days) {
+            if !declaration.is_fresh(source.data_day, fresh_on) {
                 intake.silent.insert(name.clone(), Cause::Stale);
             }
             open(request, declaration, None)?;

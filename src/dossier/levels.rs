@@ -9,42 +9,77 @@ use arrow::compute::kernels::cmp::neq;
 use arrow::compute::{cast, nullif};
 use arrow::datatypes::{DataType, Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
+use chrono::NaiveDate;
 use rayon::prelude::*;
 
 use super::accumulate::{Accumulator, Lane, Presence, Recipe, Rows, Selections};
-use super::base::{Base, absent};
-use super::build::{Request, is_complete_everywhere, type_of};
+use super::base::absent;
+use super::build::{is_complete_everywhere, type_of};
 use super::columns::{Column, Columns};
 use super::intake::index_of;
 use super::links::{LinkBatch, LinkTable, takeable};
 use super::mapper::{Mapper, data_type};
-use super::plan::{Plan, Source};
+use super::plan::Source;
 use super::read::RegisterFound;
-use super::rows::{Purpose, Registers, RowColumns};
+use super::rows::{Purpose, RowColumns};
+use super::silence::{Contested, Ground, is_unlisted};
 use super::subjects::{NOWHERE, SubjectIndex};
 use super::{Cause, Disagreement, DossierError};
-use crate::check::catalogue::{Aggregate, FactId};
+use crate::check::catalogue::{Aggregate, Catalogue, FactId};
 use crate::diagnostic::Message;
+use crate::diagnostic::progress::{Cancel, Progress};
 use crate::register::declaration::SubjectKind;
 
 /// All that is made.
+#[derive(Clone)]
 pub(super) struct Made {
     pub(super) columns: Columns,
     /// By index.
-    pub(super) links: BTreeMap<usize, LinkTable>,
+    pub(super) links: BTreeMap<usize, Arc<LinkTable>>,
     /// Rows that occasions come from, by register.
-    pub(super) kept: BTreeMap<String, LinkTable>,
+    pub(super) kept: BTreeMap<String, Arc<LinkTable>>,
+    /// Facts with a column `<name>!conflict` beside them.
     pub(super) conflicting: BTreeSet<FactId>,
+    /// Where registers disagree, by the facts that they disagree on.
+    pub(super) contested: BTreeMap<FactId, Arc<Contested>>,
     pub(super) disagreements: Vec<Disagreement>,
+}
+
+impl Made {
+    /// Nothing yet.
+    pub(super) fn with(columns: Columns) -> Self {
+        Self {
+            columns,
+            links: BTreeMap::new(),
+            kept: BTreeMap::new(),
+            conflicting: BTreeSet::new(),
+            contested: BTreeMap::new(),
+            disagreements: Vec::new(),
+        }
+    }
+}
+
+/// What surrounds the making of columns: declarations, the day, who hears of it.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    /// Facts.
+    pub catalogue: &'a Catalogue,
+    /// The day.
+    pub as_of: NaiveDate,
+    /// Who hears of progress.
+    pub progress: &'a dyn Progress,
+    /// When to stop.
+    pub cancel: &'a Cancel,
 }
 
 /// The making of columns.
 pub(super) struct Levels<'a> {
-    request: &'a Request<'a>,
-    plan: &'a Plan,
+    around: Around<'a>,
+    ground: &'a Ground,
     silent: &'a BTreeMap<String, Cause>,
-    bases: &'a BTreeMap<SubjectKind, Base>,
     made: Made,
+    /// The facts to make; none: all.
+    wanted: Option<&'a BTreeSet<FactId>>,
     /// The one target of each subject, by link.
     only: HashMap<usize, Arc<Vec<u32>>>,
 }
@@ -53,15 +88,9 @@ pub(super) struct Levels<'a> {
 type Others = BTreeMap<FactId, BTreeMap<String, (Option<ArrayRef>, Option<ArrayRef>)>>;
 
 impl<'a> Levels<'a> {
-    pub(super) fn new(
-        request: &'a Request<'a>,
-        plan: &'a Plan,
-        silent: &'a BTreeMap<String, Cause>,
-        bases: &'a BTreeMap<SubjectKind, Base>,
-        columns: Columns,
-    ) -> Self {
-        let made = Made { columns, links: BTreeMap::new(), kept: BTreeMap::new(), conflicting: BTreeSet::new(), disagreements: Vec::new() };
-        Self { request, plan, silent, bases, made, only: HashMap::new() }
+    /// Before the first column, or on top of what was made before.
+    pub(super) fn new(around: Around<'a>, ground: &'a Ground, silent: &'a BTreeMap<String, Cause>, made: Made) -> Self {
+        Self { around, ground, silent, made, wanted: None, only: HashMap::new() }
     }
 
     /// Makes the columns of all levels.
@@ -69,31 +98,66 @@ impl<'a> Levels<'a> {
     /// # Errors
     ///
     /// When arithmetic or writing fails, or the work is cancelled.
-    pub(super) fn run(mut self, registers: &Registers, found: BTreeMap<String, RegisterFound>) -> Result<Made, DossierError> {
+    pub(super) fn run(mut self, found: BTreeMap<String, RegisterFound>) -> Result<Made, DossierError> {
         self.given(found)?;
-        let highest = self.plan.facts.values().map(|planned| planned.level).max().unwrap_or(0);
-        for height in 1..=highest {
-            let kinds: BTreeSet<SubjectKind> =
-                self.plan.facts.iter().filter(|(_, planned)| planned.level == height).map(|(id, _)| id.kind).collect();
-            for kind in kinds {
-                if self.request.cancel.is_cancelled() {
-                    return Err(DossierError::Cancelled);
-                }
-                let name = Message::new(format!("汇总档案 {kind}·{height}"), format!("dossiers: {kind}, level {height}"));
-                self.request.progress.stage(name, None);
-                self.linked_level(kind, height, registers)?;
-            }
-        }
+        self.climb()?;
         self.made.disagreements.sort();
         Ok(self.made)
     }
 
+    /// Makes some columns anew, of registers that have fallen silent and of what rests on them, without reading anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Levels::run`].
+    pub(super) fn anew(mut self, wanted: &'a BTreeSet<FactId>) -> Result<Made, DossierError> {
+        self.wanted = Some(wanted);
+        self.made.conflicting.retain(|id| !wanted.contains(id));
+        self.agreed_anew()?;
+        self.silent_facts()?;
+        self.link_ends()?;
+        self.climb()?;
+        Ok(self.made)
+    }
+
+    /// What links give, level by level.
+    fn climb(&mut self) -> Result<(), DossierError> {
+        let highest = self.ground.plan.facts.values().map(|planned| planned.level).max().unwrap_or(0);
+        for height in 1..=highest {
+            let facts = self.ground.plan.facts.iter().filter(|(id, planned)| planned.level == height && self.is_wanted(**id));
+            let kinds: BTreeSet<SubjectKind> = facts.map(|(id, _)| id.kind).collect();
+            for kind in kinds {
+                if self.around.cancel.is_cancelled() {
+                    return Err(DossierError::Cancelled);
+                }
+                let name = Message::new(format!("汇总档案 {kind}·{height}"), format!("dossiers: {kind}, level {height}"));
+                self.around.progress.stage(name, None);
+                self.linked_level(kind, height)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&self, id: FactId) -> bool {
+        self.wanted.is_none_or(|wanted| wanted.contains(&id))
+    }
+
+    /// The facts to make, in order.
+    fn facts(&self) -> Vec<FactId> {
+        self.ground.plan.facts.keys().copied().filter(|id| self.is_wanted(*id)).collect()
+    }
+
+    /// Those of them that other registers must agree with.
+    fn shared_facts(&self) -> Vec<FactId> {
+        self.facts().into_iter().filter(|id| !self.agrees_with(*id).is_empty()).collect()
+    }
+
     fn name(&self, id: FactId) -> String {
-        self.request.catalogue.fact(id).name.to_string()
+        self.around.catalogue.fact(id).name.to_string()
     }
 
     fn index(&self, kind: SubjectKind) -> Option<&'a SubjectIndex> {
-        index_of(self.bases, kind)
+        index_of(&self.ground.bases, kind).filter(|_| !is_unlisted(kind, self.silent))
     }
 
     fn subjects(&self, kind: SubjectKind) -> usize {
@@ -101,7 +165,7 @@ impl<'a> Levels<'a> {
     }
 
     fn unknown(&self, id: FactId) -> ArrayRef {
-        let (ty, scale) = type_of(self.request.catalogue, id);
+        let (ty, scale) = type_of(self.around.catalogue, id);
         new_null_array(&data_type(ty, scale), self.subjects(id.kind))
     }
 
@@ -129,9 +193,9 @@ impl<'a> Levels<'a> {
                 }
                 plain.push((kind, of_register));
             }
-            self.made.links.extend(found.links);
+            self.made.links.extend(found.links.into_iter().map(|(link, table)| (link, Arc::new(table))));
             if let Some(kept) = found.kept {
-                self.made.kept.insert(register, kept);
+                self.made.kept.insert(register, Arc::new(kept));
             }
         }
         for (kind, columns) in plain {
@@ -143,7 +207,7 @@ impl<'a> Levels<'a> {
     }
 
     fn agrees_with(&self, id: FactId) -> &'a [(String, String)] {
-        match &self.plan.facts[&id].source {
+        match &self.ground.plan.facts[&id].source {
             Source::Rows { agrees_with, .. } => agrees_with,
             _ => &[],
         }
@@ -151,19 +215,22 @@ impl<'a> Levels<'a> {
 
     /// Facts that other registers must agree with: unknown where they do not, with a column that tells so.
     fn agreed(&mut self, mut facts: BTreeMap<FactId, ArrayRef>, mut others: Others) -> Result<(), DossierError> {
-        let ids: Vec<FactId> = self.plan.facts.keys().copied().filter(|id| !self.agrees_with(*id).is_empty()).collect();
-        for id in ids {
+        for id in self.shared_facts() {
             self.made.conflicting.insert(id);
             let value = facts.remove(&id).unwrap_or_else(|| self.unknown(id));
             let mut conflict = BooleanBuffer::new_unset(value.len());
             let of_fact = others.remove(&id).unwrap_or_default();
+            let mut by = BTreeMap::new();
             for (other, _) in self.agrees_with(id) {
                 let Some((Some(least), Some(greatest))) = of_fact.get(other) else { continue };
                 let (value, least, greatest) = (&plain(&value)?, &plain(least)?, &plain(greatest)?);
                 let differs = sure(&neq(value, least)?);
                 self.disagree(id, other, value, least, &differs)?;
-                conflict = &conflict | &(&differs | &sure(&neq(least, greatest)?));
+                let of_other = &differs | &sure(&neq(least, greatest)?);
+                conflict = &conflict | &of_other;
+                by.insert(other.clone(), of_other);
             }
+            self.made.contested.insert(id, Arc::new(Contested::new(&value, &conflict, &by)?));
             let conflict = BooleanArray::new(conflict, None);
             let agreed = nullif(&value, &conflict)?;
             let name = self.name(id);
@@ -172,9 +239,29 @@ impl<'a> Levels<'a> {
         Ok(())
     }
 
+    /// The same once more, after registers have fallen silent: where only these disagreed, the fact is known again.
+    fn agreed_anew(&mut self) -> Result<(), DossierError> {
+        for id in self.shared_facts() {
+            let Source::Rows { register, .. } = &self.ground.plan.facts[&id].source else { continue };
+            let name = self.name(id);
+            let before = self.made.columns.get(id.kind, &name)?;
+            let (value, conflict) = match (self.made.contested.get(&id), before) {
+                (Some(contested), Some(before)) if !self.silent.contains_key(register) => {
+                    contested.without(&before.whole()?, |other| self.silent.contains_key(other))?
+                }
+                _ => (self.unknown(id), self.never(id.kind)),
+            };
+            self.made.conflicting.insert(id);
+            self.made.columns.insert(id.kind, vec![(name.clone(), value), (conflict_of(&name), conflict)])?;
+        }
+        Ok(())
+    }
+
     /// Names the subjects about whom another register says otherwise.
     fn disagree(&mut self, id: FactId, other: &str, own: &ArrayRef, least: &ArrayRef, differs: &BooleanBuffer) -> Result<(), DossierError> {
-        let (Some(index), Source::Rows { register, .. }) = (self.index(id.kind), &self.plan.facts[&id].source) else { return Ok(()) };
+        let (Some(index), Source::Rows { register, .. }) = (self.index(id.kind), &self.ground.plan.facts[&id].source) else {
+            return Ok(());
+        };
         let options = FormatOptions::default();
         let (own, least) = (ArrayFormatter::try_new(own, &options)?, ArrayFormatter::try_new(least, &options)?);
         self.made.disagreements.extend(differs.set_indices().map(|place| Disagreement {
@@ -190,9 +277,8 @@ impl<'a> Levels<'a> {
 
     /// Facts of registers that are absent on purpose, or stale.
     fn silent_facts(&mut self) -> Result<(), DossierError> {
-        let ids: Vec<FactId> = self.plan.facts.keys().copied().collect();
-        for id in ids {
-            let Source::Rows { register, agrees_with, .. } = &self.plan.facts[&id].source else { continue };
+        for id in self.facts() {
+            let Source::Rows { register, agrees_with, .. } = &self.ground.plan.facts[&id].source else { continue };
             if self.silent.contains_key(register) && agrees_with.is_empty() {
                 let column = (self.name(id), self.unknown(id));
                 self.made.columns.insert(id.kind, vec![column])?;
@@ -212,13 +298,13 @@ impl<'a> Levels<'a> {
 
     /// The identifiers that links lead to.
     fn link_ends(&mut self) -> Result<(), DossierError> {
-        let ids: Vec<FactId> = self.plan.facts.keys().copied().collect();
-        for id in ids {
-            let Source::LinkEnd { link } = self.plan.facts[&id].source else { continue };
-            let to = self.request.catalogue.registers.links[link].to;
+        for id in self.facts() {
+            let Source::LinkEnd { link } = self.ground.plan.facts[&id].source else { continue };
+            let to = self.around.catalogue.registers.links[link].to;
             let only = self.only_target(link, id.kind);
             let nobody = SubjectIndex::default();
-            let index = self.index(to).unwrap_or(&nobody);
+            // Where nobody is listed any more, it is still known who was.
+            let index = index_of(&self.ground.bases, to).unwrap_or(&nobody);
             let ends: ArrayRef = match self.made.links.get(&link) {
                 Some(table) => table.ids(&only, index)?,
                 None => self.unknown(id),
@@ -230,10 +316,10 @@ impl<'a> Levels<'a> {
     }
 
     /// Facts that links give.
-    fn linked_level(&mut self, kind: SubjectKind, height: usize, registers: &Registers) -> Result<(), DossierError> {
+    fn linked_level(&mut self, kind: SubjectKind, height: usize) -> Result<(), DossierError> {
         let mut linked: BTreeMap<usize, Vec<(FactId, FactId)>> = BTreeMap::new();
         let mut aggregates: BTreeMap<usize, Vec<(FactId, &Aggregate)>> = BTreeMap::new();
-        for (id, source) in self.plan.at(kind, height) {
+        for (id, source) in self.ground.plan.at(kind, height).into_iter().filter(|(id, _)| self.is_wanted(*id)) {
             match source {
                 Source::Linked { link, fact } => linked.entry(*link).or_default().push((id, *fact)),
                 Source::LinkedAggregate { link, rows } => aggregates.entry(*link).or_default().push((id, rows)),
@@ -244,13 +330,13 @@ impl<'a> Levels<'a> {
             self.linked(kind, link, &facts)?;
         }
         for (link, facts) in aggregates {
-            self.aggregated(kind, link, &facts, registers)?;
+            self.aggregated(kind, link, &facts)?;
         }
         Ok(())
     }
 
     fn is_silent(&self, link: usize) -> bool {
-        self.silent.contains_key(&self.request.catalogue.registers.links[link].register)
+        self.silent.contains_key(&self.around.catalogue.registers.links[link].register)
     }
 
     /// Facts of the one subject that a link leads to.
@@ -260,7 +346,7 @@ impl<'a> Levels<'a> {
             return self.made.columns.insert(kind, columns);
         }
         let only = self.only_target(link, kind);
-        let to = self.request.catalogue.registers.links[link].to;
+        let to = self.around.catalogue.registers.links[link].to;
         let places = takeable(&only, self.subjects(to));
         let mut wanted: Vec<(String, String)> = Vec::new();
         for (id, target) in facts {
@@ -288,37 +374,31 @@ impl<'a> Levels<'a> {
     }
 
     /// What is made of all subjects that a link leads to.
-    fn aggregated(
-        &mut self,
-        kind: SubjectKind,
-        link: usize,
-        facts: &[(FactId, &Aggregate)],
-        registers: &Registers,
-    ) -> Result<(), DossierError> {
+    fn aggregated(&mut self, kind: SubjectKind, link: usize, facts: &[(FactId, &Aggregate)]) -> Result<(), DossierError> {
         if self.is_silent(link) {
             let columns = facts.iter().map(|(id, _)| (self.name(*id), self.unknown(*id))).collect();
             return self.made.columns.insert(kind, columns);
         }
-        let declared = &self.request.catalogue.registers.links[link];
-        let declaration = &self.request.catalogue.registers.registers[&declared.register];
+        let declared = &self.around.catalogue.registers.links[link];
+        let declaration = &self.around.catalogue.registers.registers[&declared.register];
         let mut rows = RowColumns::default();
-        let everywhere = is_complete_everywhere(declaration, kind, self.request);
+        let everywhere = is_complete_everywhere(declaration, kind, self.around.as_of);
         let recipes: Vec<Recipe> = facts
             .iter()
             .map(|(id, aggregate)| {
-                let (ty, scale) = type_of(self.request.catalogue, *id);
+                let (ty, scale) = type_of(self.around.catalogue, *id);
                 rows.recipe(aggregate, ty, scale, everywhere)
             })
             .collect();
-        let mapper = Mapper::new(&self.request.catalogue.link_schema(declared), &rows.columns)?;
+        let mapper = Mapper::new(&self.around.catalogue.link_schema(declared), &rows.columns)?;
         let subjects = self.subjects(kind);
         let conditions: Vec<usize> = recipes.iter().flat_map(Recipe::conditions).collect();
         let mut adding: Vec<Accumulator> = recipes.into_iter().map(|recipe| Accumulator::new(recipe, subjects)).collect();
         let mut present = vec![0_u64; subjects.div_ceil(64)];
         if let Some(table) = self.made.links.get(&link) {
-            let beside = Beside::new(self, link, declared.to, &mapper, registers)?;
+            let beside = Beside::new(self, link, declared.to, &mapper)?;
             for window in table.batches.chunks(rayon::current_num_threads().max(1) * 2) {
-                if self.request.cancel.is_cancelled() {
+                if self.around.cancel.is_cancelled() {
                     return Err(DossierError::Cancelled);
                 }
                 let select = |batch: &LinkBatch| {
@@ -339,10 +419,10 @@ impl<'a> Levels<'a> {
         }
         let bits = BooleanBuffer::new(ScalarBuffer::from(present).into_inner(), 0, subjects);
         let presence = Presence { present: bits, doubtful: None };
-        let absent = absent(self.bases, kind, declaration, self.request);
+        let absent = absent(&self.ground.bases, kind, declaration, self.around.as_of);
         let mut columns = Vec::new();
         for ((id, _), accumulator) in facts.iter().zip(adding) {
-            accumulator.check(&self.request.catalogue.fact(*id).name)?;
+            accumulator.check(&self.around.catalogue.fact(*id).name)?;
             columns.push((self.name(*id), accumulator.finish(&presence, &absent)));
         }
         self.made.columns.insert(kind, columns)
@@ -359,10 +439,10 @@ struct Beside {
 }
 
 impl Beside {
-    fn new(levels: &Levels<'_>, link: usize, to: SubjectKind, mapper: &Mapper, registers: &Registers) -> Result<Self, DossierError> {
-        let declared = &levels.request.catalogue.registers.links[link];
-        let schema = levels.request.catalogue.row_schema(&declared.register);
-        let register = &registers[&declared.register];
+    fn new(levels: &Levels<'_>, link: usize, to: SubjectKind, mapper: &Mapper) -> Result<Self, DossierError> {
+        let declared = &levels.around.catalogue.registers.links[link];
+        let schema = levels.around.catalogue.row_schema(&declared.register);
+        let register = &levels.ground.registers[&declared.register];
         let kept = register.links.iter().find(|rows| rows.link == link).map_or(&[] as &[usize], |rows| &rows.columns);
         let (mut rows, mut facts) = (Vec::new(), Vec::new());
         for name in mapper.reads() {

@@ -27,6 +27,7 @@ mod narrow;
 pub mod plan;
 mod read;
 mod rows;
+mod silence;
 mod stream;
 mod subjects;
 mod visible;
@@ -37,6 +38,7 @@ use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
+pub use levels::Around;
 
 use crate::check::catalogue::FactId;
 use crate::diagnostic::{Diagnostic, code};
@@ -146,30 +148,25 @@ pub struct Disagreement {
 
 /// Dossiers that were built; their files are removed when they are dropped.
 pub struct Dossiers {
-    /// Where files lie; removed on drop.
-    #[expect(dead_code, reason = "held so that the files stay")]
-    directory: tempfile::TempDir,
+    /// Where files lie; removed with the last dossiers that share them.
+    directory: Arc<tempfile::TempDir>,
     options: Options,
     each: Vec<build::EachPlan>,
     /// Names of the facts, as columns.
     names: BTreeMap<FactId, Arc<str>>,
     /// All facts that are built.
     facts: BTreeSet<FactId>,
-    /// Facts with a column `<name>!conflict` beside them.
-    conflicting: BTreeSet<FactId>,
     /// The kinds that have dossiers.
     kinds: Vec<SubjectKind>,
     /// The subjects by identifier.
     indices: BTreeMap<SubjectKind, Arc<subjects::SubjectIndex>>,
-    columns: columns::Columns,
-    links: BTreeMap<usize, links::LinkTable>,
-    kept: BTreeMap<String, links::LinkTable>,
+    made: levels::Made,
+    /// What they were made of, to make them anew.
+    ground: Arc<silence::Ground>,
     /// Registers that gave nothing, and why.
     pub silent: BTreeMap<String, Cause>,
     /// What was read.
-    pub intake: intake::IntakeReport,
-    /// Where registers disagree.
-    pub disagreements: Vec<Disagreement>,
+    pub intake: Arc<intake::IntakeReport>,
 }
 
 /// How to build.
@@ -195,7 +192,20 @@ impl Dossiers {
     /// Whether a fact has a column that tells conflicts.
     #[must_use]
     pub fn tells_conflict(&self, fact: FactId) -> bool {
-        self.conflicting.contains(&fact)
+        self.made.conflicting.contains(&fact)
+    }
+
+    /// Where registers disagree, sorted.
+    #[must_use]
+    pub fn disagreements(&self) -> &[Disagreement] {
+        &self.made.disagreements
+    }
+
+    /// The place of an identifier among the subjects of its kind, in the order of identifiers; none where no subject has it.
+    #[must_use]
+    pub fn place(&self, kind: SubjectKind, id: &str) -> Option<u32> {
+        let place = self.indices.get(&kind)?.find(id);
+        (place != subjects::NOWHERE).then_some(place)
     }
 
     /// The dossiers of a kind, one stream per thread: column `id`, then one per fact that was asked for, named

@@ -368,7 +368,7 @@ impl Pass<'_> {
             let (start, end) = self.span(subjects.kind);
             let bits = |words: Vec<u64>| BooleanBuffer::new(ScalarBuffer::from(words).into_inner(), 0, end - start);
             let presence = Presence { present: bits(adding.present), doubtful: self.doubtful(subjects.kind, outcome).map(bits) };
-            let absent = absent(self.reading.bases, subjects.kind, self.reading.declaration, self.request).of(start, end);
+            let absent = absent(self.reading.bases, subjects.kind, self.reading.declaration, self.request.binder.as_of).of(start, end);
             let columns = adding
                 .accumulators
                 .into_par_iter()

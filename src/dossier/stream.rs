@@ -22,7 +22,7 @@ pub(super) fn stream(dossiers: &Dossiers, kind: SubjectKind) -> Result<Vec<Senda
     let mut names = Vec::new();
     for id in dossiers.facts.iter().filter(|id| id.kind == kind) {
         let name = dossiers.names[id].to_string();
-        if dossiers.conflicting.contains(id) {
+        if dossiers.made.conflicting.contains(id) {
             names.push(conflict_of(&name));
         }
         names.push(name);
@@ -30,7 +30,7 @@ pub(super) fn stream(dossiers: &Dossiers, kind: SubjectKind) -> Result<Vec<Senda
     let threads = dossiers.options.threads.max(1);
     (0..threads)
         .map(|thread| {
-            let mut reader = dossiers.columns.reader(kind, &names)?;
+            let mut reader = dossiers.made.columns.reader(kind, &names)?;
             let mut fields = vec![Field::new("id", DataType::Utf8, true)];
             fields.extend(reader.fields.iter().cloned());
             let schema = Arc::new(Schema::new(fields));
@@ -63,8 +63,8 @@ pub(super) fn each<'a>(
 ) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
     let plan = &dossiers.each[each];
     let table = match plan.link {
-        Some(link) => dossiers.links.get(&link),
-        None => dossiers.kept.get(&plan.register),
+        Some(link) => dossiers.made.links.get(&link),
+        None => dossiers.made.kept.get(&plan.register),
     };
     let Some(table) = table else { return Ok(Vec::new()) };
     let from = dossiers.indices.get(&plan.from);
@@ -72,7 +72,7 @@ pub(super) fn each<'a>(
     let mut facts: Vec<(String, Column)> = Vec::new();
     for id in &plan.facts {
         let name = dossiers.names[id].to_string();
-        facts.extend(dossiers.columns.get(plan.kind, &name)?.map(|column| (name, column)));
+        facts.extend(dossiers.made.columns.get(plan.kind, &name)?.map(|column| (name, column)));
     }
     let mut wanted = vec![false; from.len()];
     ids.into_iter().filter_map(|id| usize::try_from(from.find(id)).ok()).for_each(|place| {

@@ -169,14 +169,31 @@ pub async fn run_several(several: Several<'_>) -> Result<OnSame, DossierError> {
 }
 
 /// What a set of policies is judged on.
-struct On<'a> {
-    dossiers: &'a Dossiers,
-    catalogue: &'a Catalogue,
-    within: Option<&'a str>,
-    counts_only: bool,
-    threads: usize,
-    progress: &'a dyn Progress,
-    cancel: &'a Cancel,
+#[derive(Clone, Copy)]
+pub struct On<'a> {
+    /// The dossiers.
+    pub dossiers: &'a Dossiers,
+    /// Facts, as they were when the policies were compiled.
+    pub catalogue: &'a Catalogue,
+    /// Only subjects counted in this region, if any.
+    pub within: Option<&'a str>,
+    /// Whether only counts are wanted.
+    pub counts_only: bool,
+    /// Threads.
+    pub threads: usize,
+    /// Who hears of progress.
+    pub progress: &'a dyn Progress,
+    /// When to stop.
+    pub cancel: &'a Cancel,
+}
+
+/// Judges a set of policies that [`run_several`] ran alone once more, on other dossiers of the same facts.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn judge_again(set: &Set<'_>, compiled: &[CompiledKind], on: &On<'_>) -> Result<Found, DossierError> {
+    judge(set, compiled, &each_places(compiled, &mut 0), on)
 }
 
 /// Evaluates a set of policies over the dossiers of all their kinds.
@@ -280,19 +297,21 @@ fn in_parallel(context: &Context<'_>, streams: Vec<datafusion::execution::Sendab
 
 /// The rows that policies with occasions need, and, by set, which of them belongs to which policy.
 fn each_requests(compiled: &[Vec<CompiledKind>]) -> (Vec<crate::dossier::build::EachRequest>, Vec<BTreeMap<u32, usize>>) {
-    let mut requests = Vec::new();
-    let mut all_places = Vec::new();
-    for set in compiled {
-        let mut places = BTreeMap::new();
-        for policy in set.iter().flat_map(|compiled| &compiled.policies) {
-            if let Some(each) = &policy.each {
-                places.insert(policy.index, requests.len());
-                requests.push(each.request.clone());
-            }
-        }
-        all_places.push(places);
-    }
-    (requests, all_places)
+    let policies = compiled.iter().flatten().flat_map(|compiled| &compiled.policies);
+    let requests = policies.filter_map(|policy| policy.each.as_ref()).map(|each| each.request.clone()).collect();
+    let mut next = 0;
+    (requests, compiled.iter().map(|set| each_places(set, &mut next)).collect())
+}
+
+/// Which rows belong to which policy of a set; `next` is the first place that no set before it has.
+fn each_places(set: &[CompiledKind], next: &mut usize) -> BTreeMap<u32, usize> {
+    let policies = set.iter().flat_map(|compiled| &compiled.policies).filter(|policy| policy.each.is_some());
+    policies
+        .map(|policy| {
+            *next += 1;
+            (policy.index, *next - 1)
+        })
+        .collect()
 }
 
 /// One finding per occasion for the policies that have such. Policies are read side by side.

@@ -226,7 +226,8 @@ fn yes_or_no(what: Message, must_be: bool) -> Gap {
     plain(what, word(!must_be), word(must_be))
 }
 
-fn type_of(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Option<Type> {
+/// The type of an expression that is a fact.
+pub(super) fn type_of(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Option<Type> {
     let Kind::Fact(index) = expr.kind else { return None };
     Some(judge.catalogue.fact(FactId { kind, index }).ty.clone())
 }
@@ -268,7 +269,8 @@ fn day_of(judge: &mut Judge<'_>, day: Option<&Expr>, kind: SubjectKind) -> Optio
     }
 }
 
-fn reads_facts(expr: &Expr) -> bool {
+/// Whether an expression reads facts of the subject.
+pub(super) fn reads_facts(expr: &Expr) -> bool {
     match &expr.kind {
         Kind::Fact(_) => true,
         Kind::Parameter { .. } => false,
@@ -317,7 +319,8 @@ impl Measure {
         }
     }
 
-    fn show(&self, judge: &Judge<'_>, answer: &Answer, ty: Option<&Type>) -> Message {
+    /// A value with its measure.
+    pub(super) fn show(&self, judge: &Judge<'_>, answer: &Answer, ty: Option<&Type>) -> Message {
         match (self, answer) {
             (Self::Age, Answer::Number(number)) => {
                 let number = super::value::decimal(number, 0);
@@ -363,7 +366,7 @@ impl Measure {
 }
 
 /// A value as citizens read it: codes and regions by their names alone.
-fn named(judge: &Judge<'_>, answer: &Answer, ty: Option<&Type>) -> Message {
+pub(super) fn named(judge: &Judge<'_>, answer: &Answer, ty: Option<&Type>) -> Message {
     let regions = judge.binder.regions;
     if let Answer::Text(text) = answer {
         let label = ty.and_then(|ty| {

@@ -19,6 +19,7 @@ pub mod mend;
 pub mod overview;
 mod phrase;
 pub mod reason;
+pub mod rule;
 mod sentence;
 mod steps;
 pub mod story;
@@ -32,5 +33,6 @@ pub mod why_not;
 
 pub use calendar::Law;
 pub use judge::{Amount, Judge, Judgement, Known, Verdict};
+pub use phrase::label_of;
 pub use reason::{Reason, explain};
 pub use text::render;

@@ -69,7 +69,8 @@ pub(super) fn phrase(judge: &Judge<'_>, expr: &Expr, kind: SubjectKind) -> Messa
 }
 
 /// The label of a fact; of one that is named by its text (`members.count(age >= 60)`), what it says in words.
-pub(super) fn label_of(catalogue: &Catalogue, id: FactId) -> Message {
+#[must_use]
+pub fn label_of(catalogue: &Catalogue, id: FactId) -> Message {
     let fact = catalogue.fact(id);
     let (Definition::LinkedAggregate { link, rows }, true) = (&fact.definition, *fact.name == *fact.label.zh) else {
         return fact.label.clone();

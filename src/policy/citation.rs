@@ -1,5 +1,7 @@
 //! The clause of law that a rule rests on, as it is shown beside a diagnostic or a reason.
 
+use std::collections::BTreeSet;
+
 use super::document::{Basis, Criterion, PolicyDocument};
 use crate::diagnostic::Diagnostic;
 
@@ -14,6 +16,19 @@ impl PolicyDocument {
     #[must_use]
     pub fn cite_amount(&self) -> Option<String> {
         cite(&self.basis, self.benefit.basis.as_deref(), self.benefit.clause.as_deref())
+    }
+
+    /// The documents that no criterion and no amount rests on. Ties to other policies, caps and budgets name no document:
+    /// where the policy has such, what nothing else rests on may be theirs, and none is given.
+    #[must_use]
+    pub fn bases_without_rule(&self) -> Vec<&Basis> {
+        if !self.excludes.is_empty() || !self.requires.is_empty() || self.cap.is_some() || self.budget.is_some() {
+            return Vec::new();
+        }
+        let criteria = self.criteria.criteria();
+        let named = criteria.iter().filter_map(|criterion| criterion.basis.as_deref()).chain(self.benefit.basis.as_deref());
+        let named: BTreeSet<&str> = named.collect();
+        self.basis.iter().filter(|basis| !named.contains(basis.id.as_str())).collect()
     }
 }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
+use super::guide::Guide;
 use crate::diagnostic::{Message, Span};
 use crate::register::declaration::{SubjectKind, Written};
 
@@ -41,7 +42,7 @@ pub struct PolicyDocument {
     pub basis: Vec<Basis>,
     /// Which reading is taken where the text is ambiguous.
     pub reading: Option<Message>,
-    /// The conditions; none for a policy that only an authority's list decides.
+    /// The conditions; of a policy that an authority's list decides, those that lists imply come first.
     pub criteria: CriteriaNode,
     /// What a yes is worth.
     pub benefit: Benefit,
@@ -61,10 +62,10 @@ pub struct PolicyDocument {
     pub cap: Option<Cap>,
     /// The money there is.
     pub budget: Option<Budget>,
-    /// The authority's list that the policy is for (认定类); its criteria say the condition itself.
+    /// The authority's list that the policy is for (认定类); what it asks of those on it is among the criteria.
     pub listed: Option<(String, Span)>,
-    /// What the subject is told: where to go, what to bring.
-    pub guide: Option<Message>,
+    /// What the subject is told that criteria cannot say: where to go, what to bring.
+    pub guide: Option<Guide>,
     /// Words to find it by.
     pub tags: Vec<String>,
     /// Whether `cases.yaml` stands beside it.
@@ -275,6 +276,17 @@ impl Mode {
             Self::Confirm => "confirm",
             Self::Commit => "commit",
             Self::Review => "review",
+        }
+    }
+
+    /// The words for people.
+    #[must_use]
+    pub fn label(self) -> Message {
+        match self {
+            Self::Automatic => Message::new("直接发放", "automatic"),
+            Self::Confirm => Message::new("确认", "confirm"),
+            Self::Commit => Message::new("承诺", "commit"),
+            Self::Review => Message::new("审核", "review"),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use chrono::NaiveDate;
 
-use super::document::{Covers, CriteriaNode, PolicyDocument};
+use super::document::{Basis, Covers, CriteriaNode, PolicyDocument};
 use super::expression::optional_written;
 use super::load::content_hash;
 use super::period::{date, days};
@@ -10,6 +10,8 @@ use super::read_basis::read_basis;
 use super::read_benefit::{read_benefit, read_budget, read_cap, read_each};
 use super::read_criteria::read_criteria;
 use super::read_delivery::{read_delivery, read_excludes, read_requires};
+use super::read_guide::read_guide;
+use super::read_listed::{read_listed, together};
 use crate::diagnostic::{Diagnostic, Message, Span, code, has_errors};
 use crate::register::declaration::SubjectKind;
 use crate::yaml::{Fields, Node, message, wrong_shape};
@@ -66,11 +68,7 @@ fn read_document(root: &Node, mut fields: Fields<'_>) -> Option<PolicyDocument> 
     let basis_items = fields.list("basis");
     let basis = read_basis(basis_items, fields.diagnostics());
     let reading = fields.message("reading");
-    let criteria = fields.required("criteria").map(|node| {
-        // What cannot be read is told; an empty group stands in its place.
-        read_criteria(node, &basis, fields.diagnostics()).unwrap_or(CriteriaNode::All(Vec::new()))
-    });
-    let listed = fields.optional("listed").and_then(|node| read_listed(node, fields.diagnostics()));
+    let (criteria, listed) = read_conditions(&mut fields, head.subject, &basis);
     let benefit = fields.required("benefit").and_then(|node| read_benefit(node, &basis, fields.diagnostics()));
     let each = fields.optional("each").and_then(|node| read_each(node, fields.diagnostics()));
     let occasion = optional_written(&mut fields, "occasion");
@@ -82,7 +80,7 @@ fn read_document(root: &Node, mut fields: Fields<'_>) -> Option<PolicyDocument> 
     let excludes = read_excludes(excludes, fields.diagnostics());
     let cap = fields.optional("cap").and_then(|node| read_cap(node, fields.diagnostics()));
     let budget = fields.optional("budget").and_then(|node| read_budget(node, fields.diagnostics()));
-    let guide = fields.message("guide");
+    let guide = fields.optional("guide").and_then(|node| read_guide(node, fields.diagnostics()));
     let tags = fields.texts("tags").into_iter().map(|(tag, _)| tag).collect();
     fields.finish();
 
@@ -121,6 +119,22 @@ fn read_document(root: &Node, mut fields: Fields<'_>) -> Option<PolicyDocument> 
         sha256: content_hash(root.file.text.as_bytes()),
         complete: true,
     })
+}
+
+/// The criteria, those of `listed` among them, and the list. A policy that a list decides needs none of its own.
+fn read_conditions(
+    fields: &mut Fields<'_>,
+    subject: Option<SubjectKind>,
+    basis: &[Basis],
+) -> (Option<CriteriaNode>, Option<(String, Span)>) {
+    let listed = fields.optional("listed");
+    let own = if listed.is_some() { fields.optional("criteria") } else { fields.required("criteria") };
+    let read = listed.and_then(|node| read_listed(node, subject, basis, own.is_some(), fields.diagnostics()));
+    let (list, shared) = read.map_or((None, Vec::new()), |read| (Some(read.list), read.criteria));
+    // What cannot be read is told; an empty group stands in its place.
+    let own = own.map(|node| read_criteria(node, basis, &shared, fields.diagnostics()).unwrap_or(CriteriaNode::All(Vec::new())));
+    let criteria = if listed.is_some() { Some(together(shared, own)) } else { own };
+    (criteria, list)
 }
 
 /// The code: what has none does not run (无编码不入库).
@@ -174,21 +188,6 @@ fn read_covers(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Covers>
     let region = region?;
     let by = by.and_then(|node| Some((node.text()?.to_owned(), node.span())));
     Some(Covers { region: region.text()?.to_owned(), region_place: region.span(), by })
-}
-
-/// Reads `listed: {list: code}`, or the bare code.
-fn read_listed(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, Span)> {
-    if let Some(list) = node.text() {
-        return Some((list.to_owned(), node.span()));
-    }
-    let mut fields = Fields::new(node, diagnostics)?;
-    let list = fields.required("list");
-    if let Some(list) = list.filter(|list| list.text().is_none()) {
-        fields.report(wrong_shape(list, "名单的代码", "the code of a list"));
-    }
-    fields.finish();
-    let list = list?;
-    Some((list.text()?.to_owned(), list.span()))
 }
 
 #[cfg(test)]

@@ -11,11 +11,12 @@ use crate::yaml::{Fields, Node, message, wrong_shape};
 
 const GROUPS: [&str; 4] = ["all", "any", "not", "at_least"];
 
-/// Reads the tree under `criteria`; a bare list means `all`.
+/// Reads the tree under `criteria`; a bare list means `all`. Of criteria that are there `before` it, no id is used again.
 ///
 /// A condition that cannot be read is told and left out, so that the rest can be checked.
-pub(super) fn read_criteria(node: &Node, basis: &[Basis], diagnostics: &mut Vec<Diagnostic>) -> Option<CriteriaNode> {
-    let mut reader = Reader { basis, seen: HashMap::new() };
+pub(super) fn read_criteria(node: &Node, basis: &[Basis], before: &[Criterion], diagnostics: &mut Vec<Diagnostic>) -> Option<CriteriaNode> {
+    let seen = before.iter().map(|criterion| (criterion.id.clone(), criterion.place.clone())).collect();
+    let mut reader = Reader { basis, seen };
     match node.sequence() {
         Some(items) => reader.items(node, items, diagnostics).map(CriteriaNode::All),
         None => reader.node(node, diagnostics),
@@ -155,7 +156,7 @@ impl Reader<'_> {
     }
 }
 
-fn warn_without_clause(name: &str, place: &Span, clause: bool, basis: bool, diagnostics: &mut Vec<Diagnostic>) {
+pub(super) fn warn_without_clause(name: &str, place: &Span, clause: bool, basis: bool, diagnostics: &mut Vec<Diagnostic>) {
     let (zh, en) = match (clause, basis) {
         (true, true) => return,
         (false, _) => ("条文", "clause"),

@@ -7,6 +7,8 @@ use super::parameters::TYPES;
 use super::read_basis::STATUSES;
 use super::read_benefit::{EXHAUSTIONS, KINDS, PAYEES, PERIODS, ROUNDINGS, SCOPES, SPANS};
 use super::read_delivery::{KEEPS, MODES};
+use super::read_guide::{DAYS, FORMS};
+use super::read_listed::LAST_DAYS;
 use crate::register::declaration::SubjectKind;
 use crate::yaml::schema::{defined, either, file, list, object, said, text, whole, words};
 
@@ -59,7 +61,7 @@ fn criteria() -> Map<String, Value> {
 fn policy() -> Value {
     let subjects = SubjectKind::ALL.map(|kind| (kind.name(), kind));
     let other = |keys: &[(&str, Value)]| list(either(&[text(), object(keys)]));
-    object(&[
+    let mut policy = object(&[
         ("code!", said(text(), "一事一码 / one item, one code")),
         ("version", whole(1)),
         ("name!", defined("message")),
@@ -70,8 +72,8 @@ fn policy() -> Value {
         ("announced", defined("date")),
         ("basis!", list(basis())),
         ("reading", defined("message")),
-        ("criteria!", either(&[defined("criteria"), list(defined("criteria"))])),
-        ("listed", either(&[text(), object(&[("list!", text())])])),
+        ("listed", listed()),
+        ("criteria", either(&[defined("criteria"), list(defined("criteria"))])),
         ("occasion", defined("expression")),
         ("each", each()),
         ("benefit!", benefit()),
@@ -81,9 +83,51 @@ fn policy() -> Value {
         ("commit", defined("texts")),
         ("requires", other(&[("policy!", text())])),
         ("excludes", other(&[("policy!", text()), ("keep", words(&KEEPS))])),
-        ("guide", defined("message")),
+        ("guide", guide()),
         ("tags", defined("texts")),
-    ])
+    ]);
+    // A policy that a list decides needs no criteria of its own.
+    policy["anyOf"] = json!([{"required": ["criteria"]}, {"required": ["listed"]}]);
+    policy
+}
+
+fn listed() -> Value {
+    let within = object(&[("years", whole(1)), ("months", whole(1)), ("last_day", words(&LAST_DAYS)), ("clause", text())]);
+    let listed = object(&[
+        ("list!", said(text(), "名单的代码 / the code of the list")),
+        ("basis", said(text(), "依据的 id / the id of a basis")),
+        ("clause", said(text(), "条文原话 / the words of the document")),
+        ("within", within),
+        ("standing", said(text(), "在世或存续的条文 / the clause that the subject is alive, or still registered")),
+        ("credit", said(text(), "信用的条文 / the clause about bad credit")),
+    ]);
+    either(&[text(), listed])
+}
+
+fn guide() -> Value {
+    let messages = || either(&[defined("message"), list(defined("message"))]);
+    let limit = || object(&[("days!", whole(0)), ("of", words(&DAYS)), ("from", defined("message")), ("clause", text())]);
+    let material = object(&[
+        ("name!", defined("message")),
+        ("why!", said(defined("message"), "为什么没有登记库能提供 / why no register has it")),
+        ("when", said(defined("message"), "哪些人要交 / who must bring it")),
+        ("tells", said(list(text()), "它说明的事实 / the facts that it tells")),
+        ("form", words(&FORMS)),
+        ("copies", whole(1)),
+        ("sample", defined("message")),
+    ]);
+    let contact = object(&[("name", defined("message")), ("phone", text()), ("place", defined("message")), ("hours", defined("message"))]);
+    let guide = object(&[
+        ("accepted_by", defined("message")),
+        ("process", messages()),
+        ("materials", list(material)),
+        ("mistakes", messages()),
+        ("fee", defined("message")),
+        ("time_limit", object(&[("statutory", limit()), ("promised", limit())])),
+        ("contacts", list(contact)),
+        ("notes", messages()),
+    ]);
+    either(&[defined("message"), guide])
 }
 
 fn basis() -> Value {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 
-use super::document::PolicyDocument;
+use super::document::{Basis, PolicyDocument};
 use super::period::holds;
 use super::versions::select;
 use crate::diagnostic::Message;
@@ -64,4 +64,27 @@ pub fn standings(policies: &[Arc<PolicyDocument>], as_of: NaiveDate) -> Vec<Stan
         }
     };
     policies.iter().map(standing).collect()
+}
+
+impl Basis {
+    /// Its first day in force and the first day no longer, as far as the document's own time is known: as given, or as its
+    /// text names its end (执行至2025年12月31日).
+    #[must_use]
+    pub fn time(&self) -> (Option<NaiveDate>, Option<NaiveDate>) {
+        match self.in_force {
+            Some((from, to)) => (Some(from), to),
+            None => (None, self.text.as_deref().and_then(last_day_of).and_then(|day| day.succ_opt())),
+        }
+    }
+}
+
+/// The last day that a text names as its own end.
+fn last_day_of(text: &str) -> Option<NaiveDate> {
+    const WORDS: [&str; 7] = ["执行至", "施行至", "实施至", "有效期至", "有效期截至", "期限至", "执行期至"];
+    let at = WORDS.iter().find_map(|words| text.find(words).map(|at| at + words.len()))?;
+    let rest = &text[at..];
+    let (year, rest) = rest.split_once('年')?;
+    let (month, rest) = rest.split_once('月')?;
+    let (day, _) = rest.split_once('日')?;
+    NaiveDate::from_ymd_opt(year.trim().parse().ok()?, month.trim().parse().ok()?, day.trim().parse().ok()?)
 }

@@ -180,6 +180,14 @@ impl RegionTree {
         self.membership(ancestor, code, day) == Some(true)
     }
 
+    /// The counties of `day` in a region, sorted; the region itself where it has none below it.
+    #[must_use]
+    pub fn counties_within(&self, code: &str, day: NaiveDate) -> Vec<String> {
+        let is_county = |code: &String| self.region(code, day).is_some_and(|region| region.level == RegionLevel::County);
+        let counties: Vec<String> = self.descendants(code, day).into_iter().filter(is_county).collect();
+        if counties.is_empty() { vec![code.to_owned()] } else { counties }
+    }
+
     /// The codes of `day` strictly below a region, sorted.
     #[must_use]
     pub fn descendants(&self, code: &str, day: NaiveDate) -> Vec<String> {

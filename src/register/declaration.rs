@@ -12,6 +12,7 @@ use chrono::NaiveDate;
 
 use crate::criteria::ast::Expr;
 use crate::diagnostic::{Message, Span};
+use crate::region::{COUNTRY, RegionTree};
 use crate::yaml::Node;
 
 /// Who is judged or described.
@@ -180,6 +181,8 @@ pub struct FactDeclaration {
     pub unit: Option<String>,
     /// The register's column whose code list it has.
     pub codes_of: Option<String>,
+    /// Of a computed fact of type code: its own codes with their labels.
+    pub codes: BTreeMap<String, Message>,
     /// The register whose rows it is derived from; none for facts computed from other facts.
     pub register: Option<String>,
     /// Column, aggregate over rows, or (computed) expression over facts.
@@ -270,6 +273,25 @@ impl RegisterDeclaration {
     #[must_use]
     pub fn column(&self, name: &str) -> Option<&RegisterColumn> {
         self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// Whether a delivery that speaks for `data_day` still counts on a day; always, where nothing is promised.
+    #[must_use]
+    pub fn is_fresh(&self, data_day: NaiveDate, on: NaiveDate) -> bool {
+        self.fresh_within_days.is_none_or(|days| on.signed_duration_since(data_day).num_days() <= days)
+    }
+
+    /// The counties of a region that the register does not cover on a day, sorted; the region itself where it has none.
+    #[must_use]
+    pub fn uncovered(&self, regions: &RegionTree, region: &str, day: NaiveDate) -> Vec<String> {
+        let covers = |code: &str| self.coverage_regions.iter().any(|covered| regions.contains(covered, code, day));
+        let everywhere = self.coverage_regions.is_empty() || self.coverage_regions.iter().any(|covered| covered == COUNTRY);
+        if everywhere || covers(region) {
+            return Vec::new();
+        }
+        let mut counties = regions.counties_within(region, day);
+        counties.retain(|county| !covers(county));
+        counties
     }
 }
 

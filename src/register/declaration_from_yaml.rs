@@ -325,7 +325,7 @@ fn read_column(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(Regist
     name.map(|_| (column, place))
 }
 
-fn read_codes(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<String, Message> {
+pub(super) fn read_codes(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> BTreeMap<String, Message> {
     let Some(entries) = node.mapping() else {
         diagnostics.push(wrong_shape(node, "代码和名称, 如 {male: 男}", "codes with labels, such as {male: 男}"));
         return BTreeMap::new();

@@ -1,7 +1,9 @@
 //! Reads facts and the expressions that they are made of.
 
+use std::collections::BTreeMap;
+
 use super::declaration::{ColumnType, FactDeclaration, RegisterColumn, SubjectKind, Written};
-use super::declaration_from_yaml::{SUBJECTS, TYPES};
+use super::declaration_from_yaml::{SUBJECTS, TYPES, read_codes};
 use crate::criteria::ast::{Expr, ExprKind};
 use crate::criteria::{self, SyntaxError};
 use crate::diagnostic::{Diagnostic, Message, Span, code};
@@ -92,6 +94,7 @@ pub(super) fn read_fact(
         fact_type: head.fact_type,
         unit: head.unit,
         codes_of,
+        codes: BTreeMap::new(),
         register: Some(register.to_owned()),
         is,
         filter,
@@ -106,8 +109,15 @@ pub(super) fn read_computed(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> O
     fields.required("subject");
     let subject = fields.choice("subject", SUBJECTS);
     let head = read_head(&mut fields);
-    let codes_of = fields.text("codes_of");
     let is = fields.required("is").and_then(|node| read_expression(node, true, fields.diagnostics()));
+    let codes_node = fields.optional("codes");
+    let codes = codes_node.map(|node| read_codes(node, fields.diagnostics())).unwrap_or_default();
+    let is_code = head.as_ref().is_none_or(|head| head.fact_type == ColumnType::Code);
+    if let Some(node) = codes_node.filter(|_| !is_code) {
+        fields.report(
+            Diagnostic::new(&code::WRONG_SHAPE, "只有 type: code 的事实有 codes", "only a fact of type code has `codes`").at(node.span()),
+        );
+    }
     fields.finish();
     let head = head?;
     Some(FactDeclaration {
@@ -117,7 +127,8 @@ pub(super) fn read_computed(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> O
         label: head.label,
         fact_type: head.fact_type,
         unit: head.unit,
-        codes_of,
+        codes_of: None,
+        codes,
         register: None,
         is: is?,
         filter: None,

@@ -57,6 +57,8 @@ enum Offsets {
     Straight(usize),
     /// The byte of the file, for each byte of the text and one more for the end.
     Each(Box<[usize]>),
+    /// The text stands nowhere: it was made in the name of a node, whose place is that of every part.
+    Nowhere,
 }
 
 impl Scalar {
@@ -66,6 +68,7 @@ impl Scalar {
         match &self.offsets {
             Offsets::Straight(start) => start + at,
             Offsets::Each(offsets) => offsets[at],
+            Offsets::Nowhere => 0,
         }
     }
 }
@@ -116,10 +119,23 @@ impl Node {
         self.scalar().is_some_and(|scalar| scalar.plain && matches!(scalar.text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
+    /// A scalar that a reader makes in the name of this node: it, and each part of its text, has the place of this node.
+    #[must_use]
+    pub fn made(&self, text: impl Into<String>) -> Self {
+        let scalar = Scalar { text: text.into(), plain: true, offsets: Offsets::Nowhere };
+        Self { value: Value::Scalar(scalar), range: self.range.clone(), file: Arc::clone(&self.file) }
+    }
+
+    /// Whether the node is a scalar that a reader made: its text does not stand in the file.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
+        self.scalar().is_some_and(|scalar| matches!(scalar.offsets, Offsets::Nowhere))
+    }
+
     /// The place of a byte range of the decoded text of a scalar; the whole node where it is none.
     #[must_use]
     pub fn place(&self, inner: Range<usize>) -> Span {
-        let Some(scalar) = self.scalar() else { return self.span() };
+        let Some(scalar) = self.scalar().filter(|_| !self.is_made()) else { return self.span() };
         let start = scalar.offset(inner.start);
         let end = if inner.end > inner.start { scalar.offset(inner.end - 1) + 1 } else { start };
         Span::new(&self.file, start..end.max(start))

@@ -38,6 +38,15 @@ fn plain_scalar_over_two_lines() {
 }
 
 #[test]
+fn what_a_reader_makes_has_the_place_of_its_node() {
+    let (node, _) = parse(&SourceFile::new("t.yaml", "list: veteran\n"));
+    let node = node.expect("a tree");
+    let made = node.mapping().expect("a mapping")[0].1.made("not veteran or as_of < veteran_since");
+    assert_eq!((made.place(4..11).text(), made.span().text(), made.is_made()), ("veteran", "veteran", true));
+    assert!(!node.is_made());
+}
+
+#[test]
 fn duplicate_key_is_told() {
     let file = SourceFile::new("t.yaml", "a: 1\na: 2\n");
     let (node, diagnostics) = parse(&file);

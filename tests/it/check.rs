@@ -205,7 +205,9 @@ fn severities_are_chosen() {
     let policies = Policies::new();
     policies.replace(OLD_AGE, "when: not deceased or", "when: age >= 0 or not deceased or");
     let codes = |arguments: &[&str]| {
-        let found = run(&[&["check", "--policies", policies.dir(), "--format", "json"], arguments].concat());
+        // The cases are about the rule as it was: that they no longer touch every boundary is another matter.
+        let check = ["check", "--policies", policies.dir(), "--format", "json", "--allow", "untouched-boundary"];
+        let found = run(&[&check, arguments].concat());
         let told: serde_json::Value = serde_json::from_str(&found.stdout).expect("stdout is JSON");
         let told = told.as_array().expect("a list").iter().map(|one| format!("{} {}", one["severity"], one["code"]).replace('"', ""));
         (told.collect::<Vec<_>>(), found.code)

@@ -135,6 +135,29 @@ changed policy 990100-MZ-0007 Old-age allowance
 }
 
 #[test]
+fn guides_and_lists_differ_in_words() {
+    let policies = Policies::new();
+    policies.replace(OLD_AGE, "{zh: 不收费, en: No fee}", "{zh: 工本费5元, en: 5 yuan}");
+    policies.replace("990100/high-tech-award/policy.yaml", "within: {years: 3,", "within: {years: 2,");
+    policies.replace("990100/high-tech-award/policy.yaml", "认定之日起3年内}", "认定之日起2年内}");
+    let found = run(&["diff", SHIPPED, policies.dir(), "--lang", "en"]);
+    let expected = "\
+changed policy 990100-KJ-0001 Award to high-tech enterprises
+  changed criterion recent
+    - not high_tech or as_of < add_years(high_tech_since, 3)
+    + not high_tech or as_of < add_years(high_tech_since, 2)
+  changed clause of criterion recent
+    - 认定之日起3年内
+    + 认定之日起2年内
+changed policy 990100-MZ-0007 Old-age allowance
+  changed fee
+    - 不收费 / No fee
+    + 工本费5元 / 5 yuan
+";
+    assert_eq!((found.code, found.stdout.as_str()), (Some(1), expected), "{}", found.stderr);
+}
+
+#[test]
 fn policies_come_go_and_are_renamed() {
     let policies = Policies::new();
     policies.replace(OLD_AGE, "code: 990100-MZ-0007", "code: 990100-MZ-0907");

@@ -6,7 +6,7 @@
 mod read;
 mod write;
 
-pub use read::read;
+pub use read::{read, sheets};
 pub use write::write;
 
 use std::path::Path;
@@ -63,11 +63,11 @@ impl Column {
 
 /// One sheet as text; row 1 is the head.
 #[derive(Debug)]
-struct Sheet {
+pub struct Sheet {
     /// Its name; none in CSV.
-    name: Option<String>,
+    pub name: Option<String>,
     /// Cells, rows may be of different lengths.
-    rows: Vec<Vec<String>>,
+    pub rows: Vec<Vec<String>>,
 }
 
 /// The letters over a column, from 0: A, B, …, Z, AA.

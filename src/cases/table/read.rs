@@ -27,10 +27,8 @@ const BETWEEN: [char; 4] = [';', '；', '、', '\n'];
 /// Reads a table of cases.
 #[must_use]
 pub fn read(path: &Path) -> CaseFile {
-    let is_workbook = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xlsx"));
-    let sheets = if is_workbook { workbook(path) } else { plain(path) };
     let mut found = CaseFile::default();
-    match sheets {
+    match sheets(path) {
         Ok(sheets) => {
             let mut has_cases = false;
             for sheet in sheets.iter().filter(|sheet| is_table_of_cases(sheet)) {
@@ -44,6 +42,16 @@ pub fn read(path: &Path) -> CaseFile {
         Err(diagnostic) => found.diagnostics.push(*diagnostic),
     }
     found
+}
+
+/// The sheets of a workbook, or the one of a CSV file in UTF-8 or GB 18030.
+///
+/// # Errors
+///
+/// When it cannot be read.
+pub fn sheets(path: &Path) -> Result<Vec<Sheet>, Box<Diagnostic>> {
+    let is_workbook = path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("xlsx"));
+    if is_workbook { workbook(path) } else { plain(path) }
 }
 
 fn no_cases(path: &Path) -> Diagnostic {

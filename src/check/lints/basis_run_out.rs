@@ -1,7 +1,5 @@
 //! `basis-run-out`: a policy that goes on after a document that it rests on has ended, or begins before it.
 
-use chrono::NaiveDate;
-
 use super::yaml_places;
 use crate::diagnostic::{Diagnostic, code};
 use crate::policy::document::PolicyDocument;
@@ -9,10 +7,7 @@ use crate::policy::document::PolicyDocument;
 /// Tells of each basis whose time the policy's own does not lie in.
 pub(super) fn check(document: &PolicyDocument, diagnostics: &mut Vec<Diagnostic>) {
     for basis in &document.basis {
-        let (from, to) = match basis.in_force {
-            Some((from, to)) => (Some(from), to),
-            None => (None, basis.text.as_deref().and_then(last_day_of).and_then(|day| day.succ_opt())),
-        };
+        let (from, to) = basis.time();
         let title = &basis.title;
         if let Some(to) = to.filter(|to| document.in_force_to.is_none_or(|end| *to < end)) {
             let key: &[&str] = if document.in_force_to.is_some() { &["in_force", "to"] } else { &["in_force", "from"] };
@@ -42,17 +37,6 @@ pub(super) fn check(document: &PolicyDocument, diagnostics: &mut Vec<Diagnostic>
             );
         }
     }
-}
-
-/// The last day that a text names as its own end: 执行至2025年12月31日.
-fn last_day_of(text: &str) -> Option<NaiveDate> {
-    const WORDS: [&str; 7] = ["执行至", "施行至", "实施至", "有效期至", "有效期截至", "期限至", "执行期至"];
-    let at = WORDS.iter().find_map(|words| text.find(words).map(|at| at + words.len()))?;
-    let rest = &text[at..];
-    let (year, rest) = rest.split_once('年')?;
-    let (month, rest) = rest.split_once('月')?;
-    let (day, _) = rest.split_once('日')?;
-    NaiveDate::from_ymd_opt(year.trim().parse().ok()?, month.trim().parse().ok()?, day.trim().parse().ok()?)
 }
 
 #[cfg(test)]

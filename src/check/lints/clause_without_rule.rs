@@ -4,16 +4,9 @@ use super::yaml_places;
 use crate::diagnostic::{Diagnostic, code};
 use crate::policy::document::PolicyDocument;
 
-/// Tells of each basis that nothing names. Ties to other policies, caps and budgets name no basis: what nothing else rests
-/// on may be theirs.
+/// Tells of each basis that nothing names.
 pub(super) fn check(document: &PolicyDocument, diagnostics: &mut Vec<Diagnostic>) {
-    if !document.excludes.is_empty() || !document.requires.is_empty() || document.cap.is_some() || document.budget.is_some() {
-        return;
-    }
-    let criteria = document.criteria.criteria();
-    let mut named = criteria.iter().filter_map(|criterion| criterion.basis.as_deref()).chain(document.benefit.basis.as_deref());
-    let named: std::collections::BTreeSet<&str> = named.by_ref().collect();
-    for basis in document.basis.iter().filter(|basis| !named.contains(basis.id.as_str())) {
+    for basis in document.bases_without_rule() {
         let (id, title) = (&basis.id, &basis.title);
         diagnostics.push(
             Diagnostic::new(

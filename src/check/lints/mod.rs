@@ -23,6 +23,7 @@ mod code_reused;
 mod contradictory_conditions;
 pub mod domain;
 mod implied_condition;
+mod material_on_record;
 mod negative_amount;
 mod never_holds;
 mod one_sided_cases;
@@ -107,6 +108,7 @@ fn of_policy(shared: &Shared<'_>, policy: &CheckedPolicy) -> Vec<Diagnostic> {
     clause_contradicts_rule::check(&scene, &mut diagnostics);
     clause_number_differs::check(&scene, &mut diagnostics);
     register_does_not_cover::check(&scene, &mut diagnostics);
+    material_on_record::check(&scene, &mut diagnostics);
     // Where nobody meets the criteria, nothing is said of what they would get.
     if !scene.entitled.is_impossible() {
         negative_amount::check(&scene, &mut diagnostics);

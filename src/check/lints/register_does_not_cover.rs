@@ -8,7 +8,6 @@ use crate::check::catalogue::FactId;
 use crate::check::ir::{Expr, Kind};
 use crate::diagnostic::{Diagnostic, code};
 use crate::policy::document::PolicyDocument;
-use crate::region::{COUNTRY, RegionLevel};
 
 /// Tells each register once, at the first fact that rests on it.
 pub(super) fn check(scene: &Scene<'_>, diagnostics: &mut Vec<Diagnostic>) {
@@ -70,36 +69,21 @@ fn facts_of<'e>(expr: &'e Expr, found: &mut Vec<&'e Expr>) {
 
 impl super::scene::Shared<'_> {
     /// The counties of a policy's region that a register does not cover.
-    fn uncovered(&self, register: &str, document: &PolicyDocument) -> Arc<Vec<String>> {
+    pub(super) fn uncovered(&self, register: &str, document: &PolicyDocument) -> Arc<Vec<String>> {
         let key = (register.to_owned(), document.covers.region.clone(), document.in_force_from);
         let mut kept = self.uncovered.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(kept.entry(key).or_insert_with(|| Arc::new(self.work_out_uncovered(register, document))))
     }
 
     /// The registers that a fact rests on.
-    fn registers_of(&self, id: FactId) -> Arc<Vec<String>> {
+    pub(super) fn registers_of(&self, id: FactId) -> Arc<Vec<String>> {
         let mut kept = self.registers.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(kept.entry(id).or_insert_with(|| Arc::new(self.folder.checked.catalogue.registers_of(id))))
     }
 
     fn work_out_uncovered(&self, register: &str, document: &PolicyDocument) -> Vec<String> {
         let Some(declared) = self.folder.checked.catalogue.registers.registers.get(register) else { return Vec::new() };
-        let covered = &declared.coverage_regions;
-        if covered.is_empty() || covered.iter().any(|region| region == COUNTRY) {
-            return Vec::new();
-        }
-        let (regions, day) = (self.folder.regions, document.in_force_from);
-        let region = &document.covers.region;
-        if covered.iter().any(|covered| regions.contains(covered, region, day)) {
-            return Vec::new();
-        }
-        let is_county = |code: &String| regions.region(code, day).is_some_and(|region| region.level == RegionLevel::County);
-        let mut counties: Vec<String> = regions.descendants(region, day).into_iter().filter(is_county).collect();
-        if counties.is_empty() {
-            counties.push(region.clone());
-        }
-        counties.retain(|county| !covered.iter().any(|covered| regions.contains(covered, county, day)));
-        counties
+        declared.uncovered(self.folder.regions, &document.covers.region, document.in_force_from)
     }
 }
 

@@ -32,6 +32,16 @@ pub(super) fn basis(document: &PolicyDocument, id: &str) -> Span {
 /// The clause of a criterion, as the node that it was written in.
 pub(super) fn clause(document: &PolicyDocument, criterion: &Criterion) -> Option<Node> {
     let root = tree(document)?;
+    if criterion.when.node.is_made() {
+        let listed = get(&root, "listed")?;
+        return match criterion.id.as_str() {
+            "listed" => get(listed, "clause"),
+            "recent" => get(listed, "within").and_then(|within| get(within, "clause")),
+            "credit" => get(listed, "credit"),
+            _ => get(listed, "standing"),
+        }
+        .cloned();
+    }
     let mut open = vec![&root];
     while let Some(node) = open.pop() {
         if get(node, "when").is_some_and(|when| when.range == criterion.when.node.range) {

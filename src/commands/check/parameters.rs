@@ -6,23 +6,10 @@ use chrono::NaiveDate;
 
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
-use crate::check::catalogue::{Definition, FactId};
-use crate::check::ir::{Expr, Kind};
+use crate::check::parameters::{ParameterUse, parameter_uses, without_value};
 use crate::commands::folder::PolicyFolder;
-use crate::diagnostic::{Diagnostic, Span, code};
+use crate::diagnostic::{Diagnostic, code};
 use crate::policy::document::PolicyDocument;
-use crate::region::{COUNTRY, RegionLevel};
-use crate::register::declaration::Written;
-use crate::yaml::Node;
-
-/// One naming of a parameter.
-struct Use {
-    name: String,
-    /// Looked up where the subject lives; else once for the country.
-    by_region: bool,
-    place: Span,
-    clause: Option<String>,
-}
 
 /// Tells each parameter without a value on a day and in a county that a policy covers: on `as_of`, or, without it, on
 /// any day on which the policy is in force.
@@ -33,7 +20,7 @@ pub(super) fn check(folder: &PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diag
     for policy in &folder.checked.policies {
         let document = &policy.document;
         let mut told = BTreeSet::new();
-        for named in uses(folder, policy) {
+        for named in parameter_uses(&folder.checked.catalogue, policy) {
             if !told.insert(named.name.clone()) {
                 continue;
             }
@@ -42,7 +29,7 @@ pub(super) fn check(folder: &PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diag
                 (!without.is_empty()).then(|| (day, without.to_owned()))
             });
             if let Some((day, regions)) = first {
-                diagnostics.push(without_value(folder, document, named, day, &regions));
+                diagnostics.push(lacks_value(folder, document, named, day, &regions));
             }
         }
     }
@@ -59,18 +46,17 @@ struct Lacking<'a> {
 }
 
 impl Lacking<'_> {
-    fn regions(&mut self, document: &PolicyDocument, named: &Use, day: NaiveDate) -> &[String] {
+    fn regions(&mut self, document: &PolicyDocument, named: &ParameterUse, day: NaiveDate) -> &[String] {
         let covered = named.by_region.then(|| document.covers.region.clone());
         self.regions.entry((named.name.clone(), covered, day)).or_insert_with(|| {
             let binder = self.binders.entry(day).or_insert_with(|| self.folder.binder(day, None, self.policies));
-            let places = places(self.folder, document, named, day).into_iter();
-            places.filter(|region| binder.value(&named.name, region).is_none()).collect()
+            without_value(binder, document, named)
         })
     }
 }
 
-fn without_value(folder: &PolicyFolder, document: &PolicyDocument, named: Use, day: NaiveDate, regions: &[String]) -> Diagnostic {
-    let Use { name, place, clause, .. } = named;
+fn lacks_value(folder: &PolicyFolder, document: &PolicyDocument, named: ParameterUse, day: NaiveDate, regions: &[String]) -> Diagnostic {
+    let ParameterUse { name, place, clause, .. } = named;
     let label = |region: &String| match folder.regions.name(region) {
         Some(label) => (format!("{} {region}", label.zh), format!("{} {region}", label.en)),
         None => (region.clone(), region.clone()),
@@ -110,82 +96,4 @@ fn days(folder: &PolicyFolder, document: &PolicyDocument, name: &str, as_of: Opt
     let values = folder.set.parameters.iter().filter(|parameter| parameter.name == name).flat_map(|parameter| &parameter.values);
     let days: BTreeSet<NaiveDate> = values.filter_map(|value| value.to).chain([document.in_force_from]).filter(in_force).collect();
     days.into_iter().collect()
-}
-
-/// The counties that a policy covers, or the region itself where it lies below counties.
-fn places(folder: &PolicyFolder, document: &PolicyDocument, named: &Use, day: NaiveDate) -> Vec<String> {
-    if !named.by_region {
-        return vec![COUNTRY.to_owned()];
-    }
-    let region = &document.covers.region;
-    let is_county = |code: &String| folder.regions.region(code, day).is_some_and(|region| region.level == RegionLevel::County);
-    let counties: Vec<String> = folder.regions.descendants(region, day).into_iter().filter(is_county).collect();
-    if counties.is_empty() { vec![region.clone()] } else { counties }
-}
-
-fn uses(folder: &PolicyFolder, policy: &CheckedPolicy) -> Vec<Use> {
-    let document = &policy.document;
-    let mut collector = Collector { folder, kind: document.subject, found: Vec::new(), seen: BTreeSet::new() };
-    for (id, expr) in policy.leaves.iter() {
-        let criterion = document.criteria.criteria().into_iter().find(|criterion| criterion.id == **id);
-        if let Some(criterion) = criterion {
-            collector.expr(expr, &criterion.when.node, document.cite(criterion).as_deref());
-        }
-    }
-    let mut written = |expr: Option<&Expr>, written: Option<&Written>, clause: Option<&str>| {
-        if let (Some(expr), Some(written)) = (expr, written) {
-            collector.expr(expr, &written.node, clause);
-        }
-    };
-    written(policy.amount.as_ref(), document.benefit.amount.as_ref(), document.cite_amount().as_deref());
-    written(policy.cap.as_ref(), document.cap.as_ref().map(|cap| &cap.amount), None);
-    written(policy.budget.as_ref(), document.budget.as_ref().map(|budget| &budget.amount), None);
-    written(policy.occasion.as_ref(), document.occasion.as_ref(), None);
-    if let (Some(checked), Some(each)) = (&policy.each, &document.each) {
-        written(checked.amount.as_ref(), each.amount.as_ref(), document.cite_amount().as_deref());
-    }
-    collector.found
-}
-
-struct Collector<'a> {
-    folder: &'a PolicyFolder,
-    kind: crate::register::declaration::SubjectKind,
-    found: Vec<Use>,
-    seen: BTreeSet<FactId>,
-}
-
-impl Collector<'_> {
-    /// The parameters of an expression, and of the computed facts that it names.
-    fn expr(&mut self, expr: &Expr, node: &Node, clause: Option<&str>) {
-        match &expr.kind {
-            Kind::Parameter { name, region } => {
-                let place = node.place(expr.range.clone());
-                self.found.push(Use { name: name.to_string(), by_region: region.is_some(), place, clause: clause.map(str::to_owned) });
-            }
-            Kind::Fact(index) => self.fact(FactId { kind: self.kind, index: *index }, node, expr),
-            _ => {}
-        }
-        for child in expr.children() {
-            self.expr(child, node, clause);
-        }
-    }
-
-    fn fact(&mut self, id: FactId, node: &Node, at: &Expr) {
-        let facts = self.folder.checked.catalogue.facts(id.kind);
-        if id.index >= facts.len() || !self.seen.insert(id) {
-            return;
-        }
-        let fact = &facts[id.index];
-        if let Definition::Computed(expr) = &fact.definition {
-            let place = fact.place.clone().unwrap_or_else(|| node.place(at.range.clone()));
-            let mut names = Vec::new();
-            crate::check::bind::for_each_parameter(expr, &mut |name, by_region| names.push((name.to_string(), by_region)));
-            self.found.extend(names.into_iter().map(|(name, by_region)| Use { name, by_region, place: place.clone(), clause: None }));
-            let mut inner = Vec::new();
-            expr.for_each_fact(&mut |index| inner.push(FactId { kind: id.kind, index }));
-            for id in inner {
-                self.fact(id, node, at);
-            }
-        }
-    }
 }

@@ -1,6 +1,7 @@
-//! Least changes against all changes there are, steps against every single day.
+//! Least changes against all changes there are, steps against every single day; rules in plain words.
 
 mod change;
+mod rule;
 mod steps;
 
 use std::sync::Arc;

@@ -6,6 +6,7 @@ use super::super::document::{
     BasisStatus, Benefit, Bundle, CapScope, CriteriaNode, Each, EachSource, Exhaustion, Keep, Parameter, Payee, Period, PolicyDocument,
     Rounding,
 };
+use super::super::guide::{Contact, Guide, Limit};
 use crate::criteria::print;
 use crate::diagnostic::Message;
 use crate::register::declaration::Written;
@@ -23,7 +24,7 @@ pub struct Topic {
 pub(super) type Statements = Vec<(Topic, String)>;
 
 /// The words for people of each key.
-pub(super) const KEYS: [(&str, &str, &str); 50] = [
+pub(super) const KEYS: [(&str, &str, &str); 58] = [
     ("version", "版本", "version"),
     ("name", "名称", "name"),
     ("authority", "机关", "authority"),
@@ -68,7 +69,15 @@ pub(super) const KEYS: [(&str, &str, &str); 50] = [
     ("budget.rank_by", "预算排序", "ranking for the budget"),
     ("budget.at_exhaustion", "预算用尽时", "when the budget runs out"),
     ("budget.period", "预算期间", "period of the budget"),
-    ("guide", "办事指南", "guide"),
+    ("guide.accepted_by", "受理单位", "accepting unit"),
+    ("guide.process", "办理流程", "process"),
+    ("guide.materials", "材料", "material"),
+    ("guide.mistakes", "常见错误", "common mistakes"),
+    ("guide.fee", "收费", "fee"),
+    ("guide.statutory", "法定时限", "statutory time limit"),
+    ("guide.promised", "承诺时限", "promised time limit"),
+    ("guide.contacts", "咨询", "contacts"),
+    ("guide.notes", "指南说明", "notes of the guide"),
     ("tags", "标签", "tag"),
     ("label", "名称", "label"),
     ("type", "类型", "type"),
@@ -139,7 +148,9 @@ pub(super) fn of_policy(policy: &PolicyDocument) -> Statements {
     said.say_some("occasion", policy.occasion.as_ref().map(expression));
     relations(policy, &mut said);
     money(policy, &mut said);
-    said.say_some("guide", policy.guide.as_ref().map(both));
+    if let Some(one) = &policy.guide {
+        guide(one, &mut said);
+    }
     for tag in &policy.tags {
         said.say_of("tags", tag, tag);
     }
@@ -243,6 +254,46 @@ fn money(policy: &PolicyDocument, said: &mut Gather) {
         },
     );
     said.say("budget.period", if budget.period == Period::Once { "run" } else { period(budget.period) });
+}
+
+fn guide(guide: &Guide, said: &mut Gather) {
+    let lines = |messages: &[Message]| (!messages.is_empty()).then(|| messages.iter().map(both).collect::<Vec<_>>().join("\n"));
+    let limit = |limit: &Limit| {
+        let days = format!("{} {}", limit.days, if limit.working { "working" } else { "calendar" });
+        joined([Some(days), limit.from.as_ref().map(both), limit.clause.clone()])
+    };
+    said.say_some("guide.accepted_by", guide.accepted_by.as_ref().map(both));
+    said.say_some("guide.process", lines(&guide.process));
+    said.say_some("guide.materials", guide.materials.as_ref().filter(|materials| materials.is_empty()).map(|_| "[]"));
+    for material in guide.needed() {
+        let tells = material.tells.iter().map(|(fact, _)| fact.as_str()).collect::<Vec<_>>().join(", ");
+        let parts = [
+            Some(both(&material.name)),
+            Some(both(&material.why)),
+            material.when.as_ref().map(both),
+            Some(tells).filter(|tells| !tells.is_empty()),
+            material.form.map(|form| form.name().to_owned()),
+            material.copies.map(|copies| format!("× {copies}")),
+            material.sample.as_ref().map(both),
+        ];
+        said.say_of("guide.materials", &material.name.zh, joined(parts));
+    }
+    said.say_some("guide.mistakes", lines(&guide.mistakes));
+    said.say_some("guide.fee", guide.fee.as_ref().map(both));
+    said.say_some("guide.statutory", guide.statutory.as_ref().map(limit));
+    said.say_some("guide.promised", guide.promised.as_ref().map(limit));
+    let contact = |contact: &Contact| {
+        let (name, place, hours) = (contact.name.as_ref(), contact.place.as_ref(), contact.hours.as_ref());
+        joined([name.map(both), contact.phone.clone(), place.map(both), hours.map(both)])
+    };
+    let contacts: Vec<String> = guide.contacts.iter().map(contact).collect();
+    said.say_some("guide.contacts", (!contacts.is_empty()).then(|| contacts.join("\n")));
+    said.say_some("guide.notes", lines(&guide.notes));
+}
+
+/// What is there, with a mark between.
+fn joined<const N: usize>(parts: [Option<String>; N]) -> String {
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" · ")
 }
 
 /// How the criteria hang together, without the conditions: `all(age, any(poor, disabled))`; only of the criteria that

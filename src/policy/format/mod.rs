@@ -50,7 +50,7 @@ pub fn format(file: &Arc<SourceFile>, words: Lang) -> Result<Formatted, Vec<Diag
 
 fn is_policy(root: &Node) -> bool {
     let has = |name: &str| root.mapping().is_some_and(|entries| entries.iter().any(|(key, _)| key.text() == Some(name)));
-    has("criteria") && has("benefit")
+    (has("criteria") || has("listed")) && has("benefit")
 }
 
 /// Whether two trees mean the same: equal but for the order of keys and the spelling of expressions.

@@ -105,7 +105,10 @@ reading: 以上含本数
     let budget = policy.budget.expect("a budget");
     assert_eq!((budget.descending, budget.at_exhaustion, budget.period), (false, Exhaustion::ProRata, Period::Year));
     assert_eq!(policy.listed.map(|(list, _)| list).as_deref(), Some("veteran"));
-    assert_eq!((policy.guide.map(|guide| guide.zh).as_deref(), policy.tags.as_slice()), (Some("到社区领取"), &["老年人".to_owned()][..]));
+    assert_eq!(
+        (policy.guide.map(|guide| guide.notes[0].zh.clone()).as_deref(), policy.tags.as_slice()),
+        (Some("到社区领取"), &["老年人".to_owned()][..])
+    );
 }
 
 #[test]

@@ -30,7 +30,12 @@ each: {link: a, id: b, zz: 1}
 cap: {amount: 1, per: subject, zz: 1}
 budget: {amount: 1, at_exhaustion: waitlist, zz: 1}
 delivery: {mode: confirm, zz: 1}
-listed: {list: a, zz: 1}
+listed: {list: a, zz: 1, within: {years: 1, zz: 1}}
+guide:
+  zz: 1
+  materials: [{name: a, why: b, zz: 1}]
+  time_limit: {zz: 1, statutory: {days: 1, zz: 1}}
+  contacts: [{name: a, zz: 1}]
 requires: [{policy: B, zz: 1}]
 excludes: [{policy: B, zz: 1}]
 ";
