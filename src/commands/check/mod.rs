@@ -209,11 +209,7 @@ fn lint(folder: &PolicyFolder, cases: &[Vec<Case>]) -> Vec<Diagnostic> {
 }
 
 /// What there is to tell beside what reading and checking told, and the cases that it was told of.
-fn findings(
-    folder: &mut PolicyFolder,
-    as_of: Option<NaiveDate>,
-    texts: &Texts,
-) -> (Vec<Diagnostic>, BTreeMap<String, Vec<ResolvedCase>>) {
+fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>, texts: &Texts) -> (Vec<Diagnostic>, BTreeMap<String, Vec<ResolvedCase>>) {
     let mut diagnostics = references::check(folder);
     diagnostics.extend(parameters::check(folder, as_of));
     let read: Vec<_> = folder.set.policies.par_iter().map(|document| table::load_beside_with(document, texts)).collect();
