@@ -9,7 +9,7 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 17] = [
+const LAYERS: [&str; 18] = [
     "diagnostic",
     "yaml",
     "region",
@@ -26,6 +26,7 @@ const LAYERS: [&str; 17] = [
     "simulate",
     "readiness",
     "report",
+    "lsp",
     "commands",
 ];
 

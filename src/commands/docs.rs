@@ -14,7 +14,8 @@ use super::folder::PolicyFolder;
 use super::{Context, Exit};
 use crate::criteria::print;
 use crate::diagnostic::{CODES, Fault, Severity};
-use crate::policy::{SchemaOf, schema};
+use crate::policy::{self, SchemaOf};
+use crate::register;
 use crate::register::declaration::{FactDeclaration, SubjectKind};
 use crate::report::site::sections;
 
@@ -57,18 +58,30 @@ pub enum SchemaArg {
     Parameters,
     /// cases.yaml
     Cases,
+    /// bundles/*.yaml
+    Bundles,
+    /// registers/*.yaml
+    Register,
+    /// registers/links.yaml
+    Links,
+    /// registers/computed.yaml
+    Computed,
 }
 
 /// Writes one piece of reference to stdout.
 #[must_use]
 pub fn run(args: &Args, context: &Context) -> Exit {
     if let Some(of) = args.schema {
-        let of = match of {
-            SchemaArg::Policy => SchemaOf::Policy,
-            SchemaArg::Parameters => SchemaOf::Parameters,
-            SchemaArg::Cases => SchemaOf::Cases,
+        let schema = match of {
+            SchemaArg::Policy => policy::schema(SchemaOf::Policy),
+            SchemaArg::Parameters => policy::schema(SchemaOf::Parameters),
+            SchemaArg::Cases => policy::schema(SchemaOf::Cases),
+            SchemaArg::Bundles => policy::schema(SchemaOf::Bundles),
+            SchemaArg::Register => register::schema(register::SchemaOf::Register),
+            SchemaArg::Links => register::schema(register::SchemaOf::Links),
+            SchemaArg::Computed => register::schema(register::SchemaOf::Computed),
         };
-        return context.print(&format!("{:#}\n", schema(of)), Exit::Clean);
+        return context.print(&format!("{schema:#}\n"), Exit::Clean);
     }
     if args.functions {
         return context.print(&functions(), Exit::Clean);

@@ -1,6 +1,5 @@
 //! `mianshen dossier`: all facts of each subject, as Parquet.
 
-use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,11 +17,10 @@ use super::folder::PolicyFolder;
 use super::match_registers::{SubjectArg, all_cores, newest, scratch, size_argument, start};
 use super::progress::Bar;
 use super::{Context, Exit};
-use crate::check::catalogue::FactId;
-use crate::check::ir::{Expr, Kind};
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::diagnostic::{Diagnostic, Message, code, has_errors};
 use crate::dossier::build::{Request, build};
+use crate::dossier::declared::{Sheet, sheets};
 use crate::dossier::mapper::{Mapper, data_type};
 use crate::dossier::{DossierError, Dossiers, Options};
 use crate::register::Sources;
@@ -56,12 +54,6 @@ pub struct Args {
     /// 对象至少分成几份 / Into how many parts subjects are split at least
     #[arg(long, value_name = "N")]
     pub shards: Option<usize>,
-}
-
-/// The facts of one kind that a file holds, with how they are read from the dossiers.
-struct Sheet {
-    kind: SubjectKind,
-    facts: Vec<(String, Expr, u8)>,
 }
 
 /// Runs the verb.
@@ -98,22 +90,7 @@ async fn whole(args: &Args, bar: &Arc<Bar>, cancel: Cancel) -> Result<Vec<(PathB
     let binder = folder.binder(as_of, None, &policies);
     let mut catalogue = folder.checked.catalogue.clone();
     let kinds: Vec<SubjectKind> = args.subject.map_or_else(|| SubjectKind::ALL.to_vec(), |kind| vec![kind.into()]);
-    let mut facts: BTreeSet<FactId> = BTreeSet::new();
-    let mut sheets = Vec::new();
-    for &kind in &kinds {
-        // Declared facts have a place; what only expressions derive is left out.
-        let declared: Vec<usize> = (0..catalogue.facts(kind).len()).filter(|&index| catalogue.facts(kind)[index].place.is_some()).collect();
-        let mut sheet = Sheet { kind, facts: Vec::new() };
-        for index in declared {
-            let fact = catalogue.facts(kind)[index].clone();
-            let expr = binder.bind(&catalogue.expand(&Expr::new(Kind::Fact(index), fact.ty.ty), kind, 0, &|_| false));
-            expr.for_each_fact(&mut |index| {
-                facts.insert(FactId { kind, index });
-            });
-            sheet.facts.push((fact.name.to_string(), expr, fact.ty.scale));
-        }
-        sheets.push(sheet);
-    }
+    let (sheets, facts) = sheets(&mut catalogue, &binder, &kinds);
     let options =
         Options { shards: args.shards.unwrap_or(1).max(1), threads: all_cores(), memory: args.memory, scratch: scratch(&args.out) };
     let allow_missing = args.allow_missing.iter().cloned().collect();
@@ -151,10 +128,9 @@ async fn write(
     bar: &Bar,
     cancel: &Cancel,
 ) -> Result<u64, DossierError> {
-    let expressions: Vec<(Expr, u8)> = sheet.facts.iter().map(|(_, expr, scale)| (expr.clone(), *scale)).collect();
-    let mapper = Mapper::new(schema, &expressions)?;
+    let mapper = Mapper::new(schema, &sheet.expressions())?;
     let mut fields = vec![Field::new(sheet.kind.id_column(), DataType::Utf8, false)];
-    fields.extend(sheet.facts.iter().map(|(name, expr, scale)| Field::new(name, data_type(expr.ty, *scale), true)));
+    fields.extend(sheet.facts.iter().map(|fact| Field::new(&fact.name, data_type(fact.expr.ty, fact.scale), true)));
     let output = Arc::new(Schema::new(fields));
     let aside = path.with_extension("parquet.partial");
     let told = |error: &std::io::Error| DossierError::Told(Box::new(failed(path, error)));

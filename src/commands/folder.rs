@@ -13,6 +13,7 @@ use crate::policy::{self, document::PolicySet};
 use crate::region::{self, RegionTree};
 use crate::register;
 use crate::register::declaration::Registers;
+use crate::yaml::Texts;
 
 /// A policies folder. What could be read is here even where diagnostics tell of errors.
 #[derive(Debug, Default)]
@@ -35,7 +36,13 @@ impl PolicyFolder {
     /// Reads and checks a folder, and tells every mistake.
     #[must_use]
     pub fn load(dir: &Path) -> Self {
-        let mut folder = Self::read(dir, true);
+        Self::load_with(dir, &Texts::default())
+    }
+
+    /// Reads and checks a folder with texts that stand in for some of its files.
+    #[must_use]
+    pub fn load_with(dir: &Path, texts: &Texts) -> Self {
+        let mut folder = Self::read(dir, texts, true);
         if dir.is_dir() {
             folder.diagnostics.extend(register::check_coverage(&folder.registers, &folder.regions));
             let registers = Arc::clone(&folder.registers);
@@ -51,20 +58,20 @@ impl PolicyFolder {
     /// registers, which need not be there.
     #[must_use]
     pub fn load_for_file(dir: &Path) -> Self {
-        let mut folder = Self::read(dir, dir.join("registers").is_dir());
+        let mut folder = Self::read(dir, &Texts::default(), dir.join("registers").is_dir());
         in_order(&mut folder.diagnostics);
         folder
     }
 
-    fn read(dir: &Path, with_registers: bool) -> Self {
-        let (set, mut diagnostics) = policy::load(dir);
+    fn read(dir: &Path, texts: &Texts, with_registers: bool) -> Self {
+        let (set, mut diagnostics) = policy::load_with(dir, texts);
         if !dir.is_dir() {
             return Self { dir: dir.to_owned(), diagnostics, ..Self::default() };
         }
-        let (regions, told) = region::load(dir);
+        let (regions, told) = region::load_with(dir, texts);
         diagnostics.extend(told);
         let registers = if with_registers {
-            let (registers, told) = register::load(dir);
+            let (registers, told) = register::load_with(dir, texts);
             diagnostics.extend(told);
             Arc::new(registers)
         } else {

@@ -14,6 +14,7 @@ pub mod fmt;
 pub mod folder;
 pub mod generate;
 pub mod list;
+pub mod lsp;
 pub mod match_registers;
 pub mod match_results;
 pub mod new;
@@ -71,6 +72,8 @@ pub enum Verb {
     Docs(docs::Args),
     /// 用话说出两套政策的差别 / Tell in words how two sets of policies differ
     Diff(diff::Args),
+    /// 编辑器里的检查、说明和补全 (语言服务器) / Checks, meanings and completion inside editors: a language server
+    Lsp(lsp::Args),
 }
 
 /// Runs the verb.
@@ -94,6 +97,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Fmt(args) => fmt::run(&args, &context),
         Verb::Docs(args) => docs::run(&args, &context),
         Verb::Diff(args) => diff::run(&args, &context),
+        Verb::Lsp(args) => lsp::run(&args, &context),
     }
 }
 

@@ -10,6 +10,7 @@
 
 pub mod ast;
 mod error;
+mod lexemes;
 mod lexer;
 mod parser;
 mod print;
@@ -17,6 +18,7 @@ mod token;
 pub mod words;
 
 pub use error::SyntaxError;
+pub use lexemes::{Lexeme, LexemeKind, lexemes};
 pub use print::{print, print_in};
 
 /// Reads a condition or an amount. The tree is there whenever its meaning is beyond doubt, also beside errors.

@@ -16,6 +16,7 @@ mod accumulate;
 mod base;
 pub mod build;
 mod columns;
+pub mod declared;
 mod directory;
 pub mod identity;
 pub mod intake;

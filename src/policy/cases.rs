@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::document::{Case, CaseDocument, CaseRegisters, Equivalent, Expect, ExpectedOccasion, PolicyDocument};
-use super::load::read_file;
+use super::load::read_file_with;
 use super::period::date;
 use crate::diagnostic::{Diagnostic, Span, code};
-use crate::yaml::{self, Fields, Node, wrong_shape};
+use crate::yaml::{self, Fields, Node, Texts, wrong_shape};
 
 /// The verdicts that a case may expect, in both languages, with the word that results use.
 pub(super) const VERDICTS: [(&str, &str); 9] = [
@@ -37,14 +37,26 @@ pub fn load_cases(policy: &PolicyDocument) -> (Vec<Case>, Vec<Diagnostic>) {
 /// The files of cases that stand beside a policy.
 #[must_use]
 pub fn case_files(policy: &PolicyDocument) -> Vec<PathBuf> {
+    case_files_with(policy, &Texts::default())
+}
+
+/// The files of cases as [`case_files`], also where only a text stands in for one.
+#[must_use]
+pub fn case_files_with(policy: &PolicyDocument, texts: &Texts) -> Vec<PathBuf> {
     let files = ["cases.yaml", "cases.csv", "cases.xlsx"].map(|name| policy.path.with_file_name(name));
-    files.into_iter().filter(|path| path.is_file()).collect()
+    files.into_iter().filter(|path| texts.is_file(path)).collect()
 }
 
 /// Reads one file of cases.
 #[must_use]
 pub fn load_case_file(path: &Path) -> (CaseDocument, Vec<Diagnostic>) {
-    let file = match read_file(path) {
+    load_case_file_with(path, &Texts::default())
+}
+
+/// Reads one file of cases, or the text that stands in for it.
+#[must_use]
+pub fn load_case_file_with(path: &Path, texts: &Texts) -> (CaseDocument, Vec<Diagnostic>) {
+    let file = match read_file_with(path, texts) {
         Ok((file, _)) => file,
         Err(diagnostic) => return (CaseDocument::default(), vec![*diagnostic]),
     };

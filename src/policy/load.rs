@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 use std::fmt::Write as _;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +15,7 @@ use super::parameters::{read_parameters, unique_names};
 use super::read::read_policy;
 use super::versions::one_item_one_code;
 use crate::diagnostic::{Diagnostic, SourceFile, Span, code};
-use crate::yaml::{self, Node};
+use crate::yaml::{self, Node, Texts};
 
 /// Keys by which a YAML file that is not called `policy.yaml` is known to hold a policy.
 const POLICY_KEYS: [&str; 4] = ["code", "criteria", "benefit", "covers"];
@@ -28,14 +27,20 @@ const POLICY_KEYS: [&str; 4] = ["code", "criteria", "benefit", "covers"];
 /// a policy; its cases stand in `cases.yaml` beside it.
 #[must_use]
 pub fn load(dir: &Path) -> (PolicySet, Vec<Diagnostic>) {
+    load_with(dir, &Texts::default())
+}
+
+/// Reads a folder as [`load`], with texts that stand in for some of its files.
+#[must_use]
+pub fn load_with(dir: &Path, texts: &Texts) -> (PolicySet, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
-    let found = walk(dir, &mut diagnostics);
+    let found = walk(dir, texts, &mut diagnostics);
     let mut set = PolicySet::default();
 
-    let parameters = gather(&found.parameters, read_parameters, &mut diagnostics);
+    let parameters = gather(&found.parameters, texts, read_parameters, &mut diagnostics);
     set.parameters = unique_names(parameters.into_iter().flatten().collect(), &mut diagnostics);
 
-    let read = found.policies.par_iter().map(|path| load_policy(path, &found.with_cases)).collect::<Vec<_>>();
+    let read = found.policies.par_iter().map(|path| load_policy(path, texts, &found.with_cases)).collect::<Vec<_>>();
     let mut seen = 0_usize;
     for one in read {
         diagnostics.extend(one.diagnostics);
@@ -48,7 +53,7 @@ pub fn load(dir: &Path) -> (PolicySet, Vec<Diagnostic>) {
     set.unread.sort();
     set.unread.dedup();
 
-    let bundles = gather(&found.bundles, read_bundles, &mut diagnostics);
+    let bundles = gather(&found.bundles, texts, read_bundles, &mut diagnostics);
     set.bundles = unique_bundles(bundles.into_iter().flatten().collect(), &mut diagnostics);
 
     if seen == 0 && diagnostics.is_empty() {
@@ -67,7 +72,7 @@ pub fn load_path(path: &Path) -> (PolicySet, Vec<Diagnostic>) {
         return load(path);
     }
     let mut set = PolicySet::default();
-    let (node, sha256, mut diagnostics) = tree(path);
+    let (node, sha256, mut diagnostics) = tree(path, &Texts::default());
     let Some(node) = node else { return (set, diagnostics) };
     let has = |name: &str| node.mapping().is_some_and(|entries| entries.iter().any(|(key, _)| key.text() == Some(name)));
     let told = if has("parameters") {
@@ -115,7 +120,7 @@ struct Found {
     with_cases: HashSet<PathBuf>,
 }
 
-fn walk(dir: &Path, diagnostics: &mut Vec<Diagnostic>) -> Found {
+fn walk(dir: &Path, texts: &Texts, diagnostics: &mut Vec<Diagnostic>) -> Found {
     let mut found = Found::default();
     if !dir.is_dir() {
         diagnostics.push(
@@ -131,9 +136,20 @@ fn walk(dir: &Path, diagnostics: &mut Vec<Diagnostic>) -> Found {
             Ok(_) => {}
             Err(error) => {
                 let path = error.path().unwrap_or(dir).to_owned();
+                // An editor's lock is a hidden link that leads nowhere.
+                let is_hidden = path != dir && path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+                if is_hidden {
+                    continue;
+                }
                 diagnostics.push(missing(&path, &format!("读不了: {error}"), &format!("cannot be read: {error}")));
             }
         }
+    }
+    for path in texts.unsaved(dir) {
+        sort_in(dir, path.to_owned(), &mut found);
+    }
+    for paths in [&mut found.policies, &mut found.parameters, &mut found.bundles] {
+        paths.sort();
     }
     found
 }
@@ -162,11 +178,16 @@ fn sort_in(dir: &Path, path: PathBuf, found: &mut Found) {
 }
 
 /// Reads files of one kind in parallel; results and diagnostics come in the order of `paths`.
-fn gather<T: Send>(paths: &[PathBuf], read: impl Fn(&Node) -> (T, Vec<Diagnostic>) + Sync, diagnostics: &mut Vec<Diagnostic>) -> Vec<T> {
+fn gather<T: Send>(
+    paths: &[PathBuf],
+    texts: &Texts,
+    read: impl Fn(&Node) -> (T, Vec<Diagnostic>) + Sync,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<T> {
     let results: Vec<_> = paths
         .par_iter()
         .map(|path| {
-            let (node, _, mut told) = tree(path);
+            let (node, _, mut told) = tree(path, texts);
             let result = node.map(|node| {
                 let (result, more) = read(&node);
                 told.extend(more);
@@ -193,8 +214,8 @@ struct Loaded {
     diagnostics: Vec<Diagnostic>,
 }
 
-fn load_policy(path: &Path, with_cases: &HashSet<PathBuf>) -> Loaded {
-    let (node, sha256, mut diagnostics) = tree(path);
+fn load_policy(path: &Path, texts: &Texts, with_cases: &HashSet<PathBuf>) -> Loaded {
+    let (node, sha256, mut diagnostics) = tree(path, texts);
     let Some(node) = node else { return Loaded { is_policy: true, diagnostics, ..Loaded::default() } };
     let key = |name: &str| node.mapping().and_then(|entries| entries.iter().find(|(key, _)| key.text() == Some(name)));
     let named = path.file_stem().is_some_and(|stem| stem == "policy");
@@ -214,8 +235,8 @@ fn load_policy(path: &Path, with_cases: &HashSet<PathBuf>) -> Loaded {
 }
 
 /// The tree of a file, and the hash of its bytes.
-fn tree(path: &Path) -> (Option<Node>, String, Vec<Diagnostic>) {
-    match read_file(path) {
+fn tree(path: &Path, texts: &Texts) -> (Option<Node>, String, Vec<Diagnostic>) {
+    match read_file_with(path, texts) {
         Ok((file, sha256)) => {
             let (node, mut diagnostics) = yaml::parse(&file);
             if node.is_none() && diagnostics.is_empty() {
@@ -233,8 +254,13 @@ fn tree(path: &Path) -> (Option<Node>, String, Vec<Diagnostic>) {
 ///
 /// When it cannot be read or is not UTF-8.
 pub fn read_file(path: &Path) -> Result<(Arc<SourceFile>, String), Box<Diagnostic>> {
+    read_file_with(path, &Texts::default())
+}
+
+/// As [`read_file`], with texts that stand in for some files.
+pub(super) fn read_file_with(path: &Path, texts: &Texts) -> Result<(Arc<SourceFile>, String), Box<Diagnostic>> {
     let bytes =
-        fs::read(path).map_err(|error| Box::new(missing(path, &format!("读不了: {error}"), &format!("cannot be read: {error}"))))?;
+        texts.bytes(path).map_err(|error| Box::new(missing(path, &format!("读不了: {error}"), &format!("cannot be read: {error}"))))?;
     let sha256 = content_hash(&bytes);
     match String::from_utf8(bytes) {
         Ok(text) => Ok((SourceFile::new(path, text.strip_prefix('\u{feff}').unwrap_or(&text)), sha256)),

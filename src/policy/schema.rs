@@ -10,6 +10,7 @@ use super::read_delivery::{KEEPS, MODES};
 use super::read_guide::{DAYS, FORMS};
 use super::read_listed::LAST_DAYS;
 use crate::register::declaration::SubjectKind;
+use crate::yaml::schema::{defined, either, file, list, object, said, text, whole, words};
 
 /// A file that has a schema.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,65 +21,24 @@ pub enum SchemaOf {
     Parameters,
     /// `cases.yaml`
     Cases,
+    /// `bundles/*.yaml`
+    Bundles,
 }
 
 /// The schema of a file, JSON Schema 2020-12. It knows keys, shapes and words; what `check` says of facts, types and
 /// regions it does not know.
 #[must_use]
 pub fn schema(of: SchemaOf) -> Value {
-    let (title, body) = match of {
-        SchemaOf::Policy => ("mianshen policy 政策", policy()),
-        SchemaOf::Parameters => ("mianshen parameters 标准", parameters()),
-        SchemaOf::Cases => ("mianshen cases 案例", cases()),
-    };
-    let mut whole = Map::new();
-    whole.insert("$schema".to_owned(), json!("https://json-schema.org/draft/2020-12/schema"));
-    whole.insert("title".to_owned(), json!(title));
-    if let Value::Object(body) = body {
-        whole.extend(body);
+    match of {
+        SchemaOf::Policy => file("mianshen policy 政策", policy(), criteria()),
+        SchemaOf::Parameters => file("mianshen parameters 标准", parameters(), Map::new()),
+        SchemaOf::Cases => file("mianshen cases 案例", cases(), Map::new()),
+        SchemaOf::Bundles => file("mianshen bundles 一件事", bundles(), Map::new()),
     }
-    whole.insert("$defs".to_owned(), definitions());
-    Value::Object(whole)
 }
 
-/// A mapping with these keys only; a key that ends in `!` must be there.
-fn object(keys: &[(&str, Value)]) -> Value {
-    let name = |key: &str| key.trim_end_matches('!').to_owned();
-    let properties: Map<String, Value> = keys.iter().map(|(key, value)| (name(key), value.clone())).collect();
-    let required: Vec<String> = keys.iter().filter(|(key, _)| key.ends_with('!')).map(|(key, _)| name(key)).collect();
-    json!({"type": "object", "additionalProperties": false, "required": required, "properties": properties})
-}
-
-fn list(items: Value) -> Value {
-    json!({"type": "array", "items": items})
-}
-
-fn either(choices: &[Value]) -> Value {
-    json!({"anyOf": choices})
-}
-
-fn defined(name: &str) -> Value {
-    json!({"$ref": format!("#/$defs/{name}")})
-}
-
-fn words<T>(choices: &[(&str, T)]) -> Value {
-    json!({"enum": choices.iter().map(|(word, _)| *word).collect::<Vec<_>>()})
-}
-
-/// The same with a word to whoever writes it.
-fn said(mut schema: Value, text: &str) -> Value {
-    if let Value::Object(schema) = &mut schema {
-        schema.insert("description".to_owned(), json!(text));
-    }
-    schema
-}
-
-fn whole(minimum: i64) -> Value {
-    json!({"type": "integer", "minimum": minimum})
-}
-
-/// What several files share.
-fn definitions() -> Value {
+/// The tree of criteria.
+fn criteria() -> Map<String, Value> {
     let group = |key: &str| object(&[(key, list(defined("criteria")))]);
     let criterion = object(&[
         ("id!", text()),
@@ -87,25 +47,15 @@ fn definitions() -> Value {
         ("label", defined("message")),
         ("when!", defined("expression")),
     ]);
-    json!({
-        "text": {"type": ["string", "number", "boolean"]},
-        "expression": {"type": ["string", "number", "boolean"], "description": "条件或金额 / a condition or an amount: docs/language.md"},
-        "date": {"type": "string", "pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"},
-        "message": {"anyOf": [{"type": "string"}, object(&[("zh", text()), ("en", text())])]},
-        "texts": either(&[text(), list(text())]),
-        "criteria": {"anyOf": [
-            criterion,
-            group("all!"),
-            group("any!"),
-            object(&[("not!", defined("criteria"))]),
-            object(&[("at_least!", whole(1)), ("of!", list(defined("criteria")))]),
-            object(&[("at_least!", object(&[("n!", whole(1)), ("of!", list(defined("criteria")))]))]),
-        ]},
-    })
-}
-
-fn text() -> Value {
-    defined("text")
+    let criteria = either(&[
+        criterion,
+        group("all!"),
+        group("any!"),
+        object(&[("not!", defined("criteria"))]),
+        object(&[("at_least!", whole(1)), ("of!", list(defined("criteria")))]),
+        object(&[("at_least!", object(&[("n!", whole(1)), ("of!", list(defined("criteria")))]))]),
+    ]);
+    [("criteria".to_owned(), criteria)].into_iter().collect()
 }
 
 fn policy() -> Value {
@@ -245,6 +195,12 @@ fn parameters() -> Value {
     let parameter =
         object(&[("name!", text()), ("label!", defined("message")), ("type!", words(&TYPES)), ("unit", text()), ("values!", list(value))]);
     object(&[("parameters!", list(parameter))])
+}
+
+fn bundles() -> Value {
+    let policies = list(either(&[text(), object(&[("policy!", text())])]));
+    let bundle = object(&[("id!", text()), ("name!", defined("message")), ("policies!", policies)]);
+    either(&[bundle.clone(), object(&[("bundles!", list(bundle))])])
 }
 
 fn cases() -> Value {

@@ -7,7 +7,7 @@ use chrono::NaiveDate;
 
 use super::{COUNTRY, Region, RegionLevel, RegionTree};
 use crate::diagnostic::{Diagnostic, Message, SourceFile, Span, code};
-use crate::yaml::{self, Fields, Node};
+use crate::yaml::{self, Fields, Node, Texts};
 
 const LEVELS: &[(&str, RegionLevel)] = &[
     ("country", RegionLevel::Country),
@@ -20,10 +20,16 @@ const LEVELS: &[(&str, RegionLevel)] = &[
 /// Reads the tree from a file, or from `regions.yaml` and `regions/*.yaml` of a folder.
 #[must_use]
 pub fn load(path: &Path) -> (RegionTree, Vec<Diagnostic>) {
+    load_with(path, &Texts::default())
+}
+
+/// Reads the tree as [`load`], with texts that stand in for some files.
+#[must_use]
+pub fn load_with(path: &Path, texts: &Texts) -> (RegionTree, Vec<Diagnostic>) {
     let mut diagnostics = Vec::new();
     let mut regions = Vec::new();
-    for path in files(path) {
-        match std::fs::read_to_string(&path) {
+    for path in files(path, texts) {
+        match texts.text(&path) {
             Ok(text) => read_file(&path, text, &mut regions, &mut diagnostics),
             Err(error) => diagnostics.push(unreadable(&path, &error)),
         }
@@ -33,18 +39,20 @@ pub fn load(path: &Path) -> (RegionTree, Vec<Diagnostic>) {
     (tree, diagnostics)
 }
 
-fn files(path: &Path) -> Vec<PathBuf> {
+fn files(path: &Path, texts: &Texts) -> Vec<PathBuf> {
     if !path.is_dir() {
         return vec![path.to_path_buf()];
     }
-    let single = path.join("regions.yaml");
-    let mut found: Vec<PathBuf> = std::fs::read_dir(path.join("regions"))
+    let (single, folder) = (path.join("regions.yaml"), path.join("regions"));
+    let mut found: Vec<PathBuf> = std::fs::read_dir(&folder)
         .into_iter()
         .flatten()
         .filter_map(|entry| entry.ok().map(|entry| entry.path()))
+        .chain(texts.unsaved(&folder).filter(|path| path.parent() == Some(&folder)).map(Path::to_owned))
+        .filter(|path| !path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')))
         .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
         .collect();
-    if single.exists() || found.is_empty() {
+    if texts.is_file(&single) || found.is_empty() {
         found.push(single);
     }
     found.sort();

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
-pub use load::load;
+pub use load::{load, load_with};
 pub use on_day::RegionsOn;
 
 use crate::diagnostic::{Message, Span};

@@ -9,7 +9,7 @@ use super::declaration::{Absence, ColumnType, Link, RegisterColumn, RegisterDecl
 use super::declaration_checks;
 use super::facts_from_yaml::{read_computed, read_expression, read_fact};
 use crate::diagnostic::{Diagnostic, Message, SourceFile, Span, code};
-use crate::yaml::{self, Fields, Node, message, parse_date, wrong_shape};
+use crate::yaml::{self, Fields, Node, Texts, message, parse_date, wrong_shape};
 
 /// The words for column and fact types in files.
 pub(super) const TYPES: &[(&str, ColumnType)] = &[
@@ -30,6 +30,9 @@ pub(super) const TYPES: &[(&str, ColumnType)] = &[
 pub(super) const SUBJECTS: &[(&str, SubjectKind)] =
     &[("person", SubjectKind::Person), ("household", SubjectKind::Household), ("entity", SubjectKind::Entity)];
 
+/// The words for what absence means.
+pub(super) const ABSENCES: &[(&str, Absence)] = &[("complete", Absence::Complete), ("partial", Absence::Partial)];
+
 /// What cross-checks need beside the declarations.
 #[derive(Default)]
 pub(super) struct Seen {
@@ -44,15 +47,21 @@ pub(super) struct Seen {
 /// What could be read is given even when something else is wrong; whoever goes on looks at the diagnostics first.
 #[must_use]
 pub fn load(dir: &Path) -> (Registers, Vec<Diagnostic>) {
+    load_with(dir, &Texts::default())
+}
+
+/// Reads a folder as [`load`], with texts that stand in for some of its files.
+#[must_use]
+pub fn load_with(dir: &Path, texts: &Texts) -> (Registers, Vec<Diagnostic>) {
     let mut registers = Registers::default();
     let mut diagnostics = Vec::new();
     let mut seen = Seen::default();
     let below = dir.join("registers");
     let dir = if below.is_dir() { below } else { dir.to_path_buf() };
-    match files(&dir) {
+    match files(&dir, texts) {
         Ok(paths) => {
             for path in paths {
-                read_file(&path, &mut registers, &mut seen, &mut diagnostics);
+                read_file(&path, texts, &mut registers, &mut seen, &mut diagnostics);
             }
         }
         Err(error) => diagnostics.push(unreadable(&dir, &error)),
@@ -61,16 +70,23 @@ pub fn load(dir: &Path) -> (Registers, Vec<Diagnostic>) {
     (registers, diagnostics)
 }
 
-fn files(dir: &Path) -> std::io::Result<Vec<PathBuf>> {
+fn files(dir: &Path, texts: &Texts) -> std::io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
-    for entry in std::fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
+    let saved = std::fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.path()));
+    let unsaved = texts.unsaved(dir).filter(|path| path.parent() == Some(dir));
+    for path in saved.chain(unsaved.map(|path| Ok(path.to_owned()))) {
+        let path = path?;
+        if !is_hidden(&path) && path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml") {
             paths.push(path);
         }
     }
     paths.sort();
     Ok(paths)
+}
+
+/// Whether a file is no part of the folder, such as the lock of an editor.
+fn is_hidden(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
@@ -79,8 +95,8 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Diagnostic {
         .help("登记库的声明在政策目录的 registers/ 里", "declarations of registers are in registers/ of the policies folder")
 }
 
-fn read_file(path: &Path, registers: &mut Registers, seen: &mut Seen, diagnostics: &mut Vec<Diagnostic>) {
-    let text = match std::fs::read_to_string(path) {
+fn read_file(path: &Path, texts: &Texts, registers: &mut Registers, seen: &mut Seen, diagnostics: &mut Vec<Diagnostic>) {
+    let text = match texts.text(path) {
         Ok(text) => text,
         Err(error) => {
             diagnostics.push(unreadable(path, &error));
@@ -135,7 +151,7 @@ fn read_register(node: &Node, stem: &str, diagnostics: &mut Vec<Diagnostic>) -> 
     let time = fields.required("time").and_then(|node| read_time(node, fields.diagnostics()));
     let recorded_at = fields.text("recorded_at");
     fields.required("absence");
-    let absence = fields.choice("absence", &[("complete", Absence::Complete), ("partial", Absence::Partial)]);
+    let absence = fields.choice("absence", ABSENCES);
     let (coverage_regions, coverage_from) =
         fields.optional("coverage").map(|node| read_coverage(node, fields.diagnostics())).unwrap_or_default();
     let fresh_within_days = fields.optional("fresh_within").and_then(|node| read_days(node, fields.diagnostics()));

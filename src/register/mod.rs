@@ -23,12 +23,14 @@ pub mod quarantine;
 pub mod reader;
 mod row_cast;
 mod row_keys;
+mod schema;
 mod seen_keys;
 mod settle;
 pub mod sources;
 mod transcode;
 
 pub use declaration_checks::check_coverage;
-pub use declaration_from_yaml::load;
+pub use declaration_from_yaml::{load, load_with};
 pub use reader::{ReadOptions, ReadOutcome, RegisterReader, hash_file, open};
+pub use schema::{SchemaOf, schema};
 pub use sources::{RegisterSource, SourceFormat, Sources};

@@ -6,12 +6,15 @@
 
 mod fields;
 mod parse;
+pub mod schema;
+mod texts;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 pub use fields::{Fields, message, parse_date, wrong_shape};
 pub use parse::parse;
+pub use texts::Texts;
 
 use crate::diagnostic::{SourceFile, Span};
 

@@ -6,6 +6,7 @@ mod check;
 mod desk;
 mod explain;
 mod explain_sample;
+mod lsp;
 mod match_faults;
 mod match_sample;
 mod new;

@@ -14,6 +14,7 @@ use std::path::Path;
 use crate::diagnostic::Diagnostic;
 use crate::policy;
 use crate::policy::document::{Case, CaseDocument, Equivalent, PolicyDocument};
+use crate::yaml::Texts;
 
 /// A column that is no fact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,11 +106,15 @@ impl CaseFile {
 /// Reads a file of cases: YAML, CSV or XLSX, by its ending.
 #[must_use]
 pub fn load(path: &Path) -> CaseFile {
+    load_with(path, &Texts::default())
+}
+
+fn load_with(path: &Path, texts: &Texts) -> CaseFile {
     let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
     match ending.as_deref() {
         Some("csv" | "xlsx") => read(path),
         _ => {
-            let (CaseDocument { cases, equivalent }, diagnostics) = policy::load_case_file(path);
+            let (CaseDocument { cases, equivalent }, diagnostics) = policy::load_case_file_with(path, texts);
             CaseFile { cases, equivalent, diagnostics, cells: Vec::new() }
         }
     }
@@ -118,7 +123,13 @@ pub fn load(path: &Path) -> CaseFile {
 /// Reads all files of cases beside a policy.
 #[must_use]
 pub fn load_beside(document: &PolicyDocument) -> (Vec<Case>, Vec<Diagnostic>) {
-    let files = policy::case_files(document).into_iter().map(|path| load(&path));
+    load_beside_with(document, &Texts::default())
+}
+
+/// Reads all files of cases beside a policy, with texts that stand in for some.
+#[must_use]
+pub fn load_beside_with(document: &PolicyDocument, texts: &Texts) -> (Vec<Case>, Vec<Diagnostic>) {
+    let files = policy::case_files_with(document, texts).into_iter().map(|path| load_with(&path, texts));
     let (cases, told): (Vec<_>, Vec<_>) = files.map(|file| (file.cases, file.diagnostics)).unzip();
     (cases.into_iter().flatten().collect(), told.into_iter().flatten().collect())
 }

@@ -6,18 +6,22 @@ use rayon::prelude::*;
 
 use crate::cases::coverage::{self, Coverage, Goal};
 use crate::cases::{Book, ResolvedCase};
-use crate::commands::folder::PolicyFolder;
 use crate::diagnostic::{Diagnostic, code};
+use crate::policy::document::PolicyDocument;
 
 /// Boundaries that are shown beside the first one.
 const SHOWN: usize = 4;
 
-/// Tells of policies with cases that leave a boundary untouched, one finding for each version.
-pub(super) fn check(folder: &PolicyFolder, cases: &BTreeMap<String, Vec<ResolvedCase>>) -> Vec<Diagnostic> {
-    let book = Book::new(&folder.checked, &folder.set, &folder.regions);
-    let measured = folder.checked.policies.par_iter().filter_map(|policy| {
+/// Tells of policies with cases that leave a boundary untouched, one finding for each version; only of those that are asked
+/// for.
+pub(super) fn check(
+    book: &Book<'_>,
+    cases: &BTreeMap<String, Vec<ResolvedCase>>,
+    of: &(dyn Fn(&PolicyDocument) -> bool + Sync),
+) -> Vec<Diagnostic> {
+    let measured = book.checked.policies.par_iter().filter(|policy| of(&policy.document)).filter_map(|policy| {
         let cases: Vec<&ResolvedCase> = cases.get(&policy.document.code)?.iter().collect();
-        told(&coverage::measure(&book, policy, &cases))
+        told(&coverage::measure(book, policy, &cases))
     });
     measured.collect()
 }

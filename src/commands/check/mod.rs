@@ -19,10 +19,11 @@ use super::cases;
 use super::context::date_argument;
 use super::folder::{PolicyFolder, in_order};
 use super::{Context, Exit};
-use crate::cases::{ResolvedCase, table};
+use crate::cases::{Book, ResolvedCase, table};
 use crate::check::lints;
 use crate::diagnostic::{self, Diagnostic, Format, Lang, code};
-use crate::policy::document::Case;
+use crate::policy::document::{Case, PolicyDocument};
+use crate::yaml::Texts;
 use severity::{Level, Levels};
 
 /// What to check.
@@ -88,11 +89,11 @@ impl From<FormatArg> for Format {
 #[must_use]
 pub fn run(args: &Args, context: &Context) -> Exit {
     let given = [(&*args.allow, Level::Allow), (&*args.warn, Level::Warn), (&*args.deny, Level::Deny)];
-    let (levels, faults) = Levels::new(&args.policies, given);
+    let (levels, faults) = Levels::new(&args.policies, &Texts::default(), given);
     if faults.iter().any(|fault| fault.code == &code::BAD_ARGUMENT) {
         return context.fail(&faults);
     }
-    let (mut folder, mut diagnostics) = look(args, &levels);
+    let (mut folder, mut diagnostics) = look(&args.policies, args.as_of, &Texts::default(), &levels);
     if args.fix {
         if args.diff {
             return fix::show(&diagnostics, context);
@@ -114,31 +115,74 @@ pub fn run(args: &Args, context: &Context) -> Exit {
 
 /// Everything that `check` tells of a folder, with its severities, in the order of files and places.
 pub(super) fn told_of(policies: &Path) -> Vec<Diagnostic> {
-    let args = Args {
-        policies: policies.to_owned(),
-        format: FormatArg::Full,
-        as_of: None,
-        strict: false,
-        deny: Vec::new(),
-        warn: Vec::new(),
-        allow: Vec::new(),
-        fix: false,
-        diff: false,
-    };
-    let (levels, mut faults) = Levels::new(policies, [(&[], Level::Allow), (&[], Level::Warn), (&[], Level::Deny)]);
-    faults.extend(look(&args, &levels).1);
+    let texts = Texts::default();
+    let (levels, mut faults) = levels_of(policies, &texts);
+    faults.extend(look(policies, None, &texts, &levels).1);
     faults
 }
 
+/// The severities that a folder says.
+fn levels_of(dir: &Path, texts: &Texts) -> (Levels, Vec<Diagnostic>) {
+    Levels::new(dir, texts, [(&[], Level::Allow), (&[], Level::Warn), (&[], Level::Deny)])
+}
+
+/// A folder, what there is to tell of it, and its cases.
+pub(super) struct Sight {
+    pub(super) folder: PolicyFolder,
+    pub(super) diagnostics: Vec<Diagnostic>,
+    /// By policy.
+    pub(super) cases: BTreeMap<String, Vec<ResolvedCase>>,
+}
+
+/// What `check` tells of a folder with texts that stand in for some of its files, but for what takes long: that is told
+/// of the policies that are looked at closely, and by [`at_length`] of the others.
+pub(super) fn at_once(dir: &Path, texts: &Texts, closely: &(dyn Fn(&PolicyDocument) -> bool + Sync)) -> Sight {
+    let (levels, faults) = levels_of(dir, texts);
+    let mut sight = sight(dir, None, texts, &levels, closely);
+    sight.diagnostics.extend(faults);
+    in_order(&mut sight.diagnostics);
+    sight
+}
+
+/// What takes long to tell of some policies: the boundaries that none of their cases touches.
+pub(super) fn at_length(
+    (dir, texts): (&Path, &Texts),
+    book: &Book<'_>,
+    cases: &BTreeMap<String, Vec<ResolvedCase>>,
+    of: &(dyn Fn(&PolicyDocument) -> bool + Sync),
+) -> Vec<Diagnostic> {
+    let (levels, _) = levels_of(dir, texts);
+    graded(boundaries::check(book, cases, of), &levels)
+}
+
 /// The folder, and everything that there is to tell of it.
-fn look(args: &Args, levels: &Levels) -> (PolicyFolder, Vec<Diagnostic>) {
-    let mut folder = PolicyFolder::load(&args.policies);
+fn look(dir: &Path, as_of: Option<NaiveDate>, texts: &Texts, levels: &Levels) -> (PolicyFolder, Vec<Diagnostic>) {
+    let sight = sight(dir, as_of, texts, levels, &|_| true);
+    (sight.folder, sight.diagnostics)
+}
+
+fn sight(
+    dir: &Path,
+    as_of: Option<NaiveDate>,
+    texts: &Texts,
+    levels: &Levels,
+    closely: &(dyn Fn(&PolicyDocument) -> bool + Sync),
+) -> Sight {
+    let mut folder = PolicyFolder::load_with(dir, texts);
     let mut diagnostics = folder.diagnostics.clone();
-    diagnostics.extend(findings(&mut folder, args.as_of));
+    let (told, cases) = findings(&mut folder, as_of, texts);
+    diagnostics.extend(told);
+    let book = Book::new(&folder.checked, &folder.set, &folder.regions);
+    diagnostics.extend(boundaries::check(&book, &cases, closely));
+    Sight { diagnostics: graded(diagnostics, levels), folder, cases }
+}
+
+/// Findings as grave as they are taken, in the order of files and places.
+fn graded(mut diagnostics: Vec<Diagnostic>, levels: &Levels) -> Vec<Diagnostic> {
     levels.apply(&mut diagnostics);
     let mut diagnostics: Vec<Diagnostic> = diagnostics.into_iter().map(Diagnostic::fix_width).collect();
     in_order(&mut diagnostics);
-    (folder, diagnostics)
+    diagnostics
 }
 
 /// The folder after what can be mended was; none where nothing can be, or where it led to more errors than before.
@@ -151,7 +195,7 @@ fn mended(
     if fix::write(diagnostics, context)? == 0 {
         return Ok(None);
     }
-    let again = look(args, levels);
+    let again = look(&args.policies, args.as_of, &Texts::default(), levels);
     if fix::undo_if_worse(diagnostics, &again.1)? {
         return Ok(None);
     }
@@ -164,11 +208,11 @@ fn lint(folder: &PolicyFolder, cases: &[Vec<Case>]) -> Vec<Diagnostic> {
     lints::run(&lints::Folder { checked, documents: &set.policies, parameters: &set.parameters, regions, cases })
 }
 
-/// What there is to tell beside what reading and checking told.
-fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnostic> {
+/// What there is to tell beside what reading and checking told, and the cases that it was told of.
+fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>, texts: &Texts) -> (Vec<Diagnostic>, BTreeMap<String, Vec<ResolvedCase>>) {
     let mut diagnostics = references::check(folder);
     diagnostics.extend(parameters::check(folder, as_of));
-    let read: Vec<_> = folder.set.policies.par_iter().map(|document| table::load_beside(document)).collect();
+    let read: Vec<_> = folder.set.policies.par_iter().map(|document| table::load_beside_with(document, texts)).collect();
     let (read, told): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     diagnostics.extend(lint(folder, &read));
     let mut resolved: BTreeMap<String, Vec<ResolvedCase>> = BTreeMap::new();
@@ -185,11 +229,10 @@ fn findings(folder: &mut PolicyFolder, as_of: Option<NaiveDate>) -> Vec<Diagnost
             resolved.entry(document.code.clone()).or_default().push(case);
         }
     }
-    diagnostics.extend(boundaries::check(folder, &resolved));
     // Versions of one policy may share a file of cases.
     in_order(&mut diagnostics);
     diagnostics.dedup_by(|one, other| one.code == other.code && one.primary == other.primary && one.headline == other.headline);
-    diagnostics
+    (diagnostics, resolved)
 }
 
 fn without_cases(policy: &str, place: &diagnostic::Span) -> Diagnostic {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::diagnostic::{CODES, Code, Diagnostic, Severity, SourceFile, by_name, code};
-use crate::yaml::{self, wrong_shape};
+use crate::yaml::{self, Texts, wrong_shape};
 
 /// The file of a policies folder that says how grave findings are.
 const FILE: &str = "check.yaml";
@@ -28,8 +28,8 @@ pub(super) struct Levels(BTreeMap<&'static str, Level>);
 
 impl Levels {
     /// The levels of the folder's `check.yaml` with those of the command line over them, and what is wrong with either.
-    pub(super) fn new(folder: &Path, given: [(&[String], Level); 3]) -> (Self, Vec<Diagnostic>) {
-        let (mut levels, mut diagnostics) = Self::of_folder(folder);
+    pub(super) fn new(folder: &Path, texts: &Texts, given: [(&[String], Level); 3]) -> (Self, Vec<Diagnostic>) {
+        let (mut levels, mut diagnostics) = Self::of_folder(folder, texts);
         for (names, level) in given {
             for name in names {
                 match by_name(name) {
@@ -44,9 +44,9 @@ impl Levels {
         (levels, diagnostics)
     }
 
-    fn of_folder(folder: &Path) -> (Self, Vec<Diagnostic>) {
+    fn of_folder(folder: &Path, texts: &Texts) -> (Self, Vec<Diagnostic>) {
         let (mut levels, mut diagnostics) = (Self::default(), Vec::new());
-        let Ok(text) = std::fs::read_to_string(folder.join(FILE)) else { return (levels, diagnostics) };
+        let Ok(text) = texts.text(&folder.join(FILE)) else { return (levels, diagnostics) };
         let (root, told) = yaml::parse(&SourceFile::new(folder.join(FILE), text));
         diagnostics.extend(told);
         let Some(root) = root else { return (levels, diagnostics) };
@@ -115,7 +115,8 @@ mod tests {
         std::fs::write(folder.path().join(FILE), text).expect("written");
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let (allow, deny) = (owned(allow), owned(deny));
-        let (levels, told) = Levels::new(folder.path(), [(&allow, Level::Allow), (&[], Level::Warn), (&deny, Level::Deny)]);
+        let (levels, told) =
+            Levels::new(folder.path(), &Texts::default(), [(&allow, Level::Allow), (&[], Level::Warn), (&deny, Level::Deny)]);
         let mut findings: Vec<Diagnostic> =
             [&code::NEVER_HOLDS, &code::ALWAYS_HOLDS, &code::UNKNOWN_FACT].map(|code| Diagnostic::new(code, "", "")).into();
         levels.apply(&mut findings);

@@ -51,6 +51,20 @@ fn check(files: &[(&str, &[u8])], codes: &[&str], expected: &[(&str, &str)]) -> 
     (set, told)
 }
 
+#[cfg(unix)]
+#[test]
+fn the_lock_of_an_editor_is_no_policy() {
+    let dir = tempfile::tempdir().expect("a folder");
+    let registers = dir.path().join("registers");
+    write(dir.path(), &[("990100/a/policy.yaml", policy("A", OPEN).as_bytes()), ("registers/a.yaml", b"register: a\n")]);
+    for lock in [dir.path().join("990100/a/.#policy.yaml"), registers.join(".#a.yaml")] {
+        std::os::unix::fs::symlink("somebody@somewhere.1:2", lock).expect("a link");
+    }
+    assert!(load(dir.path()).1.is_empty());
+    let (_, told) = crate::register::load(dir.path());
+    assert!(told.iter().all(|told| told.code.name == "missing-key"), "{told:?}");
+}
+
 #[test]
 fn a_folder_is_sorted_in() {
     let (b, a) = (policy("B", OPEN), policy("A", OPEN));

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{SchemaOf, schema};
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::policy::{read_cases, read_parameters, read_policy};
+use crate::policy::{read_bundles, read_cases, read_parameters, read_policy};
 use crate::yaml::{self, Node};
 
 /// A policy whose every mapping has the key `zz`, with the mapping of the schema that each stands for.
@@ -43,6 +43,8 @@ excludes: [{policy: B, zz: 1}]
 const PARAMETERS: &str = "zz: 1\nparameters:\n  - {name: a, label: 甲, type: int, zz: 1, values: [{region: a, from: 2024-01-01, value: 1, status: sample, zz: 1}]}\n";
 
 const CASES: &str = "equivalent:\n  - {part: a, change: b, because: c, zz: 1}\ncases:\n  - {name: a, as_of: 2024-01-01, zz: 1, expect: {verdict: yes, zz: 1}}\n  - {name: b, as_of: 2024-01-01, registers: {}, expect: [{subject: a, verdict: no, zz: 1}]}\nzz: 1\n";
+
+const BUNDLES: &str = "bundles:\n  - {id: a, name: 甲, policies: [A, {policy: B, zz: 1}], zz: 1}\nzz: 1\n";
 
 type Keys = BTreeSet<String>;
 
@@ -107,6 +109,11 @@ fn the_keys_of_cases() {
 }
 
 #[test]
+fn the_keys_of_bundles() {
+    check(SchemaOf::Bundles, &read(BUNDLES, |node| read_bundles(node).1));
+}
+
+#[test]
 fn references_lead_somewhere() {
     fn follow(value: &Value, whole: &Value) {
         match value {
@@ -120,7 +127,7 @@ fn references_lead_somewhere() {
             _ => {}
         }
     }
-    for of in [SchemaOf::Policy, SchemaOf::Parameters, SchemaOf::Cases] {
+    for of in [SchemaOf::Policy, SchemaOf::Parameters, SchemaOf::Cases, SchemaOf::Bundles] {
         let whole = schema(of);
         follow(&whole, &whole);
     }
