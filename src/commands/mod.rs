@@ -62,7 +62,7 @@ pub enum Verb {
     Explain(explain::Args),
     /// 模拟政策或标准的变动: 谁受益, 谁受损, 花多少钱 / Simulate a change of policies or parameters: who gains, who loses, what it costs
     Simulate(simulate::Args),
-    /// 免申即享就绪情况: 四个条件、可用的发放方式、还缺哪个库; 哪个库停了影响谁 / Can a policy be given without application, what is missing, and what hangs on each register
+    /// 免申即享就绪情况: 四个条件、可采用的发放方式、还缺哪个库; 哪个库停供影响谁 / Can a policy be given without application, what is missing, and what hangs on each register
     Readiness(readiness::Args),
     /// 列出政策目录: 编码、名称、机关、状态、案例数 / List the policies: code, name, authority, status, cases
     List(list::Args),

@@ -43,13 +43,13 @@ pub struct Args {
     /// 当作缺席的登记库 / Registers to be taken as absent
     #[arg(long, value_name = "REGISTER", num_args = 1..)]
     pub allow_missing: Vec<String>,
-    /// 反过来看: 每个登记库停了或迟了, 影响哪些政策、多少人、多少钱 / The reverse: what happens to whom if a register stops or is late
+    /// 反过来看: 每个登记库停供或迟报, 影响哪些政策、多少人、多少钱 / The reverse: what happens to whom if a register stops or is late
     #[arg(long)]
     pub registers: bool,
     /// 只看这些登记库, 逐项政策列出 / Only these registers, policy by policy
     #[arg(long, value_name = "REGISTER", num_args = 1..)]
     pub register: Vec<String>,
-    /// 登记库迟多少天 / How many days late a register is taken to be
+    /// 登记库迟报多少天 / How many days late a register is taken to be
     #[arg(long, value_name = "DAYS", default_value_t = 30)]
     pub late: u32,
     /// 输出格式 / Format

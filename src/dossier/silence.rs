@@ -136,8 +136,9 @@ impl Dossiers {
 }
 
 impl Dossiers {
-    /// The registers that these dossiers were made of.
-    fn rest_on(&self, catalogue: &Catalogue) -> BTreeSet<String> {
+    /// The registers that these dossiers were made of. Without another one they would be the same.
+    #[must_use]
+    pub fn rest_on(&self, catalogue: &Catalogue) -> BTreeSet<String> {
         let bases = self.indices.keys().map(|kind| base_register(*kind).to_owned());
         self.ground.plan.registers(catalogue).into_iter().chain(bases).chain(self.each.iter().map(|each| each.register.clone())).collect()
     }

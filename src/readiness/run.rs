@@ -79,8 +79,10 @@ pub async fn readiness(question: Question<'_>) -> Result<Readiness, DossierError
     let building = Building { sets: &sets, sources, options: &options, progress: &progress, cancel: &cancel };
     let OnSame { dossiers, found, compiled } = building.run(catalogue, &absent).await?;
     let identities = &dossiers.intake.identities;
-    let paid = read_paid(&catalogue.registers, sources, binder, identities).map_err(DossierError::Told)?.0;
-    let refusals = read_refusals(&catalogue.registers, sources, binder, identities).map_err(DossierError::Told)?.0;
+    let mut came = sources.clone();
+    came.sources.retain(|register, _| !absent.contains(register));
+    let paid = read_paid(&catalogue.registers, &came, binder, identities).map_err(DossierError::Told)?.0;
+    let refusals = read_refusals(&catalogue.registers, &came, binder, identities).map_err(DossierError::Told)?.0;
     let today = Today { policies, binder, paid: &paid, refusals: &refusals };
     let (Some(found), Some(compiled)) = (found.into_iter().next(), compiled.into_iter().next()) else {
         return Err(DossierError::Cancelled);
@@ -111,7 +113,7 @@ pub async fn readiness(question: Question<'_>) -> Result<Readiness, DossierError
     drop(found);
     let mut loads = None;
     if let (Some(reverse), Some(before)) = (reverse, before) {
-        let mut stopping = Stopping {
+        let stopping = Stopping {
             today,
             dossiers: &dossiers,
             compiled: &compiled,
@@ -124,20 +126,7 @@ pub async fn readiness(question: Question<'_>) -> Result<Readiness, DossierError
             progress: &*progress,
             cancel: &cancel,
         };
-        let mut all = Vec::new();
-        for state in states.values().filter(|state| reverse.only.is_none_or(|only| only.contains(&state.register))) {
-            let stops = match role(&state.register) {
-                Role::Identities if state.freshness != Freshness::Absent => {
-                    let mut without = absent.clone();
-                    without.insert(IDENTITY_LINKS.to_owned());
-                    stopping.tell(state);
-                    Some(building.run(&mut catalogue.clone(), &without).await?)
-                }
-                _ => None,
-            };
-            all.push(stopping.load(state, catalogue, stops, &mut numbers)?);
-        }
-        loads = Some(all);
+        loads = Some(stopping.all(reverse.only, &building, catalogue, &absent, &mut numbers).await?);
     }
     let of = |kind: SubjectKind| judged[kind as usize];
     let judged = ByKind { person: of(SubjectKind::Person), household: of(SubjectKind::Household), entity: of(SubjectKind::Entity) };
@@ -296,6 +285,31 @@ struct Stopping<'a> {
 }
 
 impl Stopping<'_> {
+    /// What hangs on each of some registers; none: on every one.
+    async fn all(
+        &self,
+        only: Option<&BTreeSet<String>>,
+        building: &Building<'_>,
+        catalogue: &Catalogue,
+        absent: &BTreeSet<String>,
+        numbers: &mut Numbers<'_>,
+    ) -> Result<Vec<RegisterLoad>, DossierError> {
+        let mut all = Vec::new();
+        for state in self.states.values().filter(|state| only.is_none_or(|only| only.contains(&state.register))) {
+            self.tell(state);
+            let rebuilt = match role(&state.register) {
+                Role::Identities if state.freshness != Freshness::Absent => {
+                    let mut without = absent.clone();
+                    without.insert(IDENTITY_LINKS.to_owned());
+                    Some(building.run(&mut catalogue.clone(), &without).await?)
+                }
+                _ => None,
+            };
+            all.push(self.load(state, catalogue, rebuilt, numbers)?);
+        }
+        Ok(all)
+    }
+
     fn tell(&self, state: &RegisterState) {
         let at = self.states.keys().position(|name| *name == state.register).unwrap_or(0) + 1;
         let of = self.states.len();
@@ -305,13 +319,12 @@ impl Stopping<'_> {
 
     /// What hangs on one register. `rebuilt` is a run without it, where it cannot be taken away from dossiers.
     fn load(
-        &mut self,
+        &self,
         state: &RegisterState,
         catalogue: &Catalogue,
         rebuilt: Option<OnSame>,
         numbers: &mut Numbers<'_>,
     ) -> Result<RegisterLoad, DossierError> {
-        self.tell(state);
         let register = &state.register;
         let role = role(register);
         let reads = |at: usize| self.reads[at].registers.contains(register);
@@ -350,6 +363,9 @@ impl Stopping<'_> {
         catalogue: &Catalogue,
         numbers: &mut Numbers<'_>,
     ) -> Result<Vec<OfPolicy>, DossierError> {
+        if !self.dossiers.rest_on(catalogue).contains(&state.register) {
+            return Ok(self.before.to_vec());
+        }
         let around = Around { catalogue, as_of: self.today.binder.as_of, progress: self.progress, cancel: self.cancel };
         let silent = BTreeMap::from([(state.register.clone(), cause)]);
         let dossiers = tokio::task::block_in_place(|| self.dossiers.silenced(&silent, around))?;

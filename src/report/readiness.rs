@@ -77,12 +77,12 @@ fn policies(found: &Readiness, words: Words) -> Table {
         (pick("政策事项", "policy"), Align::Left),
         (pick("对象", "whose"), Align::Left),
         (pick("条件", "1 2 3 4"), Align::Left),
-        (pick("现定", "declares"), Align::Left),
-        (pick("可用", "can have"), Align::Left),
+        (pick("规定方式", "declares"), Align::Left),
+        (pick("可采用", "can have"), Align::Left),
         (pick("符合", "yes"), Align::Right),
         (pick("未知", "unknown"), Align::Right),
         (pick("可承诺", "by word"), Align::Right),
-        (pick("补上即可提升", "lifted by"), Align::Left),
+        (pick("补齐后可提升", "lifted by"), Align::Left),
     ]);
     for policy in &found.policies {
         let people = |get: &dyn Fn(&crate::readiness::people::People) -> u64| {
@@ -156,7 +156,7 @@ fn legend(words: Words) -> String {
         words.pick("四个条件", "conditions"),
         names.join(words.pick("、", ", ")),
         signs.join(" "),
-        words.pick("▼ 可用方式低于政策现定的方式; ▲ 可以更简便", "▼ less than the policy declares; ▲ lighter than it declares")
+        words.pick("▼ 达不到政策规定的方式; ▲ 可以更简便", "▼ less than the policy declares; ▲ lighter than it declares")
     )
 }
 
@@ -172,9 +172,9 @@ fn summary(found: &Readiness, words: Words) -> String {
     let findings = found.findings().count();
     format!(
         "{}: {} · {} {findings} · {} {}\n",
-        words.pick("今天可用", "can have today"),
+        words.pick("今日可采用", "can have today"),
         counts.join(", "),
-        words.pick("现定高于可用", "declares more than it can have"),
+        words.pick("达不到规定方式", "declares more than it can have"),
         words.pick("可以更简便", "could be lighter"),
         with(Fit::CouldBeLighter)
     )
@@ -185,10 +185,10 @@ fn policy_in_full(policy: &PolicyReadiness, words: Words, everything: bool) -> S
     let mut text = format!("{} {}\n", policy.code, policy.name.get(words.0));
     let (declared, carried) = (mode(Some(policy.declared), words), mode(policy.carried, words));
     let kind = if policy.listed { words.pick("认定类", "listed") } else { words.pick("数据比对类", "computed") };
-    text.push_str(
-        &words
-            .pick2(format!("  {kind}; 现定 {declared}, 可用 {carried}\n"), format!("  {kind}; declares {declared}, can have {carried}\n")),
-    );
+    text.push_str(&words.pick2(
+        format!("  {kind}; 规定方式 {declared}, 今日可采用 {carried}\n"),
+        format!("  {kind}; declares {declared}, can have {carried}\n"),
+    ));
     for condition in policy.conditions.iter().filter(|condition| everything || condition.status != Status::Met) {
         text.push_str(&condition_line(condition, words));
     }
@@ -217,7 +217,7 @@ fn policy_in_full(policy: &PolicyReadiness, words: Words, everything: bool) -> S
         && best < carried
     {
         let best = mode(Some(best), words);
-        text.push_str(&words.pick2(format!("  全部补上 → {best}\n"), format!("  all of it → {best}\n")));
+        text.push_str(&words.pick2(format!("  全部补齐 → {best}\n"), format!("  all of it → {best}\n")));
     }
     text
 }
@@ -261,7 +261,7 @@ fn lift_line(lift: &Lift, policy: &PolicyReadiness, words: Words) -> String {
     let about = money.map(|money| words.pick2(format!(", 约 {money} 元"), format!(", about {money} CNY"))).unwrap_or_default();
     let numbers = if lift.takes_part > 0 {
         words.pick2(
-            format!(": 单独可查明 {settles} 个{about}, 有关的 {takes_part} 个"),
+            format!(": 单独补齐可查明 {settles} 个{about}, 涉及 {takes_part} 个"),
             format!(": alone settles {settles}{about}; has part in {takes_part}"),
         )
     } else {
@@ -270,7 +270,7 @@ fn lift_line(lift: &Lift, policy: &PolicyReadiness, words: Words) -> String {
     let payees = count(lift.payees);
     let payees = match lift.payees {
         0 => String::new(),
-        _ => words.pick2(format!("; 可知 {payees} 个的收款人"), format!("; tells the payees of {payees}")),
+        _ => words.pick2(format!("; 可查明 {payees} 个的收款人"), format!("; tells the payees of {payees}")),
     };
     let mut text = format!("  + {label}{register}{numbers}{payees}{to}\n");
     for fact in lift.facts.iter().take(FACTS) {
@@ -297,16 +297,16 @@ fn cause(cause: crate::dossier::Cause, words: Words) -> &'static str {
 fn registers(loads: &[RegisterLoad], words: Words) -> Table {
     let pick = |zh, en| words.pick(zh, en);
     let late = loads.first().map_or(0, |load| load.late_days);
-    let late = words.pick2(format!("迟 {late} 天"), format!("{late} days late"));
+    let late = words.pick2(format!("迟报 {late} 天"), format!("{late} days late"));
     let mut table = Table::new(&[
         (pick("登记库", "register"), Align::Left),
         (pick("数据日", "data day"), Align::Left),
         (pick("有效至", "fresh until"), Align::Left),
         (pick("政策", "policies"), Align::Right),
-        (pick("停了影响: 个人", "lose: persons"), Align::Right),
+        (pick("停供影响: 个人", "lose: persons"), Align::Right),
         (pick("家庭", "households"), Align::Right),
         (pick("法人", "entities"), Align::Right),
-        (pick("其中不易察觉", "unnoticed"), Align::Right),
+        (pick("其中未转未知", "unnoticed"), Align::Right),
         (pick("新增未知", "more unknown"), Align::Right),
         (pick("当月少发(元)", "less this month (CNY)"), Align::Right),
         (pick("全年少发(元)", "less a year (CNY)"), Align::Right),
@@ -352,7 +352,7 @@ fn when_late(load: &RegisterLoad, words: Words) -> String {
         }
         (None, Freshness::Absent) => words.pick("已缺席", "absent already").to_owned(),
         (None, Freshness::Stale) => words.pick("已过期", "stale already").to_owned(),
-        (None, Freshness::Fresh) if !load.role.is_dated() => words.pick("不看数据日", "age not asked").to_owned(),
+        (None, Freshness::Fresh) if !load.role.is_dated() => words.pick("不查数据日", "age not asked").to_owned(),
         (None, Freshness::Fresh) => words.pick("仍在期", "still fresh").to_owned(),
     }
 }
@@ -366,7 +366,7 @@ fn base_notes(loads: &[RegisterLoad], words: Words) -> Vec<String> {
             let kinds: Vec<&str> = load.state.lists.iter().map(|kind| words.kind(*kind)).collect();
             let kinds = kinds.join(words.pick("、", ", "));
             notes.push_str(&words.pick2(
-                format!("{label} ({register}) 列出全部{kinds}: 停了, 对{kinds}的一切都停\n"),
+                format!("{label} ({register}) 列出全部{kinds}: 停供后, {kinds}的全部政策都不能运行\n"),
                 format!("{label} ({register}) lists all {kinds}: without it everything about {kinds} stops\n"),
             ));
         }
@@ -374,14 +374,14 @@ fn base_notes(loads: &[RegisterLoad], words: Words) -> Vec<String> {
         if effect.total.given_again > 0 {
             let (subjects, money) = (count(effect.total.given_again), amount(effect.total.amount_again));
             notes.push_str(&words.pick2(
-                format!("{label} ({register}) 停了: {subjects} 个已发放的会再发一次, 共 {money} 元\n"),
+                format!("{label} ({register}) 停供后: {subjects} 个已发放的会重复发放, 共 {money} 元\n"),
                 format!("{label} ({register}) stops: {subjects} that are given already would be given again, {money} CNY\n"),
             ));
         }
         if load.role == Role::Facts && effect.total.to_review > 0 {
             let subjects = count(effect.total.to_review);
             notes.push_str(&words.pick2(
-                format!("{label} ({register}) 停了: {subjects} 个仍符合的要转人工审核 (收款人或金额不明)\n"),
+                format!("{label} ({register}) 停供后: {subjects} 个仍符合的要转人工审核 (收款人或金额不明)\n"),
                 format!("{label} ({register}) stops: {subjects} that are still found go to an official (payee or amount not known)\n"),
             ));
         }
@@ -394,8 +394,8 @@ fn register_in_full(load: &RegisterLoad, words: Words, color: bool) -> String {
     let pick = |zh, en| words.pick(zh, en);
     let mut text = format!("{} ({})\n", load.state.label.get(words.0), load.state.register);
     let sections = [
-        (load.stops.as_ref(), words.pick2("停了".to_owned(), "stops".to_owned())),
-        (load.late.as_ref(), words.pick2(format!("迟 {} 天", load.late_days), format!("{} days late", load.late_days))),
+        (load.stops.as_ref(), words.pick2("停供后".to_owned(), "stops".to_owned())),
+        (load.late.as_ref(), words.pick2(format!("迟报 {} 天", load.late_days), format!("{} days late", load.late_days))),
     ];
     for (effect, title) in sections {
         let Some(effect) = effect else { continue };

@@ -41,7 +41,9 @@ impl<'a> Fields<'a> {
 
     /// The value of a key, if it is there and not null.
     pub fn optional(&mut self, key: &'static str) -> Option<&'a Node> {
-        self.asked.push(key);
+        if !self.asked.contains(&key) {
+            self.asked.push(key);
+        }
         let entries = self.node.mapping()?;
         entries.iter().find(|(name, _)| name.text() == Some(key)).map(|(_, value)| value).filter(|value| !value.is_null())
     }

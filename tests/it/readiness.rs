@@ -111,9 +111,14 @@ fn the_sample_in_both_languages() {
     }
     let chinese = asked(&["--lang", "zh"]);
     assert_eq!(chinese.code, Some(1));
-    for text in
-        ["判定日 2026-06-30 · 56 项政策", "受益对象明确", "结果认定有据", "标准数额具体", "文件时限有效", "现定 直接发放, 可用 审核"]
-    {
+    for text in [
+        "判定日 2026-06-30 · 56 项政策",
+        "受益对象明确",
+        "结果认定有据",
+        "标准数额具体",
+        "文件时限有效",
+        "规定方式 直接发放, 今日可采用 审核",
+    ] {
         assert!(chinese.stdout.contains(text), "no `{text}` in:\n{}", chinese.stdout);
     }
     // One policy, with everything about it; it declares what it can have or less.
@@ -187,6 +192,18 @@ fn declared_modes_that_registers_do_not_carry_are_findings() {
     assert_eq!((&lift["register"], &lift["mode"], &lift["settles"]), (&"entity_staff".into(), &"automatic".into(), &81.into()));
     assert_eq!(lift["freshness"], "fresh");
     assert!(lift["estimated"].as_i64().expect("an amount") > 0);
+    // The sample has policies for every branch of the rule.
+    let (found, _) = json(&[]);
+    for (code, carried, fit) in [
+        ("990100-SC-0001", "automatic", "fits"),
+        ("990100-WJ-0004", "confirm", "too_light"),
+        ("990100-MZ-0002", "commit", "fits"),
+        ("990100-MZ-0001", "commit", "could_be_lighter"),
+        ("990100-MZ-0004", "review", "fits"),
+    ] {
+        let policy = policy(&found, code);
+        assert_eq!((&policy["carried"], &policy["fit"]), (&carried.into(), &fit.into()), "{code}");
+    }
     // What it rests on is judged, but not told.
     let (found, code) = json(&["990100-ZJ-0001"]);
     assert_eq!((found["policies"].as_array().expect("policies").len(), code), (1, Some(0)));
@@ -547,7 +564,7 @@ fn a_register_that_is_late_beyond_its_promise_is_stale() {
     let table = asked(&["--register", "marriage", "--late", "41"]);
     assert!(table.stdout.contains("41 days late") && table.stdout.contains("stale: 22 subjects"), "{}", table.stdout);
     let table = asked(&["--register", "marriage", "--lang", "zh"]);
-    assert!(table.stdout.contains("迟 30 天") && table.stdout.contains("仍在期"), "{}", table.stdout);
+    assert!(table.stdout.contains("迟报 30 天") && table.stdout.contains("仍在期"), "{}", table.stdout);
 }
 
 #[test]
@@ -558,6 +575,10 @@ fn only_what_is_asked_for_is_told_of_registers() {
     let told: Vec<&str> =
         load["stops"]["policies"].as_array().expect("policies").iter().filter_map(|policy| policy["policy"].as_str()).collect();
     assert_eq!(told, [SUBSISTENCE]);
+    // What did not come cannot stop.
+    let (found, _) = json(&["--register", "grants_paid", "--allow-missing", "grants_paid"]);
+    let load = &found["loads"][0];
+    assert_eq!((&load["freshness"], &load["stops"], &load["late"]), (&"absent".into(), &Value::Null, &Value::Null));
     // The rent that is waived for those who have the allowance hangs on it too, through the allowance.
     let (found, _) = json(&["990100-ZJ-0002", "--register", "vehicles"]);
     let stops = &found["loads"][0]["stops"]["policies"][0];
