@@ -98,7 +98,8 @@ fn spread<'s>(root: &'s Value, shape: &'s Value, found: &mut Vec<&'s Value>) {
     if let Some(name) = shape["$ref"].as_str().and_then(|path| path.strip_prefix("#/$defs/")) {
         spread(root, &root["$defs"][name], found);
     }
-    match shape["anyOf"].as_array() {
+    // Beside properties, alternatives only say which of them must be there.
+    match shape["anyOf"].as_array().filter(|_| shape.get("properties").is_none()) {
         Some(choices) => choices.iter().for_each(|choice| spread(root, choice, found)),
         None => found.push(shape),
     }

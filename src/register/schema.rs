@@ -55,7 +55,7 @@ fn column() -> Value {
         ("label", defined("message")),
         ("type!", words(TYPES)),
         ("unit", text()),
-        ("codes", json!({"type": "object", "additionalProperties": defined("message")})),
+        ("codes", codes()),
         ("sensitive", json!({"type": "boolean"})),
         ("null_is", said(text(), "空值的含义，如 still paying / what no value means, such as still paying")),
         ("required", json!({"type": "boolean"})),
@@ -71,20 +71,29 @@ fn fact(more: &[(&str, Value)]) -> Value {
         ("label!", defined("message")),
         ("type!", words(TYPES)),
         ("unit", text()),
-        ("codes_of", said(text(), "代码表所在的列 / the column that has the codes")),
         ("is!", defined("expression")),
         ("changeable!", json!({"enum": ["yes", "no", true, false], "description": "本人能否改变 / whether the subject can change it"})),
     ];
     object(&[&shared[..], more].concat())
 }
 
-fn of_rows() -> [(&'static str, Value); 3] {
-    let agreement = object(&[("register!", text()), ("column!", text())]);
-    [("subject", words(SUBJECTS)), ("where", defined("expression")), ("agrees_with", list(agreement))]
+/// Codes with their labels.
+fn codes() -> Value {
+    json!({"type": "object", "additionalProperties": defined("message")})
 }
 
-fn computed() -> [(&'static str, Value); 1] {
-    [("subject!", words(SUBJECTS))]
+fn of_rows() -> [(&'static str, Value); 4] {
+    let agreement = object(&[("register!", text()), ("column!", text())]);
+    [
+        ("subject", words(SUBJECTS)),
+        ("codes_of", said(text(), "代码表所在的列 / the column that has the codes")),
+        ("where", defined("expression")),
+        ("agrees_with", list(agreement)),
+    ]
+}
+
+fn computed() -> [(&'static str, Value); 2] {
+    [("subject!", words(SUBJECTS)), ("codes", codes())]
 }
 
 fn link() -> Value {
