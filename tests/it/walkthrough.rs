@@ -64,7 +64,7 @@ fn a_decree_becomes_a_tested_policy() {
     told(&on(&["check"]), 0, &[&headline]);
     told(&on(&["test", CODE]), 1, &["    verdict  no        yes\n", "11 passed, 1 failed"]);
     let suggested = on(&["test", CODE, "--suggest"]);
-    told(&suggested, 0, &["birth_date: 1951-01-01", "expect: {verdict: yes, amount: 60, mode: confirm}"]);
+    told(&suggested, 1, &["birth_date: 1951-01-01", "expect: {verdict: yes, amount: 60, mode: confirm}"]);
 
     let (_, case) = suggested.stdout.split_once("\n- name").expect("a case is suggested");
     let cases = policies.read(CASES);
