@@ -97,7 +97,8 @@ async def test_a_fault_comes_and_goes(client: LanguageClient):
     change = types.TextDocumentContentChangePartial(range=told[0].range, text="deceased")
     document = types.VersionedTextDocumentIdentifier(uri=editor.uri(POLICY), version=2)
     client.text_document_did_change(types.DidChangeTextDocumentParams(text_document=document, content_changes=[change]))
-    await editor.diagnostics_until(POLICY, lambda told: told is not None and not told)
+    # The cases are about the rule as it was: that they no longer touch every boundary is another matter.
+    await editor.diagnostics_until(POLICY, lambda told: told is not None and {one.code for one in told} <= {"untouched-boundary"})
 
 
 async def test_a_fact_is_explained(client: LanguageClient):
