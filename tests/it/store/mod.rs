@@ -1,6 +1,7 @@
 //! The store: one suite on SQLite files and on a PostgreSQL server that the test starts; what `match` puts into it.
 
 mod faults;
+mod kills;
 mod postgres;
 mod runs;
 mod sample;
