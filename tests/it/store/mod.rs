@@ -59,8 +59,11 @@ impl Place {
     }
 }
 
+/// A test that works on any place.
+type Test = fn(&Place) -> Done<'_>;
+
 /// Everything that a store must do, whatever it is made of.
-const SUITE: [(&str, fn(&Place) -> Done<'_>); 13] = [
+const SUITE: [(&str, Test); 13] = [
     ("an empty store is empty", |place| Box::pin(runs::an_empty_store_is_empty(place))),
     ("what is loaded is read", |place| Box::pin(runs::what_is_loaded_is_read(place))),
     ("a load that is not finished is not seen", |place| Box::pin(runs::a_load_that_is_not_finished_is_not_seen(place))),

@@ -155,7 +155,7 @@ fn lists_are_the_same(all: &[StoredSubject]) {
     same("unknowns", &sorted(unknowns), &lines(sample().table("unknowns"), &["subject_id", "policy", "missing", "offered"]));
     let conflicts = all.iter().flat_map(|subject| {
         let line = |row: &mianshen::store::StoredConflict| {
-            let words = [&row.fact, &row.source, &row.value, &row.other_source, &row.other_value].map(|word| word.to_string());
+            let words = [&row.fact, &row.source, &row.value, &row.other_source, &row.other_value].map(ToString::to_string);
             [vec![subject.id.clone(), maybe(row.policy.as_deref()), maybe(row.occasion.as_deref())], words.to_vec()].concat()
         };
         subject.conflicts.iter().map(line).collect::<Vec<_>>()
