@@ -17,4 +17,5 @@ pub mod register;
 pub mod report;
 pub mod sample;
 pub mod simulate;
+pub mod store;
 pub mod yaml;

@@ -9,7 +9,7 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 18] = [
+const LAYERS: [&str; 19] = [
     "diagnostic",
     "yaml",
     "region",
@@ -26,6 +26,7 @@ const LAYERS: [&str; 18] = [
     "simulate",
     "readiness",
     "report",
+    "store",
     "lsp",
     "commands",
 ];

@@ -15,6 +15,7 @@ mod readiness;
 mod silence;
 mod simulate;
 mod site;
+mod store;
 mod support;
 mod test;
 mod walkthrough;
