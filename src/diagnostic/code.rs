@@ -112,6 +112,7 @@ codes! {
     PATH_MISSING "MS3003" "path-missing" Error Deployment;
     BAD_ARGUMENT "MS3004" "bad-argument" Error Deployment;
     INTERRUPTED "MS3005" "interrupted" Error Deployment;
+    SETTINGS_INVALID "MS3010" "settings-invalid" Error Deployment;
     INTERNAL "MS9001" "internal" Error Ours;
 }
 
