@@ -9,12 +9,16 @@ use sha2::{Digest, Sha256};
 
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
-use crate::check::catalogue::Catalogue;
-use crate::diagnostic::{Diagnostic, Severity};
-use crate::explain::Law;
+use crate::check::catalogue::{Catalogue, FactId};
+use crate::diagnostic::{Diagnostic, Message, Severity};
+use crate::eligibility::run::authority;
 use crate::explain::facts::facts_read;
+use crate::explain::reason::{MissingFact, RegisterReason};
+use crate::explain::{Law, label_of};
 use crate::lsp::{Eyes, Workspace};
 use crate::policy;
+use crate::policy::document::PolicyDocument;
+use crate::register::declaration::SubjectKind;
 use crate::yaml::Texts;
 
 /// How far ahead turns of verdicts are looked for, in months: as `mianshen explain` does.
@@ -31,6 +35,8 @@ pub struct Rules {
     /// Stands for the text of all policies, parameters, registers: answers that rest on nothing else have it as their tag.
     pub digest: String,
     days: Mutex<HashMap<NaiveDate, Arc<OnDay>>>,
+    /// All versions, by code, the newest first.
+    by_code: HashMap<String, Vec<Arc<PolicyDocument>>>,
 }
 
 /// The policies in force on one day, ready to judge.
@@ -42,6 +48,35 @@ pub struct OnDay {
     pub in_force: BTreeMap<String, CheckedPolicy>,
     /// Every fact, with all that links must carry for these policies.
     pub catalogue: Catalogue,
+    /// By kind and name, what is asked for where a fact is missing; its cause is still to be filled in.
+    asked: [HashMap<Arc<str>, MissingFact>; 3],
+}
+
+impl OnDay {
+    /// A fact that is missing, with the registers that would tell it; none for a fact that there is none of.
+    #[must_use]
+    pub fn missing(&self, kind: SubjectKind, name: &str) -> Option<&MissingFact> {
+        self.asked[kind as usize].get(name)
+    }
+}
+
+/// What is asked for where a fact is missing.
+fn asked_for(catalogue: &Catalogue, kind: SubjectKind, index: usize) -> MissingFact {
+    let id = FactId { kind, index };
+    let authority = authority(catalogue, id);
+    let names = catalogue.registers_of(id);
+    let declared = names.iter().filter_map(|name| catalogue.registers.registers.get(name));
+    let mut registers: Vec<RegisterReason> = declared
+        .map(|register| RegisterReason {
+            name: register.name.clone(),
+            label: register.label.clone(),
+            kept_by: register.kept_by.clone(),
+            data_day: None,
+        })
+        .collect();
+    // The one that answers for the fact comes first.
+    registers.sort_by_key(|register| Some(&register.name) != authority.as_ref());
+    MissingFact { name: catalogue.fact(id).name.to_string(), label: label_of(catalogue, id), cause: None, registers }
 }
 
 impl Rules {
@@ -58,22 +93,41 @@ impl Rules {
             return Err(errors);
         }
         let digest = digest(&workspace);
-        Ok(Self { workspace, digest, days: Mutex::default() })
+        let mut by_code: HashMap<String, Vec<Arc<PolicyDocument>>> = HashMap::new();
+        for document in &workspace.set.policies {
+            by_code.entry(document.code.clone()).or_default().push(Arc::clone(document));
+        }
+        by_code.values_mut().for_each(|versions| versions.sort_by_key(|document| std::cmp::Reverse(document.version)));
+        Ok(Self { workspace, digest, days: Mutex::default(), by_code })
+    }
+
+    /// A version of a policy, else its newest one.
+    #[must_use]
+    pub fn policy(&self, code: &str, version: i64) -> Option<&Arc<PolicyDocument>> {
+        let versions = self.by_code.get(code)?;
+        versions.iter().find(|document| document.version == version).or_else(|| versions.first())
+    }
+
+    /// The name of a policy; its code where the folder has it no more.
+    #[must_use]
+    pub fn name(&self, code: &str, version: i64) -> Message {
+        self.policy(code, version).map_or_else(|| Message::new(code, code), |document| document.name.clone())
     }
 
     /// What is in force on a day.
     #[must_use]
     pub fn on(&self, as_of: NaiveDate) -> Arc<OnDay> {
-        let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(day) = days.get(&as_of) {
-            return Arc::clone(day);
+        let kept = |days: &HashMap<NaiveDate, Arc<OnDay>>| days.get(&as_of).map(Arc::clone);
+        if let Some(day) = kept(&self.days.lock().unwrap_or_else(PoisonError::into_inner)) {
+            return day;
         }
+        // Made ready where nobody waits for it but those who ask for the same day.
         let day = Arc::new(self.ready(as_of));
+        let mut days = self.days.lock().unwrap_or_else(PoisonError::into_inner);
         if days.len() >= DAYS_KEPT {
             days.clear();
         }
-        days.insert(as_of, Arc::clone(&day));
-        day
+        Arc::clone(days.entry(as_of).or_insert(day))
     }
 
     fn ready(&self, as_of: NaiveDate) -> OnDay {
@@ -94,7 +148,11 @@ impl Rules {
         for (from, policies) in law.spans() {
             let _ = facts_read(&mut catalogue, &law.binder(from), policies.values());
         }
-        OnDay { as_of, in_force, catalogue }
+        let asked = SubjectKind::ALL.map(|kind| {
+            let facts = catalogue.facts(kind).iter().enumerate();
+            facts.map(|(index, fact)| (Arc::clone(&fact.name), asked_for(&catalogue, kind, index))).collect()
+        });
+        OnDay { as_of, in_force, catalogue, asked }
     }
 
     /// The law from a day on, as far ahead as turns are looked for.

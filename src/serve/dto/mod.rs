@@ -4,3 +4,5 @@ pub mod diagnostics;
 pub mod evaluation;
 pub mod policies;
 pub mod reason;
+pub mod runs;
+pub mod subjects;

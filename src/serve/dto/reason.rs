@@ -467,3 +467,17 @@ pub struct CriterionTurn {
     /// The verdict from then on.
     pub to: Verdict,
 }
+
+impl From<crate::explain::why::Why> for Why {
+    fn from(why: crate::explain::why::Why) -> Self {
+        use crate::explain::why::Why as Of;
+        match why {
+            Of::Missing => Self::Missing,
+            Of::Stale => Self::Stale,
+            Of::Conflict => Self::Conflict,
+            Of::Quarantined => Self::Quarantined,
+            Of::OutsideCoverage => Self::OutsideCoverage,
+            Of::NoRegister => Self::NoRegister,
+        }
+    }
+}
