@@ -1,15 +1,15 @@
 //! The API: its routes under `/v1`, and the document that describes them.
 
-mod answers;
+pub mod answers;
 pub mod catalogue;
-mod document;
+pub mod document;
 pub mod evaluate;
 pub mod explaining;
 mod health;
 pub mod looks;
 pub mod runs;
 pub mod services;
-mod subjects;
+pub mod subjects;
 
 use axum::Router;
 use chrono::NaiveDate;
