@@ -7,6 +7,10 @@ use crate::diagnostic::{Diagnostic, code};
 pub enum StoreError {
     /// The address is none: what is wrong with it.
     BadAddress(String),
+    /// There is none at the address.
+    Missing,
+    /// Something is there already.
+    Occupied,
     /// What is there is no store of ours, or not the part that it should be.
     Foreign(String),
     /// Written by a newer version of the program: its schema version, and the newest that this one reads.
@@ -40,6 +44,10 @@ impl StoreError {
                 "用文件路径、sqlite:路径 或 postgres://用户@主机/库名",
                 "use a file path, sqlite:PATH, or postgres://user@host/database",
             ),
+            Self::Missing => fault("没有这个存储".to_owned(), "there is no such store".to_owned())
+                .help("mianshen match --store 会建立它", "mianshen match --store makes it"),
+            Self::Occupied => fault("那里已经有文件".to_owned(), "something is there already".to_owned())
+                .help("换一个路径, 或在恢复时加 --replace", "choose another path, or restore with --replace"),
             Self::Foreign(what) => fault(format!("不是本程序的存储: {what}"), format!("not a store of this program: {what}"))
                 .help("换一个路径; 原有内容没有改动", "choose another path; what is there was not touched"),
             Self::Newer { found, known } => fault(

@@ -12,8 +12,13 @@
 //! per run). A reader takes a [`StoredRun`] and asks it as often as it likes: it is the run of the moment when it was taken,
 //! whole, and stays so while a newer one comes in.
 
+mod address;
+pub mod body;
+pub mod documents;
 mod error;
+mod postgres;
 mod run;
+mod sqlite;
 mod subject;
 pub mod trail;
 
@@ -23,6 +28,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use async_trait::async_trait;
 
+pub use address::Address;
 pub use error::StoreError;
 pub use run::{PolicyFile, Run, RunId, RunPolicy, RunSummary};
 pub use subject::{

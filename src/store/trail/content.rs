@@ -28,6 +28,14 @@ pub struct Content {
     pub note: String,
 }
 
+impl Content {
+    /// Whether it is never erased: what says which contents were erased.
+    #[must_use]
+    pub fn stays(&self) -> bool {
+        self.action == Action::Erase
+    }
+}
+
 /// What was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -50,7 +58,7 @@ pub enum Action {
     Change,
     /// Access was refused.
     Refused,
-    /// Content of the trail was erased; `erased` of the note says which.
+    /// Content of the trail was erased; `items` say which entries.
     Erase,
 }
 
@@ -102,4 +110,54 @@ pub enum Selection {
     Before(i64),
     /// These.
     Entries(Vec<Seq>),
+}
+
+/// The entry that says what was erased.
+#[must_use]
+pub fn erasing(erasure: &Erasure, seqs: &[Seq]) -> Content {
+    let mut items = Vec::new();
+    for stretch in seqs.chunk_by(|one, next| one + 1 == *next) {
+        match stretch {
+            [one] => items.push(one.to_string()),
+            [first, .., last] => items.push(format!("{first}-{last}")),
+            [] => {}
+        }
+    }
+    Content {
+        who: erasure.who.clone(),
+        role: "administrator".to_owned(),
+        caller: String::new(),
+        purpose: "erase".to_owned(),
+        action: Action::Erase,
+        subject: None,
+        items,
+        note: erasure.reason.clone(),
+    }
+}
+
+/// The entries that an entry says were erased, as ranges.
+#[must_use]
+pub fn erased(content: &Content) -> Vec<(Seq, Seq)> {
+    if content.action != Action::Erase {
+        return Vec::new();
+    }
+    let range = |item: &String| {
+        let (first, last) = item.split_once('-').unwrap_or((item, item));
+        Some((first.parse().ok()?, last.parse().ok()?))
+    };
+    content.items.iter().filter_map(range).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_erased_is_told_in_ranges() {
+        let erasure = Erasure { selection: Selection::Entries(Vec::new()), who: "李四".to_owned(), reason: "申请".to_owned() };
+        let said = erasing(&erasure, &[1, 2, 3, 7, 9, 10]);
+        assert_eq!(said.items, ["1-3", "7", "9-10"]);
+        assert_eq!(erased(&said), [(1, 3), (7, 7), (9, 10)]);
+        assert!(erased(&Content { action: Action::Bulk, ..said }).is_empty());
+    }
 }

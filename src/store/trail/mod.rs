@@ -10,8 +10,14 @@
 //! still verifies, and an entry of its own says what was erased, by whom and why. Heads (number and hash of the newest
 //! record), signed and kept elsewhere, show a tail that was cut and a chain that was written anew.
 
+mod append;
 mod chain;
 mod content;
+mod heads;
+mod verify;
 
-pub use chain::{Digest, GENESIS, Head, Record, Salted, Seq, digest_of, hash_of};
-pub use content::{Action, Content, Erasure, Selection, Subject};
+pub use append::Trail;
+pub use chain::{Digest, GENESIS, Head, Record, Salted, Seq, digest_of, hash_of, link, salted};
+pub use content::{Action, Content, Erasure, Selection, Subject, erased, erasing};
+pub use heads::{SignedHead, Signing, read_heads, read_public_key};
+pub use verify::{Fault, Verified, verify};
