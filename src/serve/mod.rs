@@ -18,6 +18,7 @@ pub mod clock;
 pub mod dto;
 pub mod extract;
 pub mod guard;
+pub mod jobs;
 pub mod judging;
 pub mod listen;
 pub mod log;

@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::{Caller, Guard};
+use super::jobs::Jobs;
 use super::problem::Problem;
 use super::rules::Rules;
 use super::settings::Settings;
@@ -50,6 +51,7 @@ struct Held {
     trail: Noting,
     metrics: PrometheusHandle,
     is_leaving: AtomicBool,
+    jobs: Jobs,
     /// Whose turn it is to check a whole folder.
     checking: Arc<Semaphore>,
 }
@@ -75,6 +77,7 @@ impl Serving {
             trail: parts.trail,
             metrics: parts.metrics,
             is_leaving: AtomicBool::new(false),
+            jobs: Jobs::default(),
             checking: Arc::new(Semaphore::new(1)),
         })))
     }
@@ -107,6 +110,12 @@ impl Serving {
     #[must_use]
     pub fn trail(&self) -> &Noting {
         &self.0.trail
+    }
+
+    /// Work that takes longer than a request.
+    #[must_use]
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
     }
 
     /// Who checks policies.
@@ -176,6 +185,7 @@ impl Serving {
     /// From now on the server is not ready for more.
     pub fn leave(&self) {
         self.0.is_leaving.store(true, Ordering::Relaxed);
+        self.0.jobs.cancel_all();
     }
 
     /// Whether the server is on its way out.
