@@ -112,7 +112,11 @@ fn opened(settings: &Settings, context: &Context, runtime: &tokio::runtime::Runt
     {
         std::fs::create_dir_all(folder).map_err(|error| {
             let shown = folder.display();
-            vec![Diagnostic::new(&code::OUTPUT_FAILED, format!("建不了目录 {shown}: {error}"), format!("cannot make the folder {shown}: {error}"))]
+            vec![Diagnostic::new(
+                &code::OUTPUT_FAILED,
+                format!("建不了目录 {shown}: {error}"),
+                format!("cannot make the folder {shown}: {error}"),
+            )]
         })?;
     }
     let store = runtime.block_on(settings.store.make()).map_err(failed)?;

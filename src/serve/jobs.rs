@@ -32,12 +32,8 @@ impl Jobs {
     pub fn start(&self, id: String, owner: &str) -> Arc<Job> {
         let stage = Stage { name: Text::from(&Message::new("开始", "starting")), rows: 0, total: None };
         let told = Simulation { id, state: SimulationState::Running, stage: Some(stage), results: None, findings: Vec::new() };
-        let job = Arc::new(Job {
-            owner: owner.to_owned(),
-            cancel: Cancel::default(),
-            told: Mutex::new(told),
-            changed: watch::Sender::new(0),
-        });
+        let job =
+            Arc::new(Job { owner: owner.to_owned(), cancel: Cancel::default(), told: Mutex::new(told), changed: watch::Sender::new(0) });
         let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         jobs.push_back(Arc::clone(&job));
         while jobs.len() > KEPT {

@@ -138,10 +138,7 @@ impl Serving {
     pub async fn run(&self) -> Result<Arc<dyn StoredRun>, Problem> {
         let current = self.0.store.current().await.map_err(|error| self.store_failed(&error))?;
         current.ok_or_else(|| {
-            Problem::unavailable(
-                "还没有装入批次: 运行 mianshen match --store",
-                "no run was loaded yet: run mianshen match --store",
-            )
+            Problem::unavailable("还没有装入批次: 运行 mianshen match --store", "no run was loaded yet: run mianshen match --store")
         })
     }
 

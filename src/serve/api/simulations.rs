@@ -23,17 +23,15 @@ use crate::dossier::Options;
 use crate::eligibility::grant::amount_text;
 use crate::register::Sources;
 use crate::serve::clock;
-use crate::serve::dto::simulations::{
-    Simulate, Simulation, SimulationCounts, SimulationLine, SimulationResults, SimulationState,
-};
+use crate::serve::dto::simulations::{Simulate, Simulation, SimulationCounts, SimulationLine, SimulationResults, SimulationState};
 use crate::serve::extract::{Named, Posted};
 use crate::serve::guard::{Caller, key};
 use crate::serve::jobs::Job;
 use crate::serve::problem::Problem;
 use crate::serve::settings::Role;
 use crate::serve::state::Serving;
-use crate::simulate::run::Ground;
 use crate::simulate::results::{Class, Line};
+use crate::simulate::run::Ground;
 use crate::simulate::{Law, Results, Study, dimension, same_facts, set_parameter, study};
 use crate::store::Kept;
 use crate::yaml::Texts;
@@ -82,9 +80,8 @@ pub async fn start(
             tokio::task::spawn_blocking(move || {
                 // What breaks ends too.
                 let work = AssertUnwindSafe(|| simulate(&server, &asked, as_of, &at));
-                let outcome = catch_unwind(work).unwrap_or_else(|_| {
-                    Err(vec![Diagnostic::new(&code::INTERNAL, "模拟出错", "the simulation broke")])
-                });
+                let outcome =
+                    catch_unwind(work).unwrap_or_else(|_| Err(vec![Diagnostic::new(&code::INTERNAL, "模拟出错", "the simulation broke")]));
                 at.end(outcome);
             });
             job
@@ -188,9 +185,7 @@ fn simulate(serving: &Serving, asked: &Simulate, as_of: NaiveDate, job: &Arc<Job
         let (texts, _): (Texts, _) = laid(serving, policy);
         (serving.eyes().at_once)(&before.dir, &texts, &|_| false)
     });
-    let errors = |told: &[Diagnostic]| -> Vec<Diagnostic> {
-        told.iter().filter(|one| one.severity == Severity::Error).cloned().collect()
-    };
+    let errors = |told: &[Diagnostic]| -> Vec<Diagnostic> { told.iter().filter(|one| one.severity == Severity::Error).cloned().collect() };
     let after = match &after {
         Some(after) if !errors(&after.diagnostics).is_empty() => return Err(errors(&after.diagnostics)),
         Some(after) => after,
@@ -264,9 +259,5 @@ fn told(results: &Results) -> SimulationResults {
             }),
         }
     };
-    SimulationResults {
-        as_of: results.as_of.to_string(),
-        smallest_cell: results.least,
-        lines: results.totals.iter().map(line).collect(),
-    }
+    SimulationResults { as_of: results.as_of.to_string(), smallest_cell: results.least, lines: results.totals.iter().map(line).collect() }
 }
