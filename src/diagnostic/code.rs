@@ -112,6 +112,7 @@ codes! {
     PATH_MISSING "MS3003" "path-missing" Error Deployment;
     BAD_ARGUMENT "MS3004" "bad-argument" Error Deployment;
     INTERRUPTED "MS3005" "interrupted" Error Deployment;
+    NOT_HELD "MS3010" "not-held" Error Deployment;
     INTERNAL "MS9001" "internal" Error Ours;
 }
 

@@ -17,4 +17,5 @@ mod simulate;
 mod site;
 mod support;
 mod test;
+mod trial;
 mod walkthrough;
