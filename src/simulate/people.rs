@@ -20,7 +20,7 @@ use crate::eligibility::evaluate::RowReader;
 use crate::eligibility::grant::GrantId;
 use crate::explain::facts::Facts;
 use crate::explain::reason::{CriterionReason, ReasonNode};
-use crate::explain::why::{Sources, Why};
+use crate::explain::why::{Built, Sources, Why};
 use crate::explain::{self, Known, Reason, Verdict};
 use crate::register::declaration::SubjectKind;
 use crate::register::identifier::mask;
@@ -170,10 +170,9 @@ fn reason(study: &Study<'_>, judged: &Judged, side: usize, code: &str, id: &str,
     let binder = study.laws[side].binder(judged.as_of, &judged.in_force[side]);
     let catalogue = study.catalogue(side);
     let as_of = judged.as_of;
-    let sources = judged.dossiers(side).map(|dossiers| {
-        let id = dossiers.intake.identities.today(id).unwrap_or(id);
-        Sources { catalogue, dossiers, regions: study.laws[side].regions, as_of, id, facts }
-    });
+    let built = judged.dossiers(side).map(|dossiers| Built { dossiers, id: dossiers.intake.identities.today(id).unwrap_or(id) });
+    let regions = study.laws[side].regions;
+    let sources = built.as_ref().map(|deliveries| Sources { catalogue, deliveries, regions, as_of, facts });
     let cause = |fact: FactId| {
         let of_file = if facts.conflicts.contains(&fact) { Why::Conflict } else { Why::Missing };
         Some(sources.as_ref().map_or(of_file, |sources| sources.why(fact)))

@@ -1,0 +1,1 @@
+//! `mianshen serve`: the API and its guard over HTTP.

@@ -1,0 +1,153 @@
+//! Heads of the chain, signed with Ed25519, and kept elsewhere: one JSON object per line.
+
+use std::path::Path;
+
+use ed25519_dalek::pkcs8::{DecodePrivateKey, DecodePublicKey};
+use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use super::chain::Head;
+use crate::store::StoreError;
+
+/// What every signature begins with, so that it can be taken for nothing else.
+const PURPOSE: &[u8] = b"mianshen access trail head 1\n";
+
+/// A head with its signature.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SignedHead {
+    /// The number of the newest record.
+    pub seq: u64,
+    /// Its time, in microseconds since 1970 (UTC).
+    pub at: i64,
+    /// Its hash, hexadecimal.
+    pub hash: String,
+    /// The public key that verifies the signature, hexadecimal.
+    pub key: String,
+    /// Hexadecimal.
+    pub signature: String,
+}
+
+/// A key that signs heads.
+#[derive(Debug)]
+pub struct Signing(SigningKey);
+
+impl Signing {
+    /// The key of a PEM text (PKCS #8), as `openssl genpkey -algorithm ed25519` writes it.
+    ///
+    /// # Errors
+    ///
+    /// When it is none. The text is never repeated.
+    pub fn read(pem: &str) -> Result<Self, StoreError> {
+        let none = |_| StoreError::Failed("not an Ed25519 key in PEM (PKCS #8)".to_owned());
+        SigningKey::from_pkcs8_pem(pem.trim()).map(Self).map_err(none)
+    }
+
+    /// The key that verifies what this one signs.
+    #[must_use]
+    pub fn public(&self) -> VerifyingKey {
+        self.0.verifying_key()
+    }
+
+    /// Signs a head.
+    #[must_use]
+    pub fn sign(&self, head: &Head) -> SignedHead {
+        let signature = self.0.sign(&message(head));
+        SignedHead {
+            seq: head.seq,
+            at: head.at,
+            hash: hex(&head.hash),
+            key: hex(self.public().as_bytes()),
+            signature: hex(&signature.to_bytes()),
+        }
+    }
+}
+
+/// A public key of a PEM text.
+///
+/// # Errors
+///
+/// When it is none.
+pub fn read_public_key(pem: &str) -> Result<VerifyingKey, StoreError> {
+    VerifyingKey::from_public_key_pem(pem.trim()).map_err(|_| StoreError::Failed("not an Ed25519 public key in PEM".to_owned()))
+}
+
+impl SignedHead {
+    /// The head, if the signature is that of `trusted`, or, without one, of the key that stands beside it.
+    #[must_use]
+    pub fn open(&self, trusted: Option<&VerifyingKey>) -> Option<Head> {
+        let head = Head { seq: self.seq, at: self.at, hash: bytes(&self.hash)? };
+        let own = VerifyingKey::from_bytes(&bytes(&self.key)?).ok()?;
+        let signature = Signature::from_bytes(&bytes(&self.signature)?);
+        let key = trusted.unwrap_or(&own);
+        key.verify_strict(&message(&head), &signature).is_ok().then_some(head)
+    }
+}
+
+/// The heads of a file.
+///
+/// # Errors
+///
+/// When the file cannot be read, or a line is no head.
+pub fn read_heads(path: &Path) -> Result<Vec<SignedHead>, StoreError> {
+    let text = std::fs::read_to_string(path).map_err(|error| StoreError::Failed(format!("{}: {error}", path.display())))?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    let head = |(at, line): (usize, &str)| {
+        serde_json::from_str(line).map_err(|error| StoreError::Failed(format!("{}:{}: {error}", path.display(), at + 1)))
+    };
+    lines.map(head).collect()
+}
+
+fn message(head: &Head) -> Vec<u8> {
+    [PURPOSE, &head.seq.to_be_bytes(), &head.at.to_be_bytes(), &head.hash].concat()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
+    if hex.len() != 2 * N || !hex.is_ascii() {
+        return None;
+    }
+    let mut bytes = [0; N];
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn signed() -> (Signing, SignedHead) {
+        let signing = Signing(SigningKey::from_bytes(&[3; 32]));
+        let head = signing.sign(&Head { seq: 7, at: 1_000, hash: [9; 32] });
+        (signing, head)
+    }
+
+    #[test]
+    fn a_signed_head_opens_with_its_key_only() {
+        let (signing, head) = signed();
+        assert_eq!(head.open(None), Some(Head { seq: 7, at: 1_000, hash: [9; 32] }));
+        assert!(head.open(Some(&signing.public())).is_some());
+        let other = SigningKey::from_bytes(&[4; 32]).verifying_key();
+        assert!(head.open(Some(&other)).is_none());
+    }
+
+    #[test]
+    fn a_head_that_was_changed_does_not_open() {
+        let (_, head) = signed();
+        assert!(SignedHead { seq: 8, ..head.clone() }.open(None).is_none());
+        assert!(SignedHead { at: 1_001, ..head.clone() }.open(None).is_none());
+        assert!(SignedHead { hash: "00".repeat(32), ..head.clone() }.open(None).is_none());
+        assert!(SignedHead { signature: "zz".repeat(64), ..head.clone() }.open(None).is_none());
+        assert!(SignedHead { key: String::new(), ..head }.open(None).is_none());
+    }
+
+    #[test]
+    fn what_is_no_key_is_told_without_its_text() {
+        let told = Signing::read("secret").unwrap_err().to_string();
+        assert!(!told.contains("secret"), "{told}");
+    }
+}
