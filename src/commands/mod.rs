@@ -20,6 +20,7 @@ pub mod match_results;
 pub mod new;
 pub mod progress;
 pub mod readiness;
+pub mod serve;
 pub mod simulate;
 mod simulate_sides;
 pub mod test;
@@ -72,6 +73,8 @@ pub enum Verb {
     Docs(docs::Args),
     /// 用话说出两套政策的差别 / Tell in words how two sets of policies differ
     Diff(diff::Args),
+    /// 服务找人的 HTTP 接口: 谁有哪些服务, 为什么; 谁可以问, 谁问过 / Serve over HTTP which services find whom and why, to those who may ask
+    Serve(serve::Args),
     /// 编辑器里的检查、说明和补全 (语言服务器) / Checks, meanings and completion inside editors: a language server
     Lsp(lsp::Args),
 }
@@ -97,6 +100,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Fmt(args) => fmt::run(&args, &context),
         Verb::Docs(args) => docs::run(&args, &context),
         Verb::Diff(args) => diff::run(&args, &context),
+        Verb::Serve(args) => serve::run(&args, &context),
         Verb::Lsp(args) => lsp::run(&args, &context),
     }
 }

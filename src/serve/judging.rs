@@ -25,6 +25,9 @@ use crate::yaml;
 /// Facts by name, as they were posted.
 pub type Posted = BTreeMap<String, Option<FactValue>>;
 
+/// The most facts that are read at once.
+const MOST_FACTS: usize = 1_000;
+
 /// The facts that somebody posted: none: known to be unknown.
 #[derive(Debug, Default)]
 pub struct Given {
@@ -38,6 +41,10 @@ pub struct Given {
 ///
 /// What cannot be found or read, each at its place in the JSON text of the facts.
 pub fn read(rules: &Rules, catalogue: &mut Catalogue, kind: SubjectKind, as_of: NaiveDate, facts: &Posted) -> Result<Given, Problem> {
+    if facts.len() > MOST_FACTS {
+        let (zh, en) = (format!("最多 {MOST_FACTS} 个事实"), format!("at most {MOST_FACTS} facts"));
+        return Err(Problem::unprocessable(zh, en));
+    }
     // JSON is read as YAML is: by the reader of cases, which knows how people write facts.
     let text = serde_json::to_string(facts).unwrap_or_default();
     let file = SourceFile::new("facts", text);

@@ -1,12 +1,12 @@
 //! What the server is told in `serve.yaml`: where it listens, what it serves, who may ask for what, and how much.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::diagnostic::Message;
 use crate::register::declaration::SubjectKind;
+use crate::store::Address;
 
 /// Everything that the server is told.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct Settings {
     /// Where the registers are; none: simulations and a first run are not to be had.
     pub sources: Option<PathBuf>,
     /// The store.
-    pub store: StoreAddress,
+    pub store: Address,
     /// Certificate and key; none: plain HTTP.
     pub tls: Option<Tls>,
     /// Who issues tokens.
@@ -34,10 +34,6 @@ pub struct Settings {
     /// How long requests under way may take to end when the server is stopped.
     pub drain: Duration,
 }
-
-/// The address of a store; what it shows of itself holds no secret.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StoreAddress(String);
 
 /// Certificate and key in PEM files.
 #[derive(Debug, Clone)]
@@ -187,7 +183,7 @@ impl Default for Settings {
             listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090),
             policies: PathBuf::from("policies"),
             sources: Some(PathBuf::from("data-samples/sources.yaml")),
-            store: StoreAddress::new("mianshen-store/city.db"),
+            store: Address::Sqlite(PathBuf::from("mianshen-store/city.db")),
             tls: None,
             issuers: Vec::new(),
             api_keys: Vec::new(),
@@ -230,40 +226,6 @@ impl Settings {
     }
 }
 
-impl StoreAddress {
-    /// A path, or the URL of a database.
-    #[must_use]
-    pub fn new(address: impl Into<String>) -> Self {
-        Self(address.into())
-    }
-
-    /// The whole address, secrets and all.
-    #[must_use]
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for StoreAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let is_url = self.0.starts_with("postgres://") || self.0.starts_with("postgresql://");
-        match (is_url, url::Url::parse(&self.0)) {
-            (false, _) => formatter.write_str(&self.0),
-            (true, Ok(url)) => {
-                let host = url.host_str().unwrap_or("localhost");
-                write!(formatter, "{}://{host}{}", url.scheme(), url.path())
-            }
-            (true, Err(_)) => formatter.write_str("postgres://…"),
-        }
-    }
-}
-
-impl fmt::Debug for StoreAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "StoreAddress({self})")
-    }
-}
-
 /// The purposes where settings name none.
 #[must_use]
 pub fn usual_purposes() -> Vec<Purpose> {
@@ -286,14 +248,6 @@ pub fn usual_purposes() -> Vec<Purpose> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_address_of_a_store_hides_its_secrets() {
-        let address = StoreAddress::new("postgres://clerk:secret@db.example:5432/city?password=secret");
-        assert_eq!(address.to_string(), "postgres://db.example/city");
-        assert!(!format!("{address:?}").contains("secret"));
-        assert_eq!(StoreAddress::new("store/city.db").to_string(), "store/city.db");
-    }
 
     #[test]
     fn a_purpose_sees_what_it_names() {

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
 
-use super::settings::{ApiKey, Grant, Issuer, Limits, Log, Purpose, Role, Settings, StoreAddress, Tls};
+use super::settings::{ApiKey, Grant, Issuer, Limits, Log, Purpose, Role, Settings, Tls};
 use crate::diagnostic::{Diagnostic, SourceFile, code, has_errors};
 use crate::register::declaration::SubjectKind;
+use crate::store::Address;
 use crate::yaml::{self, Fields, Node, wrong_shape};
 
 /// The algorithms that tokens may be signed with: each has a public key, so that who checks cannot sign.
@@ -121,24 +122,33 @@ fn store(fields: &mut Fields<'_>, folder: &Path, settings: &mut Settings) {
                 .at(file.span()),
         );
     }
-    if let Some(text) = address.and_then(Node::text) {
-        let is_url = text.starts_with("postgres://") || text.starts_with("postgresql://");
-        let has_password = is_url && url::Url::parse(text).is_ok_and(|url| url.password().is_some());
-        if let Some(node) = address.filter(|_| has_password) {
+    if let Some((node, text)) = address.and_then(|node| Some((node, node.text()?))) {
+        let has_password = url::Url::parse(text).is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password"));
+        if has_password {
             fields.report(
                 Diagnostic::new(&code::SETTINGS_INVALID, "密码不能写在设置里", "a password does not belong into the settings")
                     .at(node.span())
                     .help("把整个地址写进一个文件, 用 store_file 指明", "put the whole address into a file, and name that with store_file"),
             );
         }
-        let path = text.strip_prefix("sqlite:").unwrap_or(text);
-        settings.store = StoreAddress::new(if is_url { text.to_owned() } else { folder.join(path).to_string_lossy().into_owned() });
+        store_at(fields, settings, folder, (node, text));
     }
     if let Some((node, path)) = file.and_then(|node| Some((node, node.text()?))) {
         match std::fs::read_to_string(folder.join(path)) {
-            Ok(text) => settings.store = StoreAddress::new(text.trim()),
+            Ok(text) => store_at(fields, settings, folder, (node, text.trim())),
             Err(error) => fields.report(unreadable(node, &error)),
         }
+    }
+}
+
+fn store_at(fields: &mut Fields<'_>, settings: &mut Settings, folder: &Path, (node, text): (&Node, &str)) {
+    match Address::parse(text) {
+        Ok(Address::Sqlite(path)) => settings.store = Address::Sqlite(folder.join(path)),
+        Ok(address) => settings.store = address,
+        Err(_) => fields.report(wrong_shape(node, "存储地址", "the address of a store").help(
+            "文件路径、sqlite:路径 或 postgres://用户@主机/库名",
+            "a file path, sqlite:PATH, or postgres://user@host/database",
+        )),
     }
 }
 
@@ -344,7 +354,7 @@ mod tests {
             "listen: 0.0.0.0:9000\nstore: sqlite:city.db\napi_keys:\n- {{id: desk, name: 李丽, sha256: {digest}, roles: [handler], regions: ['990101']}}\nlimits: {{per_second: 5, timeout_seconds: 3}}\nlog: {{format: json}}\n"
         );
         let settings = read(&text).expect("no mistake");
-        assert_eq!(settings.store.reveal(), "conf/city.db");
+        assert_eq!(settings.store, Address::Sqlite("conf/city.db".into()));
         assert_eq!((settings.api_keys[0].digest[31], &*settings.api_keys[0].grant.regions[0]), (255, "990101"));
         assert_eq!((settings.limits.per_second, settings.limits.timeout), (5, Duration::from_secs(3)));
         assert!(settings.log.json);

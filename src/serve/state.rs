@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::{Caller, Guard};
 use super::problem::Problem;
@@ -49,6 +50,8 @@ struct Held {
     trail: Noting,
     metrics: PrometheusHandle,
     is_leaving: AtomicBool,
+    /// Whose turn it is to check a whole folder.
+    checking: Arc<Semaphore>,
 }
 
 impl Serving {
@@ -72,6 +75,7 @@ impl Serving {
             trail: parts.trail,
             metrics: parts.metrics,
             is_leaving: AtomicBool::new(false),
+            checking: Arc::new(Semaphore::new(1)),
         })))
     }
 
@@ -162,6 +166,11 @@ impl Serving {
         self.0.guard.store(Arc::new(guard));
         self.0.settings.store(Arc::new(settings));
         Ok(())
+    }
+
+    /// Waits for the turn to check a whole folder; it ends when what is given is dropped.
+    pub async fn checking_turn(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.0.checking).acquire_owned().await.ok()
     }
 
     /// From now on the server is not ready for more.

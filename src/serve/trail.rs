@@ -8,19 +8,17 @@ use super::guard::access::Access;
 use super::problem::Problem;
 use crate::register::declaration::SubjectKind;
 use crate::store::Store;
-use crate::store::trail::{Action, Content, Subject};
+use crate::store::trail::{Action, Content, Subject, Trail};
 
 /// Writes to the trail.
 #[derive(Debug, Clone)]
-pub struct Noting {
-    store: Arc<dyn Store>,
-}
+pub struct Noting(Trail);
 
 impl Noting {
-    /// Writes to the trail of a store.
+    /// Starts the writer of the trail of a store, on the runtime that this is called in.
     #[must_use]
-    pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { store }
+    pub fn start(store: Arc<dyn Store>) -> Self {
+        Self(Trail::start(store, clock::now))
     }
 
     /// Writes an entry; when this returns it is on the disk.
@@ -29,8 +27,7 @@ impl Noting {
     ///
     /// `unavailable`: what cannot be noted is not answered.
     pub async fn note(&self, content: Content) -> Result<(), Problem> {
-        let written = self.store.trail_append(clock::now(), std::slice::from_ref(&content)).await;
-        written.map(|_| ()).map_err(|error| {
+        self.0.append(content).await.map(|_| ()).map_err(|error| {
             tracing::error!(target: "mianshen::serve", %error, "the access trail cannot be written");
             Problem::unavailable("留痕暂不可用", "the access trail is not available")
         })

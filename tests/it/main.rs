@@ -12,6 +12,7 @@ mod match_sample;
 mod new;
 mod outcome;
 mod readiness;
+mod serve;
 mod silence;
 mod simulate;
 mod site;

@@ -1,5 +1,6 @@
 //! The API: its routes under `/v1`, and the document that describes them.
 
+pub mod admin;
 pub mod answers;
 pub mod catalogue;
 pub mod document;
@@ -7,6 +8,7 @@ pub mod evaluate;
 pub mod explaining;
 mod health;
 pub mod looks;
+pub mod posted;
 pub mod runs;
 pub mod services;
 pub mod subjects;
@@ -38,6 +40,9 @@ pub fn routes(_: &Serving) -> (Router<Serving>, Router<Serving>, OpenApi) {
         .routes(routes!(explaining::dossier))
         .routes(routes!(explaining::what_if))
         .routes(routes!(looks::looks))
+        .routes(routes!(posted::check))
+        .routes(routes!(posted::test))
+        .routes(routes!(admin::reload))
         .routes(routes!(runs::runs))
         .routes(routes!(runs::run))
         .routes(routes!(runs::coverage))

@@ -3,6 +3,7 @@
 pub mod diagnostics;
 pub mod evaluation;
 pub mod policies;
+pub mod posted;
 pub mod reason;
 pub mod runs;
 pub mod subjects;
