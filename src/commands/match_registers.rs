@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use super::context::date_argument;
 use super::folder::PolicyFolder;
 use super::match_results::{self, Finished};
+use super::match_store;
 use super::progress::Bar;
 use super::{Context, Exit};
 use crate::check::reach::rest_on;
@@ -38,9 +39,15 @@ pub struct Args {
     /// 判定日; 缺省为最新的数据日 / The day that verdicts are about; by default the newest data day
     #[arg(long, value_name = "DATE", value_parser = date_argument)]
     pub as_of: Option<NaiveDate>,
-    /// 结果目录 / Where results go
-    #[arg(long, value_name = "DIR", default_value = "out")]
-    pub out: PathBuf,
+    /// 结果目录; 缺省为 out, 有 --store 时缺省不写 / Where results go; by default out, and with --store nowhere
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// 装入存储, 供查询服务用: 文件路径、sqlite:路径 或 postgres://… / Load the run into a store that services read: a file path, sqlite:PATH or postgres://…
+    #[arg(long, value_name = "URL")]
+    pub store: Option<String>,
+    /// 存储里保留几个批次 / How many runs the store keeps
+    #[arg(long, value_name = "N", default_value_t = 7, requires = "store", value_parser = clap::value_parser!(u32).range(1..))]
+    pub keep_runs: u32,
     /// 只用这一天已公布的政策和标准 / Use the law as it was announced by this day
     #[arg(long, value_name = "DATE", value_parser = date_argument)]
     pub known_at: Option<NaiveDate>,
@@ -94,6 +101,14 @@ pub enum FormatArg {
     Csv,
     /// Arrow IPC
     Arrow,
+}
+
+impl Args {
+    /// Where result files go; none where a store is filled instead.
+    #[must_use]
+    pub fn out_dir(&self) -> Option<PathBuf> {
+        self.out.clone().or_else(|| self.store.is_none().then(|| PathBuf::from("out")))
+    }
 }
 
 impl From<FormatArg> for Format {
@@ -198,8 +213,10 @@ async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, c
         None => PolicyFolder::load(&args.policies),
     };
     check_arguments(args, &folder)?;
-    let staging = Staging::begin(&args.out).map_err(|diagnostic| vec![diagnostic])?;
     let one = |diagnostic: Diagnostic| vec![diagnostic];
+    let target = match_store::open(args).await.map_err(one)?;
+    let out = args.out_dir();
+    let staging = out.as_deref().map(Staging::begin).transpose().map_err(one)?;
     let (as_of, sources) = match &args.dossiers {
         Some(_) => (args.as_of, None),
         None => {
@@ -220,7 +237,12 @@ async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, c
     let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
     let allow_missing: BTreeSet<String> = args.allow_missing.iter().cloned().collect();
     let no_sources = Sources::default();
-    let options = Options { shards: args.shards.unwrap_or(1).max(1), threads, memory: args.memory, scratch: scratch(&args.out) };
+    let beside = out.as_deref().map(scratch).or_else(|| target.as_ref().map(match_store::Target::scratch)).unwrap_or_default();
+    let options = Options { shards: args.shards.unwrap_or(1).max(1), threads, memory: args.memory, scratch: beside };
+    let also = match (&target, &sources) {
+        (Some(_), Some(sources)) => match_store::facts(&mut catalogue, &binder, &chosen, sources, &allow_missing),
+        _ => BTreeSet::new(),
+    };
     let request = Run {
         policies: &chosen,
         catalogue: &mut catalogue,
@@ -229,6 +251,7 @@ async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, c
         allow_missing: &allow_missing,
         within: args.region.as_deref(),
         counts_only: args.counts_only,
+        also,
         options,
         progress: Arc::clone(bar) as Arc<dyn Progress>,
         cancel: cancel.clone(),
@@ -259,6 +282,7 @@ async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, c
         },
         found,
         staging,
+        target,
     )
     .map_err(one)
 }
@@ -268,6 +292,19 @@ fn check_arguments(args: &Args, folder: &PolicyFolder) -> Result<(), Vec<Diagnos
         return Err(folder.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).cloned().collect());
     }
     let mut faults = Vec::new();
+    if args.store.is_some() && (args.dossiers.is_some() || args.counts_only) {
+        faults.push(
+            Diagnostic::new(
+                &code::BAD_ARGUMENT,
+                "--store 不能与 --dossiers 或 --counts-only 同用",
+                "--store cannot be used with --dossiers or --counts-only",
+            )
+            .help(
+                "存储要有每个对象的档案和判定, 须从登记库运行",
+                "a store holds every subject's dossier and verdicts: run from the registers",
+            ),
+        );
+    }
     if let Some(region) = args.region.as_deref().filter(|region| !folder.regions.is_known(region)) {
         faults.push(
             Diagnostic::new(&code::UNKNOWN_REGION, format!("区划树里没有“{region}”"), format!("region `{region}` is not in the tree"))

@@ -12,10 +12,11 @@ use serde_json::json;
 use super::Context;
 use super::folder::PolicyFolder;
 use super::match_registers::Args;
+use super::match_store::{Stored, Target};
 use super::progress::Bar;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
-use crate::check::catalogue::Catalogue;
+use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::diagnostic::{Diagnostic, Lang, Message, code};
 use crate::dossier::{Cause, Disagreement, DossierError, Dossiers};
@@ -77,8 +78,8 @@ pub struct Finished {
 /// # Errors
 ///
 /// When payments or the earlier run cannot be read, or results cannot be written.
-pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<Finished, Diagnostic> {
-    let Found { findings, dossiers, whole_register_unknown, fact_registers, mut seconds } = found;
+pub fn finish(request: &Request<'_>, found: Found, staging: Option<Staging>, target: Option<Target>) -> Result<Finished, Diagnostic> {
+    let Found { findings, dossiers, whole_register_unknown, fact_registers, mut seconds, needed } = found;
     seconds.insert(0, ("load_policies", request.loaded));
     request.bar.stage(Message::new("决议与写出", "resolving and writing"), None);
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
@@ -96,11 +97,12 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
         refusals = read;
         registers.extend(outcome);
         registers.extend(dossiers.intake.registers.iter().map(|(name, outcome)| (name.clone(), outcome.clone())));
-        conflicts = conflict_rows(dossiers, request.catalogue);
+        conflicts = conflict_rows(dossiers, request.catalogue, needed.as_ref());
     }
     let silent = dossiers.as_ref().map(|dossiers| dossiers.silent.clone()).unwrap_or_default();
-    // Their files are many and large: they go while the rest is worked on.
-    let _removing = Removing(Some(std::thread::spawn(move || drop(dossiers))));
+    // Their files are many and large: where no store wants them, they go while the rest is worked on.
+    let (kept, removed) = if target.is_some() { (dossiers, None) } else { (None, dossiers) };
+    let _removing = Removing(Some(std::thread::spawn(move || drop(removed))));
     let budgets: Vec<Option<i64>> = request.policies.iter().map(|policy| budget(policy, request.binder)).collect();
     let input = ResolutionInput {
         policies: request.policies,
@@ -134,7 +136,10 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
     let format: Format = request.args.format.into();
     let (inputs, results) = rayon::join(
         || inputs(request, &registers, &silent),
-        || write(&staging, format, request.as_of, &resolution, changes.as_deref(), &quarantine),
+        || match &staging {
+            Some(staging) => write(staging, format, request.as_of, &resolution, changes.as_deref(), &quarantine),
+            None => Ok(BTreeMap::new()),
+        },
     );
     let results = results?;
     let inputs = inputs?;
@@ -158,8 +163,28 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
         counts,
         results,
     };
-    staging.write_json(MANIFEST, &manifest)?;
+    if let Some(staging) = &staging {
+        staging.write_json(MANIFEST, &manifest)?;
+    }
     seconds.push(("write", writing.elapsed().as_secs_f64()));
+    let filled = match (target, &kept) {
+        (Some(target), Some(dossiers)) => {
+            #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
+            let filling = Instant::now();
+            let quarantine = quarantine.as_slice();
+            let what = Stored {
+                dossiers,
+                resolution: &resolution,
+                whole_register_unknown: &whole_register_unknown,
+                manifest: &manifest,
+                quarantine,
+            };
+            let filled = target.fill(request, &what)?;
+            seconds.push(("store", filling.elapsed().as_secs_f64()));
+            Some(filled)
+        }
+        _ => None,
+    };
     seconds.push(("total", request.started.elapsed().as_secs_f64()));
     let rows_read: u64 = match request.sources {
         Some(_) => registers.values().map(|outcome| outcome.rows_read).sum(),
@@ -167,10 +192,15 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Staging) -> Result<F
     };
     let timings: serde_json::Map<String, serde_json::Value> =
         seconds.iter().map(|(stage, seconds)| ((*stage).to_owned(), json!((seconds * 1000.0).round() / 1000.0))).collect();
-    staging.write_json(TIMINGS, &json!({"seconds": timings, "rows_read": rows_read, "peak_memory_bytes": peak_memory()}))?;
-    staging.finish()?;
+    if let Some(staging) = staging {
+        staging.write_json(TIMINGS, &json!({"seconds": timings, "rows_read": rows_read, "peak_memory_bytes": peak_memory()}))?;
+        staging.finish()?;
+    }
+    // Last, so that nobody reads of a run whose files did not come.
+    let stored = filled.map(|filled| filled.publish(request)).transpose()?;
     let quarantined = registers.values().map(|outcome| outcome.quarantine.rows() + outcome.quarantine.cells()).sum();
-    let summary = summary(request, &resolution, &manifest, &silent, quarantined, rows_read);
+    let places = Places { stored: stored.as_deref() };
+    let summary = summary(request, &resolution, &manifest, &silent, (quarantined, rows_read), &places);
     Ok(Finished { summary, quarantined, conflicts: manifest.counts.conflicts })
 }
 
@@ -186,7 +216,8 @@ impl Drop for Removing {
 }
 
 /// Where registers disagree, as results say it.
-fn conflict_rows(dossiers: &Dossiers, catalogue: &Catalogue) -> Vec<ConflictRow> {
+/// Where dossiers have more facts than policies need, only about those that they need.
+fn conflict_rows(dossiers: &Dossiers, catalogue: &Catalogue, needed: Option<&BTreeSet<FactId>>) -> Vec<ConflictRow> {
     let row = |row: &Disagreement| ConflictRow {
         kind: row.fact.kind,
         subject_id: row.subject.as_str().into(),
@@ -199,7 +230,8 @@ fn conflict_rows(dossiers: &Dossiers, catalogue: &Catalogue) -> Vec<ConflictRow>
         other_source: row.other_register.as_str().into(),
         other_value: row.other_value.as_str().into(),
     };
-    dossiers.disagreements().iter().map(row).collect()
+    let told = dossiers.disagreements().iter().filter(|row| needed.is_none_or(|needed| needed.contains(&row.fact)));
+    told.map(row).collect()
 }
 
 /// Whether a policy is told: all are, unless `--policy` chooses some.
@@ -329,14 +361,20 @@ fn peak_memory() -> Option<u64> {
     Some(kib * 1024)
 }
 
+/// Where a run went.
+struct Places<'a> {
+    /// The store, and which run of it.
+    stored: Option<&'a str>,
+}
+
 /// What a person wants to read at the end.
 fn summary(
     request: &Request<'_>,
     resolution: &Resolution<'_>,
     manifest: &Manifest,
     silent: &BTreeMap<String, Cause>,
-    quarantined: u64,
-    rows_read: u64,
+    (quarantined, rows_read): (u64, u64),
+    places: &Places<'_>,
 ) -> String {
     let context = request.context;
     let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
@@ -395,12 +433,13 @@ fn summary(
         judged.join(", "),
         table.render(None, context.color)
     );
-    let facts = [
+    let mut facts = vec![
         (pick("读取记录", "rows read"), count(rows_read)),
         (pick("隔离", "quarantined"), count(quarantined)),
         (pick("数据冲突", "conflicts"), count(manifest.counts.conflicts)),
-        (pick("结果", "results"), request.args.out.display().to_string()),
     ];
+    facts.extend(request.args.out_dir().map(|out| (pick("结果", "results"), out.display().to_string())));
+    facts.extend(places.stored.map(|stored| (pick("存储", "store"), stored.to_owned())));
     let line: Vec<String> = facts.iter().map(|(label, value)| format!("{label} {value}")).collect();
     text.push_str(&format!("{}\n", line.join(" · ")));
     for (register, cause) in silent {

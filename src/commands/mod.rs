@@ -3,6 +3,7 @@
 //! Every verb is a file with its arguments (`Args`) and `run(&Args, &Context) -> Exit`; a new one adds a line to [`Verb`]
 //! and one to [`run`].
 
+pub mod audit;
 pub mod cases;
 pub mod check;
 pub mod context;
@@ -17,12 +18,14 @@ pub mod list;
 pub mod lsp;
 pub mod match_registers;
 pub mod match_results;
+pub mod match_store;
 pub mod new;
 pub mod progress;
 pub mod readiness;
 pub mod serve;
 pub mod simulate;
 mod simulate_sides;
+pub mod store;
 pub mod test;
 
 use std::process::ExitCode;
@@ -73,6 +76,10 @@ pub enum Verb {
     Docs(docs::Args),
     /// 用话说出两套政策的差别 / Tell in words how two sets of policies differ
     Diff(diff::Args),
+    /// 存储: 批次、备份、恢复、核对 / The store: its runs, backup, restore, verification
+    Store(store::Args),
+    /// 访问留痕: 核对、谁看过、链头、删除内容 / The access trail: verify it, who looked, heads, erasure
+    Audit(audit::Args),
     /// 服务找人的 HTTP 接口: 谁有哪些服务, 为什么; 谁可以问, 谁问过 / Serve over HTTP which services find whom and why, to those who may ask
     Serve(serve::Args),
     /// 编辑器里的检查、说明和补全 (语言服务器) / Checks, meanings and completion inside editors: a language server
@@ -100,6 +107,8 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Fmt(args) => fmt::run(&args, &context),
         Verb::Docs(args) => docs::run(&args, &context),
         Verb::Diff(args) => diff::run(&args, &context),
+        Verb::Store(args) => store::run(&args, &context),
+        Verb::Audit(args) => audit::run(&args, &context),
         Verb::Serve(args) => serve::run(&args, &context),
         Verb::Lsp(args) => lsp::run(&args, &context),
     }

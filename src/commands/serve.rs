@@ -1,18 +1,20 @@
 //! `mianshen serve`: the API and its guard over HTTP.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use clap::Parser;
+
 use super::lsp::EYES;
-use super::{Context, Exit};
+use super::{Cli, Context, Exit, Verb, match_registers};
 use crate::diagnostic::{Diagnostic, code, has_errors};
 use crate::serve::guard::{Caller, Guard, key};
 use crate::serve::settings::{Grant, Role, Settings};
 use crate::serve::state::{Parts, Serving};
 use crate::serve::trail::Noting;
 use crate::serve::{listen, log, rules};
-use crate::store::Store;
+use crate::store::{Address, Store, StoreError};
 
 /// The settings file that is read where none is named.
 const SETTINGS: &str = "serve.yaml";
@@ -97,12 +99,49 @@ fn serve(settings: Settings, file: Option<PathBuf>, context: &Context, runtime: 
     runtime.block_on(listen::serve(serving, listening)).map_err(|told| vec![*told])
 }
 
-/// The store with a run in it.
+/// The store. Where it holds no run yet and it is said where the registers are, a run is matched into it first: whoever
+/// starts the server for the first time need not know that there is more to do.
 fn opened(settings: &Settings, context: &Context, runtime: &tokio::runtime::Runtime) -> Result<Arc<dyn Store>, Vec<Diagnostic>> {
-    let failed = |error: crate::store::StoreError| vec![error.into_diagnostic(&settings.store.place())];
+    let failed = |error: StoreError| vec![error.into_diagnostic(&settings.store.place())];
+    if let Address::Sqlite(path) = &settings.store
+        && let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+    {
+        std::fs::create_dir_all(folder).map_err(|error| {
+            let shown = folder.display();
+            vec![Diagnostic::new(&code::OUTPUT_FAILED, format!("建不了目录 {shown}: {error}"), format!("cannot make the folder {shown}: {error}"))]
+        })?;
+    }
     let store = runtime.block_on(settings.store.make()).map_err(failed)?;
-    let _ = context;
-    Ok(store)
+    if runtime.block_on(store.current()).map_err(failed)?.is_some() {
+        return Ok(store);
+    }
+    let place = settings.store.place();
+    let Some(sources) = settings.sources.as_ref().filter(|sources| sources.is_file()) else {
+        let (zh, en) = (format!("{place} 里还没有批次"), format!("{place} holds no run yet"));
+        let command = format!("mianshen match --sources SOURCES --store {place}");
+        let told = Diagnostic::new(&code::STORE_FAILED, zh, en);
+        return Err(vec![told.help(format!("先运行 {command}"), format!("run {command} first"))]);
+    };
+    let (zh, en) = (format!("{place} 里还没有批次, 先做一次匹配"), format!("{place} holds no run yet: matching first"));
+    eprintln!("{}", context.pick(&zh, &en));
+    match first_run(settings, sources, context) {
+        Exit::Failed => Err(Vec::new()),
+        Exit::Clean | Exit::Findings => Ok(store),
+    }
+}
+
+/// `match` into the store.
+fn first_run(settings: &Settings, sources: &Path, context: &Context) -> Exit {
+    let store = match &settings.store {
+        Address::Sqlite(path) => format!("sqlite:{}", path.display()),
+        Address::Postgres(url) => url.clone(),
+    };
+    let (policies, sources) = (settings.policies.to_string_lossy().into_owned(), sources.to_string_lossy().into_owned());
+    let words = ["mianshen", "match", "--policies", &policies, "--sources", &sources, "--store", &store];
+    match Cli::try_parse_from(words).map(|cli| cli.verb) {
+        Ok(Verb::Match(args)) => match_registers::run(&args, context),
+        _ => Exit::Failed,
+    }
 }
 
 /// A key for this run, and whose it is.

@@ -61,6 +61,11 @@ impl Identities {
         self.today.get(id).map(String::as_str)
     }
 
+    /// Every identifier of before with the one of today, in no particular order.
+    pub fn renumbered(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.today.iter().map(|(before, today)| (before.as_str(), today.as_str()))
+    }
+
     /// Whether nobody was ever renumbered.
     #[must_use]
     pub fn is_empty(&self) -> bool {

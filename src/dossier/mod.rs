@@ -210,6 +210,13 @@ impl Dossiers {
         (place != subjects::NOWHERE).then_some(place)
     }
 
+    /// The identifier at a place; none where there is no such place.
+    #[must_use]
+    pub fn id(&self, kind: SubjectKind, place: u32) -> Option<String> {
+        let index = self.indices.get(&kind)?;
+        ((place as usize) < index.len()).then(|| index.id(place as usize))
+    }
+
     /// The dossiers of a kind, one stream per thread: column `id`, then one per fact that was asked for, named
     /// by it, and `<name>!conflict` for facts that registers may disagree about. Ordered by identifier; the streams take
     /// turns batch by batch.

@@ -277,7 +277,8 @@ fn compile_each(policy: &CheckedPolicy, draft: Option<EachDraft>, catalogue: &Ca
 }
 
 /// Which columns results read of each subject; facts and links that are not declared are left out.
-fn about(kind: SubjectKind, catalogue: &mut Catalogue, given: bool) -> About {
+#[must_use]
+pub fn about(kind: SubjectKind, catalogue: &mut Catalogue, given: bool) -> About {
     let known = |catalogue: &Catalogue, names: &[&str]| -> Vec<String> {
         names.iter().filter(|name| catalogue.find(kind, name).is_some()).map(|name| (*name).to_owned()).collect()
     };

@@ -38,6 +38,32 @@ pub struct Resolution<'a> {
     pub funnel: Vec<FunnelRow>,
     /// How many unknown verdicts are told by [`DataRequest::whole_register`] only.
     pub unknowns_told_once: u64,
+    /// Per policy, all its unknown verdicts after `requires`, by subject; also those that are told once only.
+    pub open: Vec<Vec<Open>>,
+    /// Verdicts that `requires` turned.
+    pub turns: Vec<Turn>,
+}
+
+/// An unknown verdict of one policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Open {
+    /// The subject, of the policy's kind.
+    pub subject: SubjectIdx,
+    /// The minimal sets of facts that could make it yes, in [`Resolution::missing`].
+    pub missing: u32,
+}
+
+/// A verdict that `requires` turned into another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// The policy.
+    pub policy: PolicyIdx,
+    /// The subject, of the policy's kind.
+    pub subject: SubjectIdx,
+    /// Whether it was yes before, else unknown.
+    pub was_yes: bool,
+    /// Whether it is no after, else unknown.
+    pub is_no: bool,
 }
 
 impl<'a> Resolution<'a> {
@@ -58,6 +84,8 @@ impl<'a> Resolution<'a> {
             coverage: Vec::new(),
             funnel: Vec::new(),
             unknowns_told_once: 0,
+            open: Vec::new(),
+            turns: Vec::new(),
         }
     }
 

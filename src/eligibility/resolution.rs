@@ -62,6 +62,7 @@ pub fn resolve<'f>(findings: &'f Findings, input: &ResolutionInput<'_>) -> Resol
     data_requests::sort(&mut resolution);
     coverage::collect(&rows, &mut resolution);
     resolution.missing = missing.into_sets();
+    (resolution.open, resolution.turns) = (rows.open, rows.turns);
     resolution.conflicts.extend_from_slice(input.conflicts);
     resolution.conflicts.par_sort();
     resolution.conflicts.dedup();

@@ -14,6 +14,7 @@ use crate::check::catalogue::{Catalogue, Definition, FactId};
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::dossier::build::{Request, build};
+use crate::dossier::plan::Plan;
 use crate::dossier::{Cause, DossierError, Dossiers, Options};
 use crate::register::declaration::SubjectKind;
 use crate::register::sources::Sources;
@@ -34,6 +35,8 @@ pub struct Run<'a> {
     pub within: Option<&'a str>,
     /// Whether only counts are wanted.
     pub counts_only: bool,
+    /// Facts that dossiers must have beside those that policies read; none computed.
+    pub also: BTreeSet<FactId>,
     /// How dossiers are built.
     pub options: Options,
     /// Who hears of progress.
@@ -54,6 +57,8 @@ pub struct Found {
     pub fact_registers: BTreeMap<(SubjectKind, Arc<str>), Arc<str>>,
     /// Seconds by stage.
     pub seconds: Vec<(&'static str, f64)>,
+    /// Where dossiers have more facts than the policies need: those that they need, with all that these rest on.
+    pub needed: Option<BTreeSet<FactId>>,
 }
 
 /// Runs policies over registers.
@@ -62,12 +67,11 @@ pub struct Found {
 ///
 /// When a policy does not compile, a register cannot be read, space or memory runs out, or the work is cancelled.
 pub async fn run(run: Run<'_>) -> Result<Found, DossierError> {
-    let Run { policies, catalogue, binder, sources, allow_missing, within, counts_only, options, progress, cancel } = run;
+    let Run { policies, catalogue, binder, sources, allow_missing, within, counts_only, also, options, progress, cancel } = run;
     let sets = [Set { policies, binder }];
-    let facts = BTreeSet::new();
-    let several = Several { sets: &sets, catalogue, facts, sources, allow_missing, within, counts_only, options, progress, cancel };
-    let OnSame { dossiers, mut found, .. } = run_several(several).await?;
-    let found = found.pop().map(|found| Found { dossiers: Some(dossiers), ..found });
+    let several = Several { sets: &sets, catalogue, facts: also, sources, allow_missing, within, counts_only, options, progress, cancel };
+    let OnSame { dossiers, mut found, needed, .. } = run_several(several).await?;
+    let found = found.pop().map(|found| Found { dossiers: Some(dossiers), needed, ..found });
     found.ok_or(DossierError::Cancelled)
 }
 
@@ -112,6 +116,8 @@ pub struct OnSame {
     pub found: Vec<Found>,
     /// By set, its policies by kind, as they were run.
     pub compiled: Vec<Vec<CompiledKind>>,
+    /// Where more facts were asked for: those that the policies need, with all that these rest on.
+    pub needed: Option<BTreeSet<FactId>>,
 }
 
 /// Builds dossiers once and runs several sets of policies over them.
@@ -137,6 +143,13 @@ pub async fn run_several(several: Several<'_>) -> Result<OnSame, DossierError> {
     let read = compiled.iter().flatten().flat_map(|compiled| compiled.facts.iter().copied());
     let compiled_at = started.elapsed().as_secs_f64();
     let [first, ..] = sets else { return Err(DossierError::Cancelled) };
+    let read: BTreeSet<FactId> = read.collect();
+    let needed = if facts.is_empty() {
+        None
+    } else {
+        let of_occasions = each.iter().flat_map(|each| each.facts.iter().copied());
+        Some(Plan::new(catalogue, first.binder, read.iter().copied().chain(of_occasions))?.facts.into_keys().collect())
+    };
     let dossiers = build(Request {
         catalogue,
         binder: first.binder,
@@ -165,7 +178,7 @@ pub async fn run_several(several: Several<'_>) -> Result<OnSame, DossierError> {
         ];
         found.push(of_set);
     }
-    Ok(OnSame { dossiers, found, compiled })
+    Ok(OnSame { dossiers, found, compiled, needed })
 }
 
 /// What a set of policies is judged on.
@@ -237,7 +250,7 @@ fn judge(set: &Set<'_>, compiled: &[CompiledKind], each_places: &BTreeMap<u32, u
             spread_occasions(compiled, on.dossiers, each_places, on.threads, &mut findings)?;
         }
     }
-    Ok(Found { findings, dossiers: None, whole_register_unknown, fact_registers, seconds: Vec::new() })
+    Ok(Found { findings, dossiers: None, whole_register_unknown, fact_registers, seconds: Vec::new(), needed: None })
 }
 
 /// Runs policies over ready-made dossiers of one kind.
@@ -275,7 +288,7 @@ pub async fn run_on_file(run: Run<'_>, file: &DossierFile, kind: SubjectKind) ->
         .map(|id| (kind, Arc::clone(&compiled.schema.columns[id.index].name)))
         .collect();
     let seconds = vec![("compile", compiled_at), ("evaluate", started.elapsed().as_secs_f64() - compiled_at)];
-    Ok(Found { findings, dossiers: None, whole_register_unknown, fact_registers: BTreeMap::new(), seconds })
+    Ok(Found { findings, dossiers: None, whole_register_unknown, fact_registers: BTreeMap::new(), seconds, needed: None })
 }
 
 /// Evaluates the streams of one shard, as many at a time as there are.

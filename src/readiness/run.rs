@@ -77,7 +77,7 @@ pub async fn readiness(question: Question<'_>) -> Result<Readiness, DossierError
     let states = states(&catalogue.registers, sources, &absent, binder.as_of);
     let sets = [Set { policies, binder }];
     let building = Building { sets: &sets, sources, options: &options, progress: &progress, cancel: &cancel };
-    let OnSame { dossiers, found, compiled } = building.run(catalogue, &absent).await?;
+    let OnSame { dossiers, found, compiled, .. } = building.run(catalogue, &absent).await?;
     let identities = &dossiers.intake.identities;
     let mut came = sources.clone();
     came.sources.retain(|register, _| !absent.contains(register));

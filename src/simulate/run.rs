@@ -197,6 +197,7 @@ impl Study<'_> {
                             allow_missing: &nothing,
                             within: None,
                             counts_only: false,
+                            also: BTreeSet::new(),
                             options: Options { shards: 1, threads: self.threads, memory: None, scratch: std::env::temp_dir() },
                             progress: Arc::clone(&self.progress),
                             cancel: self.cancel.clone(),
@@ -224,7 +225,7 @@ impl Study<'_> {
                             progress: Arc::clone(&self.progress),
                             cancel: self.cancel.clone(),
                         };
-                        let OnSame { dossiers: built, found: of_sets, compiled: of_kinds } = run_several(several).await?;
+                        let OnSame { dossiers: built, found: of_sets, compiled: of_kinds, .. } = run_several(several).await?;
                         dossiers.push(built);
                         found.extend(of_sets);
                         compiled.extend(of_kinds);

@@ -16,9 +16,10 @@ mod address;
 pub mod body;
 pub mod documents;
 mod error;
+pub mod fill;
 mod postgres;
 mod run;
-mod sqlite;
+pub mod sqlite;
 mod subject;
 pub mod trail;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use hashbrown::HashMap;
 
 use super::super::finding::{Cause, MissingSets, PolicyIdx};
-use super::super::grant::{Offer, Resolution, Unknown};
+use super::super::grant::{Offer, Open, Resolution, Unknown};
 use super::super::input::RefusalKind;
 use super::delivery::RefusalIndex;
 use super::exclusion::Moot;
@@ -13,7 +13,7 @@ use super::given::PaidIndex;
 use super::index;
 use super::missing::MissingTable;
 use super::order::by_rank;
-use super::rows::{Open, Rows};
+use super::rows::Rows;
 use crate::register::declaration::SubjectKind;
 
 /// Facts to commit to.

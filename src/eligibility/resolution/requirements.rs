@@ -1,8 +1,9 @@
 //! `requires`: who must be entitled to one policy to be entitled to another.
 
 use super::super::finding::{PolicyIdx, SubjectIdx};
+use super::super::grant::{Open, Turn};
 use super::missing::MissingTable;
-use super::rows::{Fate, Open, Rows, Turn, Verdict};
+use super::rows::{Fate, Rows, Verdict};
 use crate::register::declaration::SubjectKind;
 
 /// Settles every policy that requires others, those required first.

@@ -6,6 +6,7 @@ use hashbrown::HashMap;
 use rayon::prelude::*;
 
 use super::super::finding::{Amount, Finding, Findings, PolicyIdx, SubjectIdx, Subjects};
+use super::super::grant::{Open, Turn};
 use super::super::input::ResolutionInput;
 use super::super::texts::Word;
 use super::index;
@@ -55,28 +56,6 @@ pub(super) enum Verdict {
     No,
     /// With the missing sets, in the table of the run.
     Unknown(u32),
-}
-
-/// An unknown verdict of one policy.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Open {
-    /// The subject.
-    pub subject: SubjectIdx,
-    /// The missing sets, in the table of the run.
-    pub missing: u32,
-}
-
-/// A verdict that `requires` turned into another, for the counts.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Turn {
-    /// The policy.
-    pub policy: PolicyIdx,
-    /// The subject.
-    pub subject: SubjectIdx,
-    /// Before.
-    pub was_yes: bool,
-    /// After: no, else unknown.
-    pub is_no: bool,
 }
 
 /// The state of resolution.

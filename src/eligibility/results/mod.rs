@@ -87,6 +87,14 @@ pub fn write(
     all.into_par_iter().map(|table| write_table(staging, format, &table)).collect()
 }
 
+/// The tables of a run that are about no single subject, for those who keep them elsewhere than in files.
+#[must_use]
+pub fn common_tables<'a>(resolution: &'a Resolution<'a>, as_of: NaiveDate, quarantine: &'a [QuarantineRow]) -> Vec<Table<'a>> {
+    let common = [COVERAGE, FUNNEL, DATA_REQUESTS, CONFLICTS];
+    let of_resolution = tables::of(resolution, as_of).into_iter().filter(|table| common.contains(&table.name));
+    of_resolution.chain([tables::quarantine(quarantine)]).collect()
+}
+
 /// Writes one more table, as `<name>.<format>`.
 ///
 /// # Errors

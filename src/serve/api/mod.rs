@@ -2,6 +2,8 @@
 
 pub mod admin;
 pub mod answers;
+pub mod bulk;
+mod bulk_arrow;
 pub mod catalogue;
 pub mod document;
 pub mod evaluate;
@@ -47,7 +49,7 @@ pub fn routes(_: &Serving) -> (Router<Serving>, Router<Serving>, OpenApi) {
         .routes(routes!(runs::run))
         .routes(routes!(runs::coverage))
         .routes(routes!(runs::data_requests));
-    let long = OpenApiRouter::new();
+    let long = OpenApiRouter::new().routes(routes!(bulk::bulk));
     let (quick, mut document) = OpenApiRouter::with_openapi(document::document()).nest("/v1", quick).split_for_parts();
     let (long, more) = OpenApiRouter::<Serving>::new().nest("/v1", long).split_for_parts();
     document.merge(more);

@@ -1,5 +1,6 @@
 //! The shapes that go over the wire, and their documentation; nothing else of the house derives a schema.
 
+pub mod bulk;
 pub mod diagnostics;
 pub mod evaluation;
 pub mod policies;

@@ -30,6 +30,8 @@ pub(super) struct PostgresLoad {
     client: Client,
     pool: Pool,
     id: RunId,
+    /// Whether the transaction has begun: a long match keeps none open.
+    has_begun: bool,
     copying: Option<(SubjectKind, Pin<Box<CopyInSink<Bytes>>>)>,
 }
 
@@ -43,7 +45,14 @@ impl PostgresLoad {
         drop_old(&pool, None).await?;
         let row = client.query_one("SELECT nextval('mianshen.run_id')", &[]).await.map_err(failed)?;
         let id = RunId(row.get::<_, i64>(0).cast_unsigned());
-        let schema = schema_of(id);
+        Ok(Self { client, pool, id, has_begun: false, copying: None })
+    }
+
+    async fn begin_transaction(&mut self) -> Result<(), StoreError> {
+        if std::mem::replace(&mut self.has_begun, true) {
+            return Ok(());
+        }
+        let schema = schema_of(self.id);
         let subjects = SubjectKind::ALL.map(|kind| {
             let name = kind.name();
             format!(r#"CREATE TABLE {schema}.{name} (id text COLLATE "C" NOT NULL, body bytea NOT NULL);"#)
@@ -56,8 +65,7 @@ impl PostgresLoad {
             CREATE TABLE {schema}.document (name text NOT NULL, part bigint NOT NULL, body bytea NOT NULL, PRIMARY KEY (name, part));"#,
             subjects.concat()
         );
-        client.batch_execute(&sql).await.map_err(failed)?;
-        Ok(Self { client, pool, id, copying: None })
+        self.client.batch_execute(&sql).await.map_err(failed)
     }
 
     async fn end_copy(&mut self) -> Result<(), StoreError> {
@@ -96,6 +104,7 @@ async fn drop_old(pool: &Pool, before: Option<RunId>) -> Result<(), StoreError> 
 impl Load for PostgresLoad {
     async fn subjects(&mut self, kind: SubjectKind, rows: Vec<EncodedSubject>) -> Result<(), StoreError> {
         let mut buffer = BytesMut::with_capacity(MESSAGE + MESSAGE / 4);
+        self.begin_transaction().await?;
         if self.copying.as_ref().is_none_or(|(copied, _)| *copied != kind) {
             self.end_copy().await?;
             let sql = format!("COPY {}.{} (id, body) FROM STDIN (FORMAT binary)", schema_of(self.id), kind.name());
@@ -119,6 +128,7 @@ impl Load for PostgresLoad {
     }
 
     async fn aliases(&mut self, kind: SubjectKind, aliases: Vec<(String, String)>) -> Result<(), StoreError> {
+        self.begin_transaction().await?;
         self.end_copy().await?;
         let (old, new): (Vec<String>, Vec<String>) = aliases.into_iter().unzip();
         let sql = format!("INSERT INTO {}.alias (kind, old, new) SELECT $1, * FROM unnest($2::text[], $3::text[])", schema_of(self.id));
@@ -126,12 +136,14 @@ impl Load for PostgresLoad {
     }
 
     async fn document(&mut self, name: &str, part: u32, body: Vec<u8>) -> Result<(), StoreError> {
+        self.begin_transaction().await?;
         self.end_copy().await?;
         let sql = format!("INSERT INTO {}.document (name, part, body) VALUES ($1, $2, $3)", schema_of(self.id));
         self.client.execute(&sql, &[&name, &i64::from(part), &body]).await.map_err(failed).map(|_| ())
     }
 
     async fn finish(mut self: Box<Self>, summary: RunSummary, keep: usize) -> Result<RunId, StoreError> {
+        self.begin_transaction().await?;
         self.end_copy().await?;
         let schema = schema_of(self.id);
         for kind in SubjectKind::ALL {

@@ -33,7 +33,7 @@ use run::PostgresRun;
 const CONNECTIONS: usize = 16;
 
 /// A store in PostgreSQL.
-pub struct PostgresStore {
+pub(super) struct PostgresStore {
     place: String,
     config: tokio_postgres::Config,
     pool: Pool,
@@ -53,7 +53,7 @@ impl PostgresStore {
     /// # Errors
     ///
     /// When the address is none, the database cannot be reached, the schema is not there, or it is newer.
-    pub async fn open(url: &str, make: bool) -> Result<Self, StoreError> {
+    pub(super) async fn open(url: &str, make: bool) -> Result<Self, StoreError> {
         let config = address::config(url)?;
         let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_config(config.clone(), NoTls, manager_config);

@@ -1,6 +1,7 @@
 //! The store in SQLite files.
 
 mod backup;
+mod check;
 mod files;
 mod load;
 mod run;
@@ -16,8 +17,9 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::trail::{Content, Erasure, Head, Record, Seq};
 use super::{Kept, Load, RunId, RunSummary, Store, StoreError, StoredRun};
 use crate::register::declaration::SubjectKind;
-pub use backup::{back_up, restore};
-use files::{HEAD, Places, Pool, TRAIL, failed, open, open_to_read};
+pub use backup::{Copied, back_up, restore};
+pub use check::check;
+use files::{HEAD, Places, Pool, failed, open, open_to_read};
 use run::SqliteRun;
 
 /// A store in SQLite files: see `files.rs` for which.

@@ -1,0 +1,196 @@
+//! `match --store`: the run put into a store, and published once everything else is in its place.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use walkdir::WalkDir;
+
+use super::match_registers::{Args, scratch};
+use super::match_results::Request;
+use crate::check::CheckedPolicy;
+use crate::check::bind::Binder;
+use crate::check::catalogue::{Catalogue, Definition, FactId};
+use crate::diagnostic::progress::Progress;
+use crate::diagnostic::{Diagnostic, Message};
+use crate::dossier::Dossiers;
+use crate::dossier::build::base_register;
+use crate::dossier::declared::sheets;
+use crate::eligibility::grant::Resolution;
+use crate::eligibility::results::manifest::Manifest;
+use crate::eligibility::results::{QuarantineRow, common_tables};
+use crate::explain::facts::facts_read;
+use crate::register::Sources;
+use crate::register::declaration::SubjectKind;
+use crate::store::fill::{Filling, fill};
+use crate::store::{Address, Load, PolicyFile, RunSummary, Store, StoreError};
+
+/// The largest file of a policies folder that is kept with a run.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// A store that a run goes into.
+pub struct Target {
+    address: Address,
+    store: Arc<dyn Store>,
+    load: Box<dyn Load>,
+}
+
+/// Opens the store that is asked for, before any work.
+///
+/// # Errors
+///
+/// When it cannot be opened, or another run is being loaded.
+pub async fn open(args: &Args) -> Result<Option<Target>, Diagnostic> {
+    let Some(text) = &args.store else { return Ok(None) };
+    let address = Address::parse(text).map_err(|error| error.into_diagnostic("--store"))?;
+    let told = |error: StoreError| error.into_diagnostic(&address.place());
+    let store = address.make().await.map_err(told)?;
+    let load = store.load().await.map_err(told)?;
+    Ok(Some(Target { address, store, load }))
+}
+
+/// The facts that dossiers must have for the store beside those that the run reads anyway: what explaining asks for, and
+/// every declared fact of the registers that are read anyway.
+#[must_use]
+pub fn facts(
+    catalogue: &mut Catalogue,
+    binder: &Binder<'_>,
+    policies: &[CheckedPolicy],
+    sources: &Sources,
+    allow_missing: &BTreeSet<String>,
+) -> BTreeSet<FactId> {
+    let mut facts = facts_read(catalogue, binder, policies);
+    let mut read: BTreeSet<String> = facts.iter().flat_map(|fact| registers_behind(catalogue, *fact)).collect();
+    let kinds: BTreeSet<SubjectKind> = policies.iter().map(|policy| policy.document.subject).collect();
+    read.extend(kinds.iter().map(|kind| base_register(*kind).to_owned()));
+    read.retain(|register| sources.get(register).is_some() || allow_missing.contains(register));
+    let kinds: Vec<SubjectKind> = kinds.into_iter().collect();
+    let (_, declared) = sheets(catalogue, binder, &kinds);
+    facts.extend(declared);
+    facts.retain(|fact| kinds.contains(&fact.kind) && registers_behind(catalogue, *fact).is_subset(&read));
+    facts
+}
+
+/// The registers that a fact rests on, with those that must agree.
+fn registers_behind(catalogue: &Catalogue, fact: FactId) -> BTreeSet<String> {
+    let mut found: BTreeSet<String> = catalogue.registers_of(fact).into_iter().collect();
+    let (mut open, mut seen) = (vec![fact], BTreeSet::new());
+    while let Some(fact) = open.pop() {
+        if !seen.insert(fact) {
+            continue;
+        }
+        if let Definition::Rows { agrees_with, .. } = &catalogue.fact(fact).definition {
+            found.extend(agrees_with.iter().map(|(register, _)| register.clone()));
+        }
+        open.extend(catalogue.inputs(fact));
+    }
+    found
+}
+
+/// What is stored of a run.
+pub struct Stored<'a> {
+    /// The dossiers.
+    pub dossiers: &'a Dossiers,
+    /// What was resolved.
+    pub resolution: &'a Resolution<'a>,
+    /// Facts that are unknown for every judged subject.
+    pub whole_register_unknown: &'a BTreeSet<(SubjectKind, Arc<str>)>,
+    /// What the run was.
+    pub manifest: &'a Manifest,
+    /// What could not be read.
+    pub quarantine: &'a [QuarantineRow],
+}
+
+/// A run that is in the store, and that nobody sees yet.
+pub struct Filled {
+    target: Target,
+    summary: RunSummary,
+}
+
+impl Target {
+    /// Where intermediate files go when there is no other place: beside the store, or where the system has them.
+    #[must_use]
+    pub fn scratch(&self) -> PathBuf {
+        match &self.address {
+            Address::Sqlite(path) => scratch(path),
+            Address::Postgres(_) => std::env::temp_dir(),
+        }
+    }
+
+    /// Writes the run.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written, or the work is cancelled.
+    pub fn fill(mut self, request: &Request<'_>, stored: &Stored<'_>) -> Result<Filled, Diagnostic> {
+        request.bar.stage(Message::new("装入存储", "loading the store"), None);
+        let place = self.store.place();
+        let chosen = &request.args.policy;
+        let told = move |code: &str| chosen.is_empty() || chosen.iter().any(|chosen| chosen == code);
+        let tables = common_tables(stored.resolution, request.as_of, stored.quarantine);
+        let policy_files = policy_files(&request.folder.dir).map_err(|error| error.into_diagnostic(&place))?;
+        let filling = Filling {
+            catalogue: request.catalogue,
+            binder: request.binder,
+            policies: request.policies,
+            told: &told,
+            dossiers: stored.dossiers,
+            resolution: stored.resolution,
+            whole_register_unknown: stored.whole_register_unknown,
+            within: request.args.region.as_deref(),
+            manifest: stored.manifest,
+            tables: &tables,
+            policy_files: &policy_files,
+            loaded_at: now(),
+            progress: request.bar,
+            cancel: request.cancel,
+        };
+        let filled = waiting(fill(&filling, &mut *self.load));
+        let summary = filled.map_err(|error| error.into_diagnostic(&place))?;
+        Ok(Filled { target: self, summary })
+    }
+}
+
+impl Filled {
+    /// Lets readers see the run; tells where it is.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written: it then shows the run of before.
+    pub fn publish(self, request: &Request<'_>) -> Result<String, Diagnostic> {
+        let Self { target, summary } = self;
+        let place = target.store.place();
+        let keep = usize::try_from(request.args.keep_runs).unwrap_or(usize::MAX);
+        let id = waiting(target.load.finish(summary, keep)).map_err(|error| error.into_diagnostic(&place))?;
+        Ok(format!("{place} · {} {id}", request.context.pick("批次", "run")))
+    }
+}
+
+/// Waits for the store, on a thread of the run's own runtime.
+fn waiting<T>(work: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
+}
+
+/// Microseconds since 1970 (UTC).
+#[expect(clippy::disallowed_methods, reason = "when a run was loaded, or somebody looked, is told; no verdict depends on it")]
+pub(super) fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Every text of a policies folder, by path.
+fn policy_files(dir: &Path) -> Result<Vec<PolicyFile>, StoreError> {
+    let mut files = Vec::new();
+    for entry in WalkDir::new(dir).sort_by_file_name().into_iter().flatten().filter(|entry| entry.file_type().is_file()) {
+        if entry.metadata().map_or(true, |data| data.len() > LARGEST_FILE) {
+            continue;
+        }
+        let bytes = std::fs::read(entry.path()).map_err(|error| StoreError::Failed(format!("{}: {error}", entry.path().display())))?;
+        // What is no text is not part of any policy.
+        let Ok(text) = String::from_utf8(bytes) else { continue };
+        let path = entry.path().strip_prefix(dir).unwrap_or(entry.path());
+        files.push(PolicyFile { path: path.to_string_lossy().replace('\\', "/"), text });
+    }
+    Ok(files)
+}
