@@ -26,7 +26,7 @@ use crate::eligibility::input::{Paid, Refusals, ResolutionInput, budget};
 use crate::eligibility::resolution::resolve;
 use crate::eligibility::results::changes::compare;
 use crate::eligibility::results::manifest::{
-    Engine, Input, InputFile, MANIFEST, Manifest, PolicyVersion, RunCounts, TIMINGS, input_file, sha256_of,
+    Engine, Input, InputFile, MANIFEST, Manifest, PolicyVersion, ResultFile, RunCounts, TIMINGS, input_file, sha256_of,
 };
 use crate::eligibility::results::staging::Staging;
 use crate::eligibility::results::{Format, Previous, QuarantineRow, read_grants, write};
@@ -84,21 +84,7 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Option<Staging>, tar
     request.bar.stage(Message::new("决议与写出", "resolving and writing"), None);
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let resolving = Instant::now();
-    let mut registers: BTreeMap<String, ReadOutcome> = BTreeMap::new();
-    let mut conflicts = Vec::new();
-    let (mut paid, mut refusals) = (Paid::default(), Refusals::default());
-    if let (Some(dossiers), Some(sources)) = (&dossiers, request.sources) {
-        let identities = &dossiers.intake.identities;
-        let declared = &request.folder.registers;
-        let (read, outcome) = read_paid(declared, sources, request.binder, identities).map_err(|told| *told)?;
-        paid = read;
-        registers.extend(outcome);
-        let (read, outcome) = read_refusals(declared, sources, request.binder, identities).map_err(|told| *told)?;
-        refusals = read;
-        registers.extend(outcome);
-        registers.extend(dossiers.intake.registers.iter().map(|(name, outcome)| (name.clone(), outcome.clone())));
-        conflicts = conflict_rows(dossiers, request.catalogue, needed.as_ref());
-    }
+    let Beside { registers, paid, refusals, conflicts } = beside(request, dossiers.as_ref(), needed.as_ref())?;
     let silent = dossiers.as_ref().map(|dossiers| dossiers.silent.clone()).unwrap_or_default();
     // Their files are many and large: where no store wants them, they go while the rest is worked on.
     let (kept, removed) = if target.is_some() { (dossiers, None) } else { (None, dossiers) };
@@ -144,25 +130,7 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Option<Staging>, tar
     let results = results?;
     let inputs = inputs?;
     let counts = RunCounts::of(&findings, &resolution);
-    let manifest = Manifest {
-        engine: Engine::this(),
-        as_of: request.as_of.to_string(),
-        known_at: request.args.known_at.map(|day| day.to_string()),
-        options: options(request),
-        inputs,
-        policies: request
-            .policies
-            .iter()
-            .map(|policy| {
-                let document = &policy.document;
-                let version = PolicyVersion { version: document.version, name: document.name.zh.clone(), sha256: document.sha256.clone() };
-                (document.code.clone(), version)
-            })
-            .collect(),
-        parameters_sha256: sha256_of(format!("{:?}", canonical_parameters(request.folder)).as_bytes()),
-        counts,
-        results,
-    };
+    let manifest = manifest(request, inputs, counts, results);
     if let Some(staging) = &staging {
         staging.write_json(MANIFEST, &manifest)?;
     }
@@ -202,6 +170,47 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Option<Staging>, tar
     let places = Places { stored: stored.as_deref() };
     let summary = summary(request, &resolution, &manifest, &silent, (quarantined, rows_read), &places);
     Ok(Finished { summary, quarantined, conflicts: manifest.counts.conflicts })
+}
+
+/// What is read beside the dossiers.
+#[derive(Default)]
+struct Beside {
+    registers: BTreeMap<String, ReadOutcome>,
+    paid: Paid,
+    refusals: Refusals,
+    conflicts: Vec<ConflictRow>,
+}
+
+/// Payments, refusals and conflicts; nothing for a run on a dossier file.
+fn beside(request: &Request<'_>, dossiers: Option<&Dossiers>, needed: Option<&BTreeSet<FactId>>) -> Result<Beside, Diagnostic> {
+    let (Some(dossiers), Some(sources)) = (dossiers, request.sources) else { return Ok(Beside::default()) };
+    let (identities, declared) = (&dossiers.intake.identities, &request.folder.registers);
+    let mut registers: BTreeMap<String, ReadOutcome> = BTreeMap::new();
+    let (paid, outcome) = read_paid(declared, sources, request.binder, identities).map_err(|told| *told)?;
+    registers.extend(outcome);
+    let (refusals, outcome) = read_refusals(declared, sources, request.binder, identities).map_err(|told| *told)?;
+    registers.extend(outcome);
+    registers.extend(dossiers.intake.registers.iter().map(|(name, outcome)| (name.clone(), outcome.clone())));
+    Ok(Beside { registers, paid, refusals, conflicts: conflict_rows(dossiers, request.catalogue, needed) })
+}
+
+fn manifest(request: &Request<'_>, inputs: BTreeMap<String, Input>, counts: RunCounts, results: BTreeMap<String, ResultFile>) -> Manifest {
+    let version = |policy: &CheckedPolicy| {
+        let document = &policy.document;
+        let version = PolicyVersion { version: document.version, name: document.name.zh.clone(), sha256: document.sha256.clone() };
+        (document.code.clone(), version)
+    };
+    Manifest {
+        engine: Engine::this(),
+        as_of: request.as_of.to_string(),
+        known_at: request.args.known_at.map(|day| day.to_string()),
+        options: options(request),
+        inputs,
+        policies: request.policies.iter().map(version).collect(),
+        parameters_sha256: sha256_of(format!("{:?}", canonical_parameters(request.folder)).as_bytes()),
+        counts,
+        results,
+    }
 }
 
 /// Dossiers that are being removed; waited for when dropped.

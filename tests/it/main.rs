@@ -16,6 +16,7 @@ mod serve;
 mod silence;
 mod simulate;
 mod site;
+mod store;
 mod support;
 mod test;
 mod trial;

@@ -117,6 +117,15 @@ impl Rows {
         self.0.num_rows()
     }
 
+    pub(crate) fn has_column(&self, name: &str) -> bool {
+        self.0.column_by_name(name).is_some()
+    }
+
+    /// The names of the columns.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        self.0.schema().fields().iter().map(|field| field.name().clone()).collect()
+    }
+
     #[track_caller]
     pub(crate) fn column(&self, name: &str) -> &Arc<dyn Array> {
         self.0.column_by_name(name).unwrap_or_else(|| panic!("no column `{name}`"))

@@ -199,11 +199,15 @@ mod tests {
         let numbers = [0, 1, 127, 128, 16_383, 16_384, u64::from(u32::MAX), u64::MAX - 1, u64::MAX];
         let signed = [0, -1, 1, 63, -64, 64, i64::MIN, i64::MAX];
         let mut writer = Writer::default();
-        numbers.iter().for_each(|number| writer.number(*number));
-        signed.iter().for_each(|number| writer.signed(*number));
+        for number in numbers {
+            writer.number(number);
+        }
+        for number in signed {
+            writer.signed(number);
+        }
         let mut reader = Reader::new(&writer.bytes);
-        numbers.iter().for_each(|number| assert_eq!(reader.number(), Ok(*number)));
-        signed.iter().for_each(|number| assert_eq!(reader.signed(), Ok(*number)));
+        assert_eq!(numbers.map(|_| reader.number()), numbers.map(Ok));
+        assert_eq!(signed.map(|_| reader.signed()), signed.map(Ok));
         assert!(reader.byte().is_err(), "nothing is left");
     }
 

@@ -68,6 +68,10 @@ impl Eq for Words {}
 
 impl Words {
     /// The number of a text; new ones get one.
+    ///
+    /// # Panics
+    ///
+    /// When a run has 2^32 texts that repeat.
     pub fn enter(&mut self, text: &str) -> u32 {
         if let Some(place) = self.places.get(text) {
             return *place;

@@ -84,7 +84,9 @@ impl Columns {
         let in_conflict = |column: &Column| column.conflicts.as_ref().is_some_and(|array| array.is_valid(row) && array.value(row));
         let conflicts: Vec<usize> = (0..self.columns.len()).filter(|at| in_conflict(&self.columns[*at])).collect();
         writer.count(conflicts.len());
-        conflicts.into_iter().for_each(|at| writer.count(at));
+        for at in conflicts {
+            writer.count(at);
+        }
     }
 
     /// The text of a fact; none when it is unknown or no text.
@@ -182,7 +184,6 @@ impl Values {
     /// Writes the value of a row; says whether there is one.
     fn write(&self, row: usize, writer: &mut Writer) -> bool {
         match self {
-            Self::Absent => return false,
             Self::Bools(array) if array.is_valid(row) => writer.byte(u8::from(array.value(row))),
             Self::Integers(array) if array.is_valid(row) => writer.signed(array.value(row)),
             Self::Dates(array) if array.is_valid(row) => writer.signed(i64::from(array.value(row))),

@@ -47,7 +47,9 @@ pub(super) struct Rows<'a> {
 /// A list whose length is written before it.
 fn list<T>(writer: &mut Writer, items: &[T], mut write: impl FnMut(&T, &mut Writer)) {
     writer.count(items.len());
-    items.iter().for_each(|item| write(item, writer));
+    for item in items {
+        write(item, writer);
+    }
 }
 
 impl Rows<'_> {

@@ -57,7 +57,7 @@ impl SqliteStore {
     fn pointer(&self) -> Result<Option<RunId>, StoreError> {
         self.readers.with(|connection| {
             let mut statement = connection.prepare_cached("SELECT run FROM pointer").map_err(failed)?;
-            Ok(statement.query_row([], run_id).optional().map_err(failed)?)
+            statement.query_row([], run_id).optional().map_err(failed)
         })
     }
 

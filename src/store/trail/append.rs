@@ -38,10 +38,10 @@ impl Trail {
     ///
     /// When the trail cannot be written: then what the entry speaks of must not be given out.
     pub async fn append(&self, content: Content) -> Result<Seq, StoreError> {
-        let ended = |_| StoreError::Failed("the writer of the access trail has ended".to_owned());
+        let ended = || StoreError::Failed("the writer of the access trail has ended".to_owned());
         let (told, written) = oneshot::channel();
-        self.waiting.send((content, told)).await.map_err(|_| ended(()))?;
-        written.await.map_err(|_| ended(()))?
+        self.waiting.send((content, told)).await.map_err(|_| ended())?;
+        written.await.map_err(|_| ended())?
     }
 }
 

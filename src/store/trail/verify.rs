@@ -149,9 +149,10 @@ pub async fn verify(store: &dyn Store, heads: &[(Seq, Option<Head>)]) -> Result<
     }
     allowed.sort_unstable();
     for seq in gone {
-        match is_in(&allowed, seq) {
-            true => verified.erased += 1,
-            false => verified.faults.push(Fault::ContentGone(seq)),
+        if is_in(&allowed, seq) {
+            verified.erased += 1;
+        } else {
+            verified.faults.push(Fault::ContentGone(seq));
         }
     }
     verified.faults.extend(wanted.into_keys().map(Fault::TailCut));

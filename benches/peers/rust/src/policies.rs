@@ -47,7 +47,7 @@ impl Ready {
         }
         let policies: BTreeMap<String, CheckedPolicy> =
             checked.policies.iter().map(|policy| (policy.document.code.clone(), policy.clone())).collect();
-        let binder = Binder { as_of, known_at: None, parameters: &set.parameters, regions: &regions, policies: &policies };
+        let binder = Binder::new(as_of, None, &set.parameters, &regions, &policies);
         let catalogue = &mut checked.catalogue;
         let mut ready = |expr: &Expr| binder.bind(&catalogue.expand(&binder.bind(expr), kind, 0, &|_| true));
         let verdicts = policies

@@ -1,4 +1,8 @@
 //! OpenFisca's country template as our policies: verdicts and amounts of everybody, in one process, from memory to memory.
+//!
+//! `cargo bench --bench country_template -- --persons FILE --households FILE --policies DIR --as-of DAY [--repeat N] [--threads T]`
+
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
 use std::error::Error;
 use std::fs::File;
@@ -16,9 +20,17 @@ use chrono::NaiveDate;
 use clap::Parser;
 use mianshen::program::{Program, Scratch, ValueProgram};
 use mianshen::register::declaration::SubjectKind;
-use mianshen_peers::batches;
-use mianshen_peers::policies::Ready;
+use policies::Ready;
 use serde_json::json;
+
+#[path = "peers/rust/src/batches.rs"]
+mod batches;
+#[path = "peers/rust/src/policies.rs"]
+mod policies;
+
+/// As the program itself has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Amounts are in hundredths.
 const SCALE: u8 = 2;
@@ -49,6 +61,9 @@ struct Arguments {
     /// Where amounts are written afterwards, one Arrow file per kind of subject.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// What cargo says of itself.
+    #[arg(long, hide = true)]
+    bench: bool,
 }
 
 /// The dossiers of one kind, and what is evaluated on them.
