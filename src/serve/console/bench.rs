@@ -77,7 +77,8 @@ fn parameters(page: &Page<'_>) -> Markup {
     let Some(policy) = page.checked else { return html! {} };
     let catalogue: &Catalogue = &page.workspace.checked.catalogue;
     let all = &page.workspace.set.parameters;
-    let read: Vec<&Parameter> = all.iter().filter(|parameter| reads_parameter(policy, catalogue, &[parameter.name.as_str()].into())).collect();
+    let read: Vec<&Parameter> =
+        all.iter().filter(|parameter| reads_parameter(policy, catalogue, &[parameter.name.as_str()].into())).collect();
     if read.is_empty() {
         return html! {};
     }
@@ -86,7 +87,10 @@ fn parameters(page: &Page<'_>) -> Markup {
         for (code, value) in values_on(all, &parameter.name, page.as_of, None) {
             let number = match parameter.parameter_type {
                 ParameterType::Money => crate::eligibility::grant::amount_text(value.digits),
-                _ => crate::explain::value::decimal(&crate::program::Rational::from(crate::check::ir::Number { digits: value.digits, scale: value.scale }), 4),
+                _ => crate::explain::value::decimal(
+                    &crate::program::Rational::from(crate::check::ir::Number { digits: value.digits, scale: value.scale }),
+                    4,
+                ),
             };
             rows.push(vec![
                 html! { (words.say(&parameter.label)) " " span.soft { code { (parameter.name) } } },

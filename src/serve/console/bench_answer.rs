@@ -125,20 +125,16 @@ fn funnel(telling: Telling<'_>, line: &PolicyLine) -> Markup {
     let find = |steps: &[crate::simulate::results::Step], name: &str| {
         steps.iter().find(|(other, ..)| words.say(other) == name).map(|(_, yes, possible)| (*yes, *possible))
     };
-    let rows: Vec<Vec<Markup>> = names.iter().map(|name| {
-        let sides = [find(before, name), find(after, name)];
-        let yes = |side: usize| sides[side].map_or_else(|| "–".to_owned(), |(yes, _)| shown(yes));
-        let possible = |side: usize| sides[side].map_or_else(|| "–".to_owned(), |(_, possible)| shown(possible));
-        let width = |side: usize| sides[side].and_then(|(yes, _)| yes).unwrap_or(0);
-        vec![
-            cell(name),
-            cell(yes(0)),
-            cell(yes(1)),
-            chart::pair(width(0), width(1), most),
-            cell(possible(0)),
-            cell(possible(1)),
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = names
+        .iter()
+        .map(|name| {
+            let sides = [find(before, name), find(after, name)];
+            let yes = |side: usize| sides[side].map_or_else(|| "–".to_owned(), |(yes, _)| shown(yes));
+            let possible = |side: usize| sides[side].map_or_else(|| "–".to_owned(), |(_, possible)| shown(possible));
+            let width = |side: usize| sides[side].and_then(|(yes, _)| yes).unwrap_or(0);
+            vec![cell(name), cell(yes(0)), cell(yes(1)), chart::pair(width(0), width(1), most), cell(possible(0)), cell(possible(1))]
+        })
+        .collect();
     let columns = [
         text(words.pick("条件", "Criterion")),
         number(words.pick("现行: 符合", "In force: met")),
@@ -160,18 +156,21 @@ fn counties(telling: Telling<'_>, results: &Results, at: usize) -> Markup {
     if lines.is_empty() {
         return html! { p { (words.pick("没有人因此变动, 或人数太少。", "Nobody is affected, or too few to tell.")) } };
     }
-    let rows: Vec<Vec<Markup>> = lines.iter().map(|line| {
-        let of = |get: fn(&Tally) -> u64| cell(shown((!line.hidden).then(|| get(&line.tally))));
-        let month = if line.hidden { cell(HIDDEN) } else { money_change(line.tally.month) };
-        vec![
-            cell(region(words, telling.regions, &line.value)),
-            of(|tally| tally.before),
-            of(|tally| tally.after),
-            of(|tally| tally.of(Class::Gains)),
-            of(|tally| tally.of(Class::Loses)),
-            month,
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = lines
+        .iter()
+        .map(|line| {
+            let of = |get: fn(&Tally) -> u64| cell(shown((!line.hidden).then(|| get(&line.tally))));
+            let month = if line.hidden { cell(HIDDEN) } else { money_change(line.tally.month) };
+            vec![
+                cell(region(words, telling.regions, &line.value)),
+                of(|tally| tally.before),
+                of(|tally| tally.after),
+                of(|tally| tally.of(Class::Gains)),
+                of(|tally| tally.of(Class::Loses)),
+                month,
+            ]
+        })
+        .collect();
     let columns = [
         text(words.pick("区县", "County")),
         number(words.pick("现行", "In force")),
@@ -188,20 +187,22 @@ fn reached(telling: Telling<'_>, trial: &Trial) -> Markup {
     let (words, results) = (telling.words, &trial.results);
     let others = results.policies.iter().enumerate();
     let others = others.filter(|(_, policy)| *policy.code != *telling.code && trial.reached.contains(&*policy.code));
-    let rows: Vec<Vec<Markup>> = others.map(|(at, policy)| {
-        let total = results.total(at);
-        let of = |get: fn(&Tally) -> u64| match total {
-            Some(total) => cell(shown((!total.hidden).then(|| get(&total.tally)))),
-            None => cell("0"),
-        };
-        vec![
-            html! { (words.say(&policy.name)) " " span.soft.code { (policy.code) } },
-            of(|tally| tally.before),
-            of(|tally| tally.after),
-            of(|tally| tally.of(Class::Gains)),
-            of(|tally| tally.of(Class::Loses)),
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = others
+        .map(|(at, policy)| {
+            let total = results.total(at);
+            let of = |get: fn(&Tally) -> u64| match total {
+                Some(total) => cell(shown((!total.hidden).then(|| get(&total.tally)))),
+                None => cell("0"),
+            };
+            vec![
+                html! { (words.say(&policy.name)) " " span.soft.code { (policy.code) } },
+                of(|tally| tally.before),
+                of(|tally| tally.after),
+                of(|tally| tally.of(Class::Gains)),
+                of(|tally| tally.of(Class::Loses)),
+            ]
+        })
+        .collect();
     if rows.is_empty() {
         return html! {};
     }
@@ -212,11 +213,15 @@ fn reached(telling: Telling<'_>, trial: &Trial) -> Markup {
         number(words.pick("新享受", "Gain")),
         number(words.pick("不再享受", "Lose")),
     ];
-    section("reached", words.pick("牵连的其他政策", "Other policies that it reaches"), &table(
-        words.pick("要求、排斥或提到它的, 或用到同一标准的", "Those that require, exclude or name it, or read the same parameter"),
-        &columns,
-        &rows,
-    ))
+    section(
+        "reached",
+        words.pick("牵连的其他政策", "Other policies that it reaches"),
+        &table(
+            words.pick("要求、排斥或提到它的, 或用到同一标准的", "Those that require, exclude or name it, or read the same parameter"),
+            &columns,
+            &rows,
+        ),
+    )
 }
 
 fn people(telling: Telling<'_>, results: &Results) -> Markup {
@@ -224,26 +229,30 @@ fn people(telling: Telling<'_>, results: &Results) -> Markup {
     if results.people.is_empty() {
         return html! {};
     }
-    section("people", words.pick("抽看几人", "Some of the people"), &html! {
-        p.soft { (words.pick("按散列抽取, 证件号已遮盖。", "Chosen by a hash; identifiers are masked.")) }
-        @for person in &results.people {
-            @let policy = &results.policies[person.policy];
-            details {
-                summary {
-                    span .gain[person.class == Class::Gains || person.class == Class::More] .lose[person.class == Class::Loses || person.class == Class::Less] {
-                        (words.say(&person.class.label()))
+    section(
+        "people",
+        words.pick("抽看几人", "Some of the people"),
+        &html! {
+            p.soft { (words.pick("按散列抽取, 证件号已遮盖。", "Chosen by a hash; identifiers are masked.")) }
+            @for person in &results.people {
+                @let policy = &results.policies[person.policy];
+                details {
+                    summary {
+                        span .gain[person.class == Class::Gains || person.class == Class::More] .lose[person.class == Class::Loses || person.class == Class::Less] {
+                            (words.say(&person.class.label()))
+                        }
+                        " " (person.masked)
+                        @if *policy.code != *telling.code { " · " (words.say(&policy.name)) }
+                        @if person.amount[0] != person.amount[1] { " · " (money(person.amount[0])) " → " (money(person.amount[1])) }
                     }
-                    " " (person.masked)
-                    @if *policy.code != *telling.code { " · " (words.say(&policy.name)) }
-                    @if person.amount[0] != person.amount[1] { " · " (money(person.amount[0])) " → " (money(person.amount[1])) }
+                    @if !person.turned.is_empty() {
+                        ul.plain { @for (name, before, after) in &person.turned {
+                            li { (name) ": " (super::policies::verdict(words, before.name())) " → " (super::policies::verdict(words, after.name())) }
+                        } }
+                    }
+                    @if let Some(reason) = &person.reasons[1] { (explanation::reason(reason, words.0)) }
                 }
-                @if !person.turned.is_empty() {
-                    ul.plain { @for (name, before, after) in &person.turned {
-                        li { (name) ": " (super::policies::verdict(words, before.name())) " → " (super::policies::verdict(words, after.name())) }
-                    } }
-                }
-                @if let Some(reason) = &person.reasons[1] { (explanation::reason(reason, words.0)) }
             }
-        }
-    })
+        },
+    )
 }

@@ -30,7 +30,8 @@ pub(super) struct Coverage {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Step {
     pub(super) policy: String,
-    pub(super) step: u64,
+    /// Counts from 1.
+    pub(super) number: u64,
     pub(super) criterion: String,
     pub(super) yes: u64,
     pub(super) possible: u64,
@@ -81,7 +82,8 @@ impl Columns<'_> {
 
     fn hundredths(&self, name: &str) -> Vec<i64> {
         let array = self.array(name, &DataType::Decimal128(38, 2));
-        let value = |row: usize| array.as_ref().map_or(0, |array| i64::try_from(array.as_primitive::<Decimal128Type>().value(row)).unwrap_or(0));
+        let value =
+            |row: usize| array.as_ref().map_or(0, |array| i64::try_from(array.as_primitive::<Decimal128Type>().value(row)).unwrap_or(0));
         (0..self.0.num_rows()).map(value).collect()
     }
 
@@ -128,7 +130,7 @@ pub(super) fn funnel(batches: &[RecordBatch], policy: &str, sees: &dyn Fn(&str) 
         let wanted = |row: &usize| policies[*row].as_deref() == Some(policy) && sees(counties[*row].as_deref().unwrap_or(""));
         for row in (0..batch.num_rows()).filter(wanted) {
             let criterion = text(&criteria, row);
-            let all = steps.entry(step[row]).or_insert(Step { policy: policy.to_owned(), step: step[row], criterion, yes: 0, possible: 0 });
+            let all = steps.entry(step[row]).or_insert(Step { policy: policy.to_owned(), number: step[row], criterion, yes: 0, possible: 0 });
             all.yes += yes[row];
             all.possible += possible[row];
         }
@@ -292,7 +294,7 @@ mod tests {
 
     #[test]
     fn a_step_that_loses_few_is_hidden() {
-        let step = |yes, possible| Step { policy: String::new(), step: 1, criterion: "c".to_owned(), yes, possible };
+        let step = |yes, possible| Step { policy: String::new(), number: 1, criterion: "c".to_owned(), yes, possible };
         let shown = steps_shown(&[step(100, 200), step(98, 150), step(0, 0)], LEAST);
         assert_eq!(shown.iter().map(|step| step.1).collect::<Vec<_>>(), [Some(100), None, Some(0)]);
     }

@@ -81,6 +81,7 @@ pub(super) struct SignedIn<'a> {
 
 /// Which parts of the console somebody may open.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "four parts of the console, each open to somebody or not")]
 pub(super) struct Reach {
     /// Figures of runs, and policies.
     pub(super) figures: bool,

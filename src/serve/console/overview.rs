@@ -78,16 +78,20 @@ fn policies(overview: &Overview<'_>) -> Markup {
     let words = overview.words;
     let mut lines: Vec<&Summed> = overview.by_policy.iter().collect();
     lines.sort_by_key(|line| std::cmp::Reverse(line.granted));
-    let rows: Vec<Vec<Markup>> = lines.iter().take(MOST).map(|line| {
-        vec![
-            policy_link(words, overview.set, &line.of),
-            cell(shown(line.granted)),
-            cell(line.amount.map_or_else(|| "∗".to_owned(), money)),
-            cell(shown(line.given)),
-            cell(shown(line.offers)),
-            cell(shown(line.unknown)),
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = lines
+        .iter()
+        .take(MOST)
+        .map(|line| {
+            vec![
+                policy_link(words, overview.set, &line.of),
+                cell(shown(line.granted)),
+                cell(line.amount.map_or_else(|| "∗".to_owned(), money)),
+                cell(shown(line.given)),
+                cell(shown(line.offers)),
+                cell(shown(line.unknown)),
+            ]
+        })
+        .collect();
     let columns = [
         text(words.pick("政策", "Policy")),
         number(words.pick("待发放", "To deliver")),
@@ -111,15 +115,19 @@ fn counties(overview: &Overview<'_>) -> Markup {
         .iter()
         .filter_map(|line| Some(Bar { name: name(&line.of), value: line.granted? as f64, shown: count(line.granted?) }))
         .collect();
-    let rows: Vec<Vec<Markup>> = overview.by_county.iter().map(|line| {
-        vec![
-            cell(name(&line.of)),
-            cell(shown(line.granted)),
-            cell(line.amount.map_or_else(|| "∗".to_owned(), money)),
-            cell(shown(line.given)),
-            cell(shown(line.unknown)),
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = overview
+        .by_county
+        .iter()
+        .map(|line| {
+            vec![
+                cell(name(&line.of)),
+                cell(shown(line.granted)),
+                cell(line.amount.map_or_else(|| "∗".to_owned(), money)),
+                cell(shown(line.given)),
+                cell(shown(line.unknown)),
+            ]
+        })
+        .collect();
     let columns = [
         text(words.pick("区县", "County")),
         number(words.pick("待发放", "To deliver")),
@@ -149,22 +157,28 @@ fn requests(overview: &Overview<'_>) -> Markup {
     if overview.requests.is_empty() {
         return html! { p { (words.pick("没有", "None")) } };
     }
-    let rows: Vec<Vec<Markup>> = overview.requests.iter().take(MOST).map(|asked| {
-        let kind = SubjectKind::ALL.into_iter().find(|kind| kind.name() == asked.kind);
-        let label = kind.and_then(|kind| overview.catalogue.find(kind, &asked.fact)).map(|id| words.say(&overview.catalogue.fact(id).label));
-        let register = asked.register.as_deref().map(|name| match overview.registers.registers.get(name) {
-            Some(register) => html! { (words.say(&register.label)) " " span.soft { (chinese(words, &register.kept_by)) } },
-            None => cell(name),
-        });
-        vec![
-            html! { (label.unwrap_or(&asked.fact)) " " span.soft { code { (asked.fact) } } },
-            register.unwrap_or_else(|| cell("–")),
-            html! { (cause(words, &asked.cause)) @if asked.whole_register { " · " (words.pick("整库", "whole register")) } },
-            cell(few(asked.settles)),
-            cell(few(asked.takes_part)),
-            cell(if asked.settles >= super::figures::LEAST { money(asked.amount) } else { "∗".to_owned() }),
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = overview
+        .requests
+        .iter()
+        .take(MOST)
+        .map(|asked| {
+            let kind = SubjectKind::ALL.into_iter().find(|kind| kind.name() == asked.kind);
+            let label =
+                kind.and_then(|kind| overview.catalogue.find(kind, &asked.fact)).map(|id| words.say(&overview.catalogue.fact(id).label));
+            let register = asked.register.as_deref().map(|name| match overview.registers.registers.get(name) {
+                Some(register) => html! { (words.say(&register.label)) " " span.soft { (chinese(words, &register.kept_by)) } },
+                None => cell(name),
+            });
+            vec![
+                html! { (label.unwrap_or(&asked.fact)) " " span.soft { code { (asked.fact) } } },
+                register.unwrap_or_else(|| cell("–")),
+                html! { (cause(words, &asked.cause)) @if asked.whole_register { " · " (words.pick("整库", "whole register")) } },
+                cell(few(asked.settles)),
+                cell(few(asked.takes_part)),
+                cell(if asked.settles >= super::figures::LEAST { money(asked.amount) } else { "∗".to_owned() }),
+            ]
+        })
+        .collect();
     let columns = [
         text(words.pick("事实", "Fact")),
         text(words.pick("登记库", "Register")),
@@ -181,7 +195,7 @@ fn few(number: u64) -> String {
 }
 
 /// Why a fact is unknown, in words.
-pub(super) fn cause<'t>(words: Words, cause: &'t str) -> &'t str {
+pub(super) fn cause(words: Words, cause: &str) -> &str {
     match cause {
         "missing" => words.pick("没有登记", "not on record"),
         "stale" => words.pick("登记过期", "out of date"),
@@ -195,20 +209,29 @@ fn quarantine(overview: &Overview<'_>) -> Markup {
     if overview.quarantine.is_empty() {
         return html! { p { (words.pick("没有", "None")) } };
     }
-    let rows: Vec<Vec<Markup>> = overview.quarantine.iter().take(MOST).map(|aside| {
-        let label = overview.registers.registers.get(&aside.register).map(|register| words.say(&register.label));
-        vec![
-            html! { (label.unwrap_or(&aside.register)) " " span.soft { code { (aside.register) } } },
-            cell(&aside.column),
-            cell(&aside.reason),
-            cell(count(aside.rows)),
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = overview
+        .quarantine
+        .iter()
+        .take(MOST)
+        .map(|aside| {
+            let label = overview.registers.registers.get(&aside.register).map(|register| words.say(&register.label));
+            vec![
+                html! { (label.unwrap_or(&aside.register)) " " span.soft { code { (aside.register) } } },
+                cell(&aside.column),
+                cell(&aside.reason),
+                cell(count(aside.rows)),
+            ]
+        })
+        .collect();
     let columns = [
         text(words.pick("登记库", "Register")),
         text(words.pick("列", "Column")),
         text(words.pick("原因", "Reason")),
         number(words.pick("行数", "Rows")),
     ];
-    table(words.pick("读不进的登记行, 内容见结果文件", "Rows that could not be taken; what stood in them is in the result files"), &columns, &rows)
+    table(
+        words.pick("读不进的登记行, 内容见结果文件", "Rows that could not be taken; what stood in them is in the result files"),
+        &columns,
+        &rows,
+    )
 }

@@ -85,7 +85,8 @@ fn scope(caller: &Caller, rules: &Rules, rows: &[Coverage], as_of: NaiveDate) ->
     let all = |list: &[String]| list.iter().any(|one| one == "*");
     let policies = rules.workspace.set.policies.iter().filter(|document| grant.departments.contains(&document.authority_code));
     let regions = &rules.workspace.regions;
-    let reaches = |county: &str| grant.regions.iter().any(|own| !county.is_empty() && (own == county || regions.contains(own, county, as_of)));
+    let reaches =
+        |county: &str| grant.regions.iter().any(|own| !county.is_empty() && (own == county || regions.contains(own, county, as_of)));
     let counties: BTreeSet<String> = rows.iter().map(|row| row.county.clone()).filter(|county| reaches(county)).collect();
     Scope {
         policies: (!all(&grant.departments)).then(|| policies.map(|document| document.code.clone()).collect()),
@@ -177,7 +178,7 @@ fn shown<'r>(rules: &'r Rules, code: &str, as_of: NaiveDate) -> Option<&'r Arc<P
 
 /// The page of a policy; its guide where the address ends as those of the site do.
 pub(super) async fn policy(visit: Visit, Path((_, code)): Path<(String, String)>) -> Response {
-    if code.ends_with(".html") {
+    if code.strip_suffix(".html").is_some() {
         return site_at(&visit, &format!("policies/{code}")).await;
     }
     either(policy_of(&visit, &code).await)
@@ -359,7 +360,7 @@ async fn bench_of(visit: &Visit, code: &str, draft: Option<Draft>) -> Result<Res
     });
     let title = format!("{} · {}", words.pick("规则试算", "Rule bench"), words.say(&document.name));
     let path = format!("bench/{code}");
-    Ok(visit.framed(&Page { words, title: &title, path: &path, signed_in: Some(visit.signed_in()), script: true, again }, &body))
+    Ok(Visit::framed(&Page { words, title: &title, path: &path, signed_in: Some(visit.signed_in()), script: true, again }, &body))
 }
 
 async fn answer_of(

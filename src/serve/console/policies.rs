@@ -44,21 +44,25 @@ pub(super) fn list(list: &List<'_>) -> Markup {
     let words = list.words;
     let policies = &list.workspace.set.policies;
     let in_force = policies.iter().zip(standings(policies, list.as_of)).filter(|(_, standing)| *standing == Standing::InForce);
-    let documents: Vec<&PolicyDocument> = in_force.map(|(document, _)| &**document).filter(|document| (list.sees)(&document.code)).collect();
-    let rows: Vec<Vec<Markup>> = documents.iter().map(|document| {
-        let figures = list.figures.get(&document.code);
-        let figure = |get: fn(&Summed) -> Option<u64>| cell(figures.map_or_else(|| "–".to_owned(), |line| shown(get(line))));
-        vec![
-            policy_link(words, &list.workspace.set, &document.code),
-            chinese(words, &document.authority_name),
-            cell(region(words, &list.workspace.regions, &document.covers.region)),
-            cell(words.kind(document.subject)),
-            cell(mode(words, document.delivery.mode)),
-            figure(|line| line.granted),
-            cell(figures.map_or_else(|| "–".to_owned(), |line| line.amount.map_or_else(|| "∗".to_owned(), money))),
-            figure(|line| line.unknown),
-        ]
-    }).collect();
+    let documents: Vec<&PolicyDocument> =
+        in_force.map(|(document, _)| &**document).filter(|document| (list.sees)(&document.code)).collect();
+    let rows: Vec<Vec<Markup>> = documents
+        .iter()
+        .map(|document| {
+            let figures = list.figures.get(&document.code);
+            let figure = |get: fn(&Summed) -> Option<u64>| cell(figures.map_or_else(|| "–".to_owned(), |line| shown(get(line))));
+            vec![
+                policy_link(words, &list.workspace.set, &document.code),
+                chinese(words, &document.authority_name),
+                cell(region(words, &list.workspace.regions, &document.covers.region)),
+                cell(words.kind(document.subject)),
+                cell(mode(words, document.delivery.mode)),
+                figure(|line| line.granted),
+                cell(figures.map_or_else(|| "–".to_owned(), |line| line.amount.map_or_else(|| "∗".to_owned(), money))),
+                figure(|line| line.unknown),
+            ]
+        })
+        .collect();
     let columns = [
         text(words.pick("政策", "Policy")),
         text(words.pick("机关", "Authority")),
@@ -126,7 +130,9 @@ pub(super) fn sheet(sheet: &Sheet<'_>) -> Markup {
 
 fn figures(sheet: &Sheet<'_>) -> Markup {
     let words = sheet.words;
-    let Some(line) = &sheet.figures else { return html! { p.notice { (words.pick("最近的批次没有判定这项政策。", "The last run did not judge this policy.")) } } };
+    let Some(line) = &sheet.figures else {
+        return html! { p.notice { (words.pick("最近的批次没有判定这项政策。", "The last run did not judge this policy.")) } };
+    };
     html! { div.numbers {
         (card(words.pick("待发放", "To be delivered"), &shown(line.granted), &html! {}))
         (card(words.pick("金额 (元)", "Worth (yuan)"), &line.amount.map_or_else(|| "∗".to_owned(), money), &html! {}))
@@ -153,15 +159,19 @@ pub(super) fn step_name(words: Words, document: &PolicyDocument, id: &str) -> St
 fn funnel(sheet: &Sheet<'_>) -> Markup {
     let words = sheet.words;
     let most = sheet.steps.iter().filter_map(|(_, yes, possible)| (*possible).max(*yes)).max().unwrap_or(0);
-    let rows: Vec<Vec<Markup>> = sheet.steps.iter().map(|(id, yes, possible)| {
-        let unknown = yes.zip(*possible).map(|(yes, possible)| possible.saturating_sub(yes));
-        vec![
-            cell(step_name(words, sheet.document, id)),
-            cell(shown(*yes)),
-            cell(shown(unknown)),
-            chart::pair(possible.unwrap_or(0), yes.unwrap_or(0), most),
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = sheet
+        .steps
+        .iter()
+        .map(|(id, yes, possible)| {
+            let unknown = yes.zip(*possible).map(|(yes, possible)| possible.saturating_sub(yes));
+            vec![
+                cell(step_name(words, sheet.document, id)),
+                cell(shown(*yes)),
+                cell(shown(unknown)),
+                chart::pair(possible.unwrap_or(0), yes.unwrap_or(0), most),
+            ]
+        })
+        .collect();
     let columns = [
         text(words.pick("条件", "Criterion")),
         number(words.pick("仍符合", "Still met")),
@@ -183,10 +193,14 @@ fn counties(sheet: &Sheet<'_>) -> Markup {
         .iter()
         .filter_map(|line| Some(chart::Bar { name: name(&line.of), value: line.granted? as f64, shown: count(line.granted?) }))
         .collect();
-    let rows: Vec<Vec<Markup>> = sheet.by_county.iter().map(|line| {
-        let money = line.amount.map_or_else(|| "∗".to_owned(), money);
-        vec![cell(name(&line.of)), cell(shown(line.granted)), cell(money), cell(shown(line.given)), cell(shown(line.unknown))]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = sheet
+        .by_county
+        .iter()
+        .map(|line| {
+            let money = line.amount.map_or_else(|| "∗".to_owned(), money);
+            vec![cell(name(&line.of)), cell(shown(line.granted)), cell(money), cell(shown(line.given)), cell(shown(line.unknown))]
+        })
+        .collect();
     let columns = [
         text(words.pick("区县", "County")),
         number(words.pick("待发放", "To deliver")),
@@ -203,22 +217,26 @@ fn cases(sheet: &Sheet<'_>) -> Markup {
         return html! { p { (words.pick("没有案例。", "There are no cases.")) } };
     }
     let passed = sheet.cases.iter().filter(|outcome| outcome.passed()).count();
-    let rows: Vec<Vec<Markup>> = sheet.cases.iter().map(|outcome| {
-        let got = outcome.got.as_ref();
-        vec![
-            chinese(words, &outcome.case.name),
-            time(&outcome.case.as_of.to_string()),
-            html! {
-                (got.map_or("–", |got| verdict(words, got.verdict)))
-                @if let Some(amount) = got.and_then(|got| got.amount.as_ref()) { " " (amount) }
-            },
-            html! {
-                @if outcome.passed() { span.ok { "✓ " (words.pick("通过", "passes")) } }
-                @else { span.warn { "✗ " (words.pick("不通过", "fails")) } }
-            },
-            chinese(words, outcome.case.because.as_deref().unwrap_or_default()),
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = sheet
+        .cases
+        .iter()
+        .map(|outcome| {
+            let got = outcome.got.as_ref();
+            vec![
+                chinese(words, &outcome.case.name),
+                time(&outcome.case.as_of.to_string()),
+                html! {
+                    (got.map_or("–", |got| verdict(words, got.verdict)))
+                    @if let Some(amount) = got.and_then(|got| got.amount.as_ref()) { " " (amount) }
+                },
+                html! {
+                    @if outcome.passed() { span.ok { "✓ " (words.pick("通过", "passes")) } }
+                    @else { span.warn { "✗ " (words.pick("不通过", "fails")) } }
+                },
+                chinese(words, outcome.case.because.as_deref().unwrap_or_default()),
+            ]
+        })
+        .collect();
     let columns = [
         text(words.pick("案例", "Case")),
         text(words.pick("日期", "Day")),
@@ -236,7 +254,7 @@ fn cases(sheet: &Sheet<'_>) -> Markup {
 }
 
 /// A verdict in a word.
-pub(super) fn verdict<'t>(words: Words, verdict: &'t str) -> &'t str {
+pub(super) fn verdict(words: Words, verdict: &str) -> &str {
     match verdict {
         "yes" => words.pick("符合", "yes"),
         "no" => words.pick("不符合", "no"),
@@ -253,33 +271,38 @@ fn readiness(sheet: &Sheet<'_>) -> Markup {
     let checked = &sheet.workspace.checked;
     let all: BTreeMap<&str, &CheckedPolicy> = checked.policies.iter().map(|policy| (policy.document.code.as_str(), policy)).collect();
     let reads = Reads::of(policy, &checked.catalogue, &all);
-    let rows: Vec<Vec<Markup>> = reads.registers.iter().map(|name| {
-        let declaration = sheet.workspace.registers.registers.get(name);
-        let facts: Vec<&str> = reads
-            .facts
-            .iter()
-            .filter(|read| read.registers.contains(name))
-            .map(|read| words.say(&checked.catalogue.fact(read.fact).label))
-            .collect();
-        let open: Vec<&Asked> = sheet.requests.iter().filter(|asked| asked.register.as_deref() == Some(name.as_str())).collect();
-        let open = open.iter().filter(|asked| reads.facts.iter().any(|read| *read.name == *asked.fact || read.name.ends_with(&asked.fact)));
-        let open: Vec<String> = open.map(|asked| format!("{} ({})", asked.fact, cause(words, &asked.cause))).collect();
-        vec![
-            html! {
-                (declaration.map_or(name.as_str(), |register| words.say(&register.label)))
-                @if let Some(register) = declaration { " " span.soft { (chinese(words, &register.kept_by)) } }
-            },
-            html! { @match sheet.data_days.get(name) { Some(day) => (time(&day.to_string())), None => "–" } },
-            html! { @match sheet.silent.get(name) {
-                Some(Cause::Missing) => span.warn { "✗ " (words.pick("没有来", "did not come")) },
-                Some(_) => span.wait { "! " (words.pick("过期", "out of date")) },
-                None if sheet.data_days.contains_key(name) => span.ok { "✓ " (words.pick("就绪", "ready")) },
-                None => "–",
-            } },
-            cell(facts.join(words.pick("、", ", "))),
-            cell(if open.is_empty() { "–".to_owned() } else { open.join("; ") }),
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = reads
+        .registers
+        .iter()
+        .map(|name| {
+            let declaration = sheet.workspace.registers.registers.get(name);
+            let facts: Vec<&str> = reads
+                .facts
+                .iter()
+                .filter(|read| read.registers.contains(name))
+                .map(|read| words.say(&checked.catalogue.fact(read.fact).label))
+                .collect();
+            let open: Vec<&Asked> = sheet.requests.iter().filter(|asked| asked.register.as_deref() == Some(name.as_str())).collect();
+            let open =
+                open.iter().filter(|asked| reads.facts.iter().any(|read| *read.name == *asked.fact || read.name.ends_with(&asked.fact)));
+            let open: Vec<String> = open.map(|asked| format!("{} ({})", asked.fact, cause(words, &asked.cause))).collect();
+            vec![
+                html! {
+                    (declaration.map_or(name.as_str(), |register| words.say(&register.label)))
+                    @if let Some(register) = declaration { " " span.soft { (chinese(words, &register.kept_by)) } }
+                },
+                html! { @match sheet.data_days.get(name) { Some(day) => (time(&day.to_string())), None => "–" } },
+                html! { @match sheet.silent.get(name) {
+                    Some(Cause::Missing) => span.warn { "✗ " (words.pick("没有来", "did not come")) },
+                    Some(_) => span.wait { "! " (words.pick("过期", "out of date")) },
+                    None if sheet.data_days.contains_key(name) => span.ok { "✓ " (words.pick("就绪", "ready")) },
+                    None => "–",
+                } },
+                cell(facts.join(words.pick("、", ", "))),
+                cell(if open.is_empty() { "–".to_owned() } else { open.join("; ") }),
+            ]
+        })
+        .collect();
     let columns = [
         text(words.pick("登记库", "Register")),
         text(words.pick("数据日", "Data day")),
@@ -289,4 +312,3 @@ fn readiness(sheet: &Sheet<'_>) -> Markup {
     ];
     table(words.pick("这项政策取用的登记库", "Registers that the policy reads"), &columns, &rows)
 }
-

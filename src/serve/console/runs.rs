@@ -11,16 +11,19 @@ use crate::store::{Run, RunSummary};
 
 /// The list of runs, newest first.
 pub(super) fn list(words: Words, runs: &[RunSummary]) -> Markup {
-    let rows: Vec<Vec<Markup>> = runs.iter().map(|run| {
-        let mut cells = vec![
-            html! { a href=(words.at(&format!("runs/{}", run.id))) { (words.pick("批次 ", "Run ")) (run.id) } },
-            time(&run.as_of.to_string()),
-            cell(clock::told(run.loaded_at).get(..19).unwrap_or_default().replace('T', " ")),
-        ];
-        cells.extend(SubjectKind::ALL.map(|kind| cell(count(run.subjects[kind as usize]))));
-        cells.push(cell(count(run.granted)));
-        cells
-    }).collect();
+    let rows: Vec<Vec<Markup>> = runs
+        .iter()
+        .map(|run| {
+            let mut cells = vec![
+                html! { a href=(words.at(&format!("runs/{}", run.id))) { (words.pick("批次 ", "Run ")) (run.id) } },
+                time(&run.as_of.to_string()),
+                cell(clock::told(run.loaded_at).get(..19).unwrap_or_default().replace('T', " ")),
+            ];
+            cells.extend(SubjectKind::ALL.map(|kind| cell(count(run.subjects[kind as usize]))));
+            cells.push(cell(count(run.granted)));
+            cells
+        })
+        .collect();
     let columns = [
         text(words.pick("批次", "Run")),
         text(words.pick("判定日", "As of")),
@@ -90,11 +93,20 @@ fn inputs(words: Words, run: &Run, registers: &Registers) -> Markup {
 }
 
 fn policies(words: Words, run: &Run, set: &PolicySet) -> Markup {
-    let rows: Vec<Vec<Markup>> = run.manifest.policies.iter().map(|(code, policy)| {
-        let is_there = set.policies.iter().any(|document| document.code == *code);
-        let name = if is_there { policy_link(words, set, code) } else { html! { (chinese(words, &policy.name)) " " span.soft { (code) } } };
-        vec![name, cell(policy.version.to_string()), html! { code { (policy.sha256.get(..16).unwrap_or_default()) "…" } }]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = run
+        .manifest
+        .policies
+        .iter()
+        .map(|(code, policy)| {
+            let is_there = set.policies.iter().any(|document| document.code == *code);
+            let name = if is_there {
+                policy_link(words, set, code)
+            } else {
+                html! { (chinese(words, &policy.name)) " " span.soft { (code) } }
+            };
+            vec![name, cell(policy.version.to_string()), html! { code { (policy.sha256.get(..16).unwrap_or_default()) "…" } }]
+        })
+        .collect();
     let columns = [text(words.pick("政策", "Policy")), number(words.pick("版本", "Version")), text(words.pick("摘要", "Digest"))];
     table(words.pick("判定所用的政策版本", "The versions that were judged"), &columns, &rows)
 }

@@ -8,10 +8,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use maud::{Markup, html};
 use serde::Deserialize;
 
+use super::Console;
 use super::frame::{self, Page, Words, token};
 use super::session::{COOKIE, SIGN_IN_COOKIE, cookie, credential, is_same, set_cookie};
 use super::visit::{Visit, answer, trouble};
-use super::Console;
 use crate::serve::clock;
 use crate::serve::guard::key;
 use crate::serve::problem::{Problem, language};
@@ -57,7 +57,11 @@ pub(super) async fn sign_in(
     let Some(words) = Words::of(&lang) else { return StatusCode::NOT_FOUND.into_response() };
     let is_ours = cookie(&headers, SIGN_IN_COOKIE).is_some_and(|own| is_same(own, &sent.token));
     if !is_ours {
-        return asked(&console, words, Some((StatusCode::FORBIDDEN, words.pick("表单已过期, 请重试", "the form is out of date: try again"))));
+        return asked(
+            &console,
+            words,
+            Some((StatusCode::FORBIDDEN, words.pick("表单已过期, 请重试", "the form is out of date: try again"))),
+        );
     }
     let guard = console.serving().guard();
     let address = address.map(|info| info.0.0.ip().to_string()).unwrap_or_default();

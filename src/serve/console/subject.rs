@@ -1,10 +1,10 @@
 //! One subject, found by a form that is posted so that no identifier lands in an address: what finds it, why, on which facts,
 //! and who looked.
 
+use axum::Extension;
 use axum::extract::{Form, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
-use axum::Extension;
 use maud::{Markup, PreEscaped, html};
 use serde::Deserialize;
 
@@ -218,7 +218,9 @@ fn dossier(reached: &Reached, catalogue: &Catalogue, words: Words) -> (Markup, V
                 let shown = show(&answer_of(value), Some(&declared.ty), declared.unit.as_deref(), regions);
                 html! { (words.say(&shown)) }
             }
-            FactState::Unknown(_) => html! { span.unknown { (words.pick("未知", "unknown")) } " (" (words.say(&sources.why(id).words())) ")" },
+            FactState::Unknown(_) => {
+                html! { span.unknown { (words.pick("未知", "unknown")) } " (" (words.say(&sources.why(id).words())) ")" }
+            }
         };
         let register = register_of(reached, catalogue, id);
         let (name, label) = register.clone().unwrap_or_default();
@@ -234,11 +236,8 @@ fn dossier(reached: &Reached, catalogue: &Catalogue, words: Words) -> (Markup, V
     }
     rows.sort_by(|one, other| one.0.cmp(&other.0));
     let rows: Vec<Vec<Markup>> = rows.into_iter().map(|(_, cells)| cells).collect();
-    let columns = [
-        text(words.pick("事实", "Fact")),
-        text(words.pick("值", "Value")),
-        text(words.pick("登记库, 数据日", "Register, data day")),
-    ];
+    let columns =
+        [text(words.pick("事实", "Fact")), text(words.pick("值", "Value")), text(words.pick("登记库, 数据日", "Register, data day"))];
     let markup = html! { @if rows.is_empty() { p { (words.pick("这个目的看不到事实。", "The purpose sees no facts.")) } } @else {
         (table(words.pick("档案", "Dossier"), &columns, &rows))
     } };
@@ -296,15 +295,18 @@ fn body(visit: &Visit, reached: &Reached, seen: &Seen, looks: Option<&[Record]>,
 }
 
 fn conflicts(words: Words, reached: &Reached) -> Markup {
-    let seen = reached.subject.conflicts.iter().filter(|conflict| *conflict.fact == *"amount" || reached.access.purpose.sees(&conflict.fact));
+    let seen =
+        reached.subject.conflicts.iter().filter(|conflict| *conflict.fact == *"amount" || reached.access.purpose.sees(&conflict.fact));
     let shown = |text: &str| if reached.access.purpose.unmasked { text.to_owned() } else { mask::inside(text) };
-    let rows: Vec<Vec<Markup>> = seen.map(|conflict| {
-        vec![
-            cell(&*conflict.fact),
-            html! { (conflict.source) ": " (shown(&conflict.value)) },
-            html! { (conflict.other_source) ": " (shown(&conflict.other_value)) },
-        ]
-    }).collect();
+    let rows: Vec<Vec<Markup>> = seen
+        .map(|conflict| {
+            vec![
+                cell(&*conflict.fact),
+                html! { (conflict.source) ": " (shown(&conflict.value)) },
+                html! { (conflict.other_source) ": " (shown(&conflict.other_value)) },
+            ]
+        })
+        .collect();
     let columns = [text(words.pick("事实", "Fact")), text(words.pick("一方", "One says")), text(words.pick("另一方", "The other says"))];
     table(words.pick("同一事实, 两方说法不同", "One fact, told in two ways"), &columns, &rows)
 }

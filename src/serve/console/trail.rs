@@ -40,23 +40,27 @@ pub(super) fn entries(words: Words, records: &[Record]) -> Markup {
     if records.is_empty() {
         return html! { p { (words.pick("没有记录。", "No entries.")) } };
     }
-    let rows: Vec<Vec<Markup>> = records.iter().map(|record| {
-        let mut cells = vec![cell(record.seq.to_string()), cell(clock::told(record.at).get(..19).unwrap_or_default().replace('T', " "))];
-        match record.said() {
-            None => cells.extend([cell(words.pick("已抹去", "erased")), cell("–"), cell("–"), cell("–"), cell("–"), cell("–")]),
-            Some(content) => {
-                cells.extend([
-                    cell(&content.who),
-                    cell(&content.role),
-                    cell(&content.purpose),
-                    cell(action(words, content.action)),
-                    cell(content.subject.as_ref().map_or_else(|| "–".to_owned(), |subject| mask(&subject.id))),
-                    html! { (content.items.join(", ")) @if !content.note.is_empty() { " " span.soft { (content.note) } } },
-                ]);
+    let rows: Vec<Vec<Markup>> = records
+        .iter()
+        .map(|record| {
+            let mut cells =
+                vec![cell(record.seq.to_string()), cell(clock::told(record.at).get(..19).unwrap_or_default().replace('T', " "))];
+            match record.said() {
+                None => cells.extend([cell(words.pick("已抹去", "erased")), cell("–"), cell("–"), cell("–"), cell("–"), cell("–")]),
+                Some(content) => {
+                    cells.extend([
+                        cell(&content.who),
+                        cell(&content.role),
+                        cell(&content.purpose),
+                        cell(action(words, content.action)),
+                        cell(content.subject.as_ref().map_or_else(|| "–".to_owned(), |subject| mask(&subject.id))),
+                        html! { (content.items.join(", ")) @if !content.note.is_empty() { " " span.soft { (content.note) } } },
+                    ]);
+                }
             }
-        }
-        cells
-    }).collect();
+            cells
+        })
+        .collect();
     let columns = [
         number(words.pick("序号", "No.")),
         text(words.pick("时间 (UTC)", "When (UTC)")),

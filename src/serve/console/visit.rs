@@ -73,11 +73,11 @@ impl Visit {
 
     /// A page.
     pub(super) fn page(&self, title: &str, path: &str, body: &Markup) -> Response {
-        self.framed(&Page { words: self.words, title, path, signed_in: Some(self.signed_in()), script: false, again: None }, body)
+        Self::framed(&Page { words: self.words, title, path, signed_in: Some(self.signed_in()), script: false, again: None }, body)
     }
 
     /// A page with more to be said of it.
-    pub(super) fn framed(&self, page: &Page<'_>, body: &Markup) -> Response {
+    pub(super) fn framed(page: &Page<'_>, body: &Markup) -> Response {
         answer(StatusCode::OK, &frame::page(page, body))
     }
 

@@ -40,7 +40,11 @@ impl Browser {
         for (_, set) in answer.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")) {
             let (name, value) = set.split(';').next().and_then(|pair| pair.split_once('=')).expect("a cookie");
             let mut cookies = self.cookies.lock().expect("cookies");
-            if value.is_empty() { cookies.remove(name) } else { cookies.insert(name.to_owned(), value.to_owned()) };
+            if value.is_empty() {
+                cookies.remove(name)
+            } else {
+                cookies.insert(name.to_owned(), value.to_owned())
+            };
         }
         answer
     }
@@ -202,7 +206,12 @@ fn crawl(browser: &Browser, from: &str) -> BTreeMap<String, Answer> {
 fn every_page_of_every_role_is_sound() {
     let address = SERVER.address;
     for (role, least, wanted, unwanted) in [
-        ("admin", 200, &["/console/zh/trail", "/console/en/bench/990100-MZ-0007", "/console/zh/subjects", "/console/en/runs/1"][..], &[][..]),
+        (
+            "admin",
+            200,
+            &["/console/zh/trail", "/console/en/bench/990100-MZ-0007", "/console/zh/subjects", "/console/en/runs/1"][..],
+            &[][..],
+        ),
         ("auditor", 150, &["/console/zh/trail", "/console/en/subjects"], &["/console/zh/bench"]),
         ("author", 150, &["/console/zh/bench/990100-MZ-0007", "/console/zh/policies"], &["/console/zh/subjects", "/console/zh/trail"]),
         ("clerk", 50, &["/console/zh/policies", "/console/zh/subjects"], &["/console/zh/bench", "/console/zh/trail"]),
@@ -229,7 +238,16 @@ fn every_page_of_every_role_is_sound() {
 #[test]
 fn nobody_sees_anything_without_signing_in() {
     let browser = Browser::new(SERVER.address);
-    for path in ["/", "/console", "/console/", "/console/en/", "/console/en/policies", "/console/zh/trail", "/console/en/runs/1", "/console/en/facts.html"] {
+    for path in [
+        "/",
+        "/console",
+        "/console/",
+        "/console/en/",
+        "/console/en/policies",
+        "/console/zh/trail",
+        "/console/en/runs/1",
+        "/console/en/facts.html",
+    ] {
         let answer = browser.get(path);
         assert_eq!(answer.status, 200, "{path}");
         assert!(answer.text().contains("type=\"password\""), "{path}");
@@ -266,7 +284,10 @@ fn sessions_are_strict_and_forms_carry_their_token() {
     let token = field(browser.get("/console/en/sign-in").text(), "token");
     let answer = browser.post("/console/en/sign-in", &[("token", &token), ("key", &key("admin"))]);
     let set: Vec<&str> = answer.headers.iter().filter(|(name, _)| name == "set-cookie").map(|(_, value)| value.as_str()).collect();
-    assert!(set.iter().all(|cookie| cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && cookie.contains("Path=/console")), "{set:?}");
+    assert!(
+        set.iter().all(|cookie| cookie.contains("HttpOnly") && cookie.contains("SameSite=Strict") && cookie.contains("Path=/console")),
+        "{set:?}"
+    );
     assert!(!set.iter().any(|cookie| cookie.contains(&key("admin"))), "the key is in no cookie");
     let other = Browser::sign_in(address, &key("admin"));
     let foreign = field(other.get("/console/en/subjects").text(), "token");
@@ -307,7 +328,8 @@ fn a_key_that_is_taken_away_ends_its_sessions() {
 /// Somebody of the sample with a grant, counted in a county.
 fn person_in(county: &str) -> String {
     let grants = rows("grants");
-    let found = grants.iter().find(|row| row["subject_kind"] == "person" && row["county"] == county && row["policy"] == "990100-MZ-0007");
+    let found =
+        grants.iter().find(|row| row["subject_kind"] == "person" && row["county"] == county && row["policy"].starts_with("990100-MZ"));
     found.unwrap_or_else(|| panic!("nobody in {county}"))["subject_id"].clone()
 }
 
@@ -322,7 +344,8 @@ fn a_subject_is_found_by_a_posted_form_and_leaves_a_trace() {
     assert!(page.text().contains("Old-age allowance") && page.text().contains("Dossier"), "{}", page.text());
     assert!(!page.text().contains(&id), "the identifier is masked");
     // Somebody of another county, and nobody: the same answer.
-    let elsewhere = browser.submit("/console/en/subjects", "/console/en/subjects", &[("id", &person_in("990102")), ("purpose", "casework")]);
+    let elsewhere =
+        browser.submit("/console/en/subjects", "/console/en/subjects", &[("id", &person_in("990102")), ("purpose", "casework")]);
     let nobody = browser.submit("/console/en/subjects", "/console/en/subjects", &[("id", "11010519491231002X"), ("purpose", "casework")]);
     assert_eq!((elsewhere.status, nobody.status), (404, 404));
     assert_eq!(elsewhere.text().replace(&field(elsewhere.text(), "token"), ""), nobody.text().replace(&field(nobody.text(), "token"), ""));
@@ -337,7 +360,11 @@ fn a_subject_is_found_by_a_posted_form_and_leaves_a_trace() {
     // Who looked.
     let auditor = Browser::sign_in(server.address, &key("auditor"));
     let looked = auditor.submit("/console/en/trail", "/console/en/trail", &[("id", &id)]);
-    assert!(looked.text().contains("李丽") && looked.text().contains("casework") && looked.text().contains("read the dossier"), "{}", looked.text());
+    assert!(
+        looked.text().contains("李丽") && looked.text().contains("casework") && looked.text().contains("read the dossier"),
+        "{}",
+        looked.text()
+    );
     assert!(!looked.text().contains(&id));
     assert!(auditor.get("/console/en/trail").text().contains("was refused"));
     assert!(!server.log().contains(&id), "no identifier in the log");
@@ -433,7 +460,13 @@ fn hostile_texts_stay_texts() {
         sound(path, &answer);
         assert!(!answer.text().contains("<img") && !answer.text().contains("<script>alert"), "{path}");
     }
-    for path in ["/console/en/policies/%3Cscript%3E", "/console/en/bench/%3Cimg%20src=x%3E", "/console/en/runs/%22%3E", "/console/en/%3Cb%3E.html", "/console/en/runs/99999999999999999999"] {
+    for path in [
+        "/console/en/policies/%3Cscript%3E",
+        "/console/en/bench/%3Cimg%20src=x%3E",
+        "/console/en/runs/%22%3E",
+        "/console/en/%3Cb%3E.html",
+        "/console/en/runs/99999999999999999999",
+    ] {
         let answer = browser.get(path);
         assert_eq!(answer.status, 404, "{path}");
         sound(path, &answer);
