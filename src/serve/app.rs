@@ -18,7 +18,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::guard::{gate, headers};
 use super::problem::{Problem, told};
 use super::state::Serving;
-use super::{api, log};
+use super::{api, console, log};
 
 /// The whole server as one service.
 pub fn app(serving: &Serving) -> Router {
@@ -38,6 +38,7 @@ pub fn app(serving: &Serving) -> Router {
     let secure = settings.tls.is_some();
     Router::new()
         .merge(guarded)
+        .merge(console::routes(serving).layer(timeout(limits.bulk_timeout)))
         .route("/v1/openapi.json", described)
         .layer(from_fn(move |request: Request, next: Next| in_turn(Arc::clone(&room), request, next)))
         .merge(api::health_routes())

@@ -15,6 +15,7 @@
 pub mod api;
 pub mod app;
 pub mod clock;
+pub mod console;
 pub mod dto;
 pub mod extract;
 pub mod guard;

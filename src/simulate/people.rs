@@ -131,15 +131,17 @@ async fn read(
         if wanted.is_empty() {
             continue;
         }
-        let streams = match (&study.ground, judged.dossiers(side)) {
+        let found = match (&study.ground, judged.dossiers(side)) {
             (Ground::File { file, .. }, _) => {
                 let names: Vec<String> = compiled.facts.iter().map(|id| compiled.schema.columns[id.index].name.to_string()).collect();
-                file.streams(&names).await?
+                each_batch(file.streams(&names).await?, |batch| rows_of(compiled, batch, &wanted))?
             }
-            (Ground::Registers { .. }, Some(dossiers)) => dossiers.stream(compiled.kind)?,
-            (Ground::Registers { .. }, None) => continue,
+            (_, Some(dossiers)) => {
+                let ids: Vec<&str> = wanted.iter().copied().collect();
+                vec![rows_of(compiled, &dossiers.chosen(compiled.kind, &compiled.facts, &ids)?, &wanted)?]
+            }
+            (_, None) => continue,
         };
-        let found = each_batch(streams, |batch| rows_of(compiled, batch, &wanted))?;
         all.extend(found.into_iter().flatten().map(|(subject, facts)| ((compiled.kind, subject), facts)));
     }
     Ok(all)

@@ -19,4 +19,5 @@ mod site;
 mod store;
 mod support;
 mod test;
+mod trial;
 mod walkthrough;

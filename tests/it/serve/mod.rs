@@ -3,6 +3,7 @@
 mod agree;
 mod api;
 mod client;
+mod console;
 mod guard;
 mod hostile;
 mod server;
