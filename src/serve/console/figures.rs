@@ -130,7 +130,8 @@ pub(super) fn funnel(batches: &[RecordBatch], policy: &str, sees: &dyn Fn(&str) 
         let wanted = |row: &usize| policies[*row].as_deref() == Some(policy) && sees(counties[*row].as_deref().unwrap_or(""));
         for row in (0..batch.num_rows()).filter(wanted) {
             let criterion = text(&criteria, row);
-            let all = steps.entry(step[row]).or_insert(Step { policy: policy.to_owned(), number: step[row], criterion, yes: 0, possible: 0 });
+            let all =
+                steps.entry(step[row]).or_insert(Step { policy: policy.to_owned(), number: step[row], criterion, yes: 0, possible: 0 });
             all.yes += yes[row];
             all.possible += possible[row];
         }
