@@ -16,6 +16,7 @@ pub mod region;
 pub mod register;
 pub mod report;
 pub mod sample;
+pub mod serve;
 pub mod simulate;
 pub mod store;
 pub mod yaml;

@@ -9,7 +9,7 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 19] = [
+const LAYERS: [&str; 20] = [
     "diagnostic",
     "yaml",
     "region",
@@ -28,6 +28,7 @@ const LAYERS: [&str; 19] = [
     "report",
     "store",
     "lsp",
+    "serve",
     "commands",
 ];
 
@@ -49,7 +50,7 @@ const UNDONE: [&str; 7] = [
 const CLOCK: [&str; 4] = ["SystemTime", "Instant::now", "Utc::now", "Local::now"];
 
 /// Where the clock is read: to tell how long a run took.
-const MAY_READ_THE_CLOCK: [&str; 3] = ["src/commands/", "src/eligibility/run.rs", "src/simulate/run.rs"];
+const MAY_READ_THE_CLOCK: [&str; 4] = ["src/commands/", "src/eligibility/run.rs", "src/serve/clock.rs", "src/simulate/run.rs"];
 
 /// The most lines of a file, and of tests inside the file that they test.
 const LONGEST: usize = 800;

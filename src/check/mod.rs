@@ -16,6 +16,7 @@ pub mod ir;
 pub mod lints;
 pub mod parameters;
 pub mod policies;
+pub mod reach;
 pub mod resolve;
 #[cfg(test)]
 mod tests;
@@ -76,6 +77,21 @@ pub fn check_onto(
     (Checked { catalogue, policies }, diagnostics)
 }
 
+/// Checks those of some policies that are not among `unchanged`, as [`check_onto`]: the others were checked against the same
+/// facts already, and stay as they are. What is told is told of the policies that are checked, and of ties between all.
+#[must_use]
+pub fn check_changed(
+    mut catalogue: Catalogue,
+    documents: &[Arc<PolicyDocument>],
+    unchanged: Vec<CheckedPolicy>,
+    parameters: &[Parameter],
+    regions: &RegionTree,
+) -> (Checked, Vec<Diagnostic>) {
+    let mut diagnostics = Vec::new();
+    let policies = check_some(&mut catalogue, documents, unchanged, parameters, regions, &mut diagnostics);
+    (Checked { catalogue, policies }, diagnostics)
+}
+
 /// Checks policies against the columns of a dossier file that was given ready-made.
 #[must_use]
 pub fn check_given(
@@ -112,10 +128,24 @@ fn check_policies(
     regions: &RegionTree,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Vec<CheckedPolicy> {
+    check_some(catalogue, documents, Vec::new(), parameters, regions, diagnostics)
+}
+
+fn check_some(
+    catalogue: &mut Catalogue,
+    documents: &[Arc<PolicyDocument>],
+    unchanged: Vec<CheckedPolicy>,
+    parameters: &[Parameter],
+    regions: &RegionTree,
+    diagnostics: &mut Vec<Diagnostic>,
+) -> Vec<CheckedPolicy> {
     let subjects: BTreeMap<String, SubjectKind> = documents.iter().map(|document| (document.code.clone(), document.subject)).collect();
     let mut world = resolve::World { catalogue, parameters, regions, policies: &subjects, diagnostics };
-    let mut policies: Vec<CheckedPolicy> = documents.iter().filter_map(|document| policies::check(&mut world, document)).collect();
-    policies.sort_by(|a, b| a.document.code.cmp(&b.document.code));
+    let is_unchanged = |document: &Arc<PolicyDocument>| unchanged.iter().any(|policy| Arc::ptr_eq(&policy.document, document));
+    let changed: Vec<&Arc<PolicyDocument>> = documents.iter().filter(|document| !is_unchanged(document)).collect();
+    let mut policies: Vec<CheckedPolicy> = changed.into_iter().filter_map(|document| policies::check(&mut world, document)).collect();
+    policies.extend(unchanged);
+    policies.sort_by(|a, b| (&a.document.code, a.document.version).cmp(&(&b.document.code, b.document.version)));
     ties::check_ties(documents, &policies, diagnostics);
     policies
 }

@@ -25,8 +25,7 @@ pub struct Args {
 /// Serves an editor until it leaves: clean when it said so, as the protocol has it.
 #[must_use]
 pub fn run(args: &Args, context: &Context) -> Exit {
-    let options =
-        Options { policies: args.policies.clone(), sources: args.sources.clone(), lang: context.lang, eyes: Eyes { at_once, at_length } };
+    let options = Options { policies: args.policies.clone(), sources: args.sources.clone(), lang: context.lang, eyes: EYES };
     match serve(options) {
         Ok(true) => Exit::Clean,
         Ok(false) => Exit::Findings,
@@ -37,6 +36,9 @@ pub fn run(args: &Args, context: &Context) -> Exit {
         }
     }
 }
+
+/// `check`, lent to those who look at policies while the program runs on.
+pub(super) const EYES: Eyes = Eyes { at_once, at_length };
 
 /// A folder as `check` sees it, but for what takes long.
 fn at_once(dir: &Path, texts: &Texts, closely: Which<'_>) -> Workspace {

@@ -14,7 +14,7 @@ use super::match_results::{self, Finished};
 use super::match_store;
 use super::progress::Bar;
 use super::{Context, Exit};
-use crate::check::ir::{Expr, Kind};
+use crate::check::reach::rest_on;
 use crate::check::{CheckedPolicy, check_given};
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::diagnostic::{Diagnostic, Severity, code, has_errors};
@@ -365,40 +365,10 @@ fn prepare(
         }
     };
     if !args.policy.is_empty() {
-        let wanted = with_what_they_rest_on(&args.policy, &policies);
+        let wanted = rest_on(args.policy.iter().cloned(), &policies);
         policies.retain(|code, _| wanted.contains(code));
     }
     Ok((catalogue, policies))
-}
-
-/// Codes of some policies, and of those that they require, exclude, are excluded by or name as entitled.
-pub(super) fn with_what_they_rest_on(chosen: &[String], policies: &BTreeMap<String, CheckedPolicy>) -> BTreeSet<String> {
-    let mut wanted = BTreeSet::new();
-    let mut open: Vec<String> = chosen.to_vec();
-    while let Some(code) = open.pop() {
-        let Some(policy) = policies.get(&code) else { continue };
-        if !wanted.insert(code) {
-            continue;
-        }
-        open.extend(policy.document.requires.iter().map(|(code, _)| code.clone()));
-        open.extend(policy.document.excludes.iter().map(|exclusion| exclusion.policy.clone()));
-        entitled(&policy.criteria, &mut open);
-        // Who excludes it matters as much as whom it excludes.
-        open.extend(
-            policies
-                .values()
-                .filter(|other| other.document.excludes.iter().any(|exclusion| exclusion.policy == policy.document.code))
-                .map(|other| other.document.code.clone()),
-        );
-    }
-    wanted
-}
-
-fn entitled(expr: &Expr, found: &mut Vec<String>) {
-    if let Kind::Entitled(code) = &expr.kind {
-        found.push(code.to_string());
-    }
-    expr.children().into_iter().for_each(|child| entitled(child, found));
 }
 
 pub(super) fn newest(sources: &Sources) -> Option<NaiveDate> {

@@ -22,6 +22,7 @@ pub mod match_store;
 pub mod new;
 pub mod progress;
 pub mod readiness;
+pub mod serve;
 pub mod simulate;
 mod simulate_sides;
 pub mod store;
@@ -79,6 +80,8 @@ pub enum Verb {
     Store(store::Args),
     /// 访问留痕: 核对、谁看过、链头、删除内容 / The access trail: verify it, who looked, heads, erasure
     Audit(audit::Args),
+    /// 服务找人的 HTTP 接口: 谁有哪些服务, 为什么; 谁可以问, 谁问过 / Serve over HTTP which services find whom and why, to those who may ask
+    Serve(serve::Args),
     /// 编辑器里的检查、说明和补全 (语言服务器) / Checks, meanings and completion inside editors: a language server
     Lsp(lsp::Args),
 }
@@ -106,6 +109,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Diff(args) => diff::run(&args, &context),
         Verb::Store(args) => store::run(&args, &context),
         Verb::Audit(args) => audit::run(&args, &context),
+        Verb::Serve(args) => serve::run(&args, &context),
         Verb::Lsp(args) => lsp::run(&args, &context),
     }
 }

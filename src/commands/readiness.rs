@@ -9,10 +9,11 @@ use clap::ValueEnum;
 
 use super::context::date_argument;
 use super::folder::PolicyFolder;
-use super::match_registers::{all_cores, newest, size_argument, start, with_what_they_rest_on};
+use super::match_registers::{all_cores, newest, size_argument, start};
 use super::progress::Bar;
 use super::{Context, Exit};
 use crate::check::CheckedPolicy;
+use crate::check::reach::rest_on;
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::diagnostic::{Diagnostic, Severity, code, has_errors};
 use crate::dossier::{DossierError, Options};
@@ -120,7 +121,7 @@ async fn whole(args: &Args, threads: usize, bar: &Arc<Bar>, cancel: Cancel) -> R
     let others = not_in_force(args, &folder, &policies, as_of);
     let told: BTreeSet<String> = args.codes.iter().cloned().collect();
     if !told.is_empty() {
-        let wanted = with_what_they_rest_on(&args.codes, &policies);
+        let wanted = rest_on(args.codes.iter().cloned(), &policies);
         policies.retain(|code, _| wanted.contains(code));
     }
     let binder = folder.binder(as_of, args.known_at, &policies);

@@ -114,6 +114,8 @@ codes! {
     INTERRUPTED "MS3005" "interrupted" Error Deployment;
     STORE_FAILED "MS3006" "store-failed" Error Deployment;
     TRAIL_BROKEN "MS3007" "trail-broken" Error Deployment;
+    SETTINGS_INVALID "MS3010" "settings-invalid" Error Deployment;
+    NOT_HELD "MS3011" "not-held" Error Deployment;
     INTERNAL "MS9001" "internal" Error Ours;
 }
 

@@ -38,7 +38,7 @@ pub(super) struct BasePlan {
 }
 
 /// The subjects of a kind.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Base {
     /// Their identifiers and places.
     pub(super) index: Arc<SubjectIndex>,

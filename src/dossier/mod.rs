@@ -18,6 +18,7 @@ pub mod build;
 mod columns;
 pub mod declared;
 mod directory;
+pub mod extend;
 pub mod identity;
 pub mod intake;
 mod levels;
@@ -36,6 +37,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 pub use levels::Around;
@@ -223,7 +225,27 @@ impl Dossiers {
     ///
     /// When a file cannot be read.
     pub fn stream(&self, kind: SubjectKind) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-        stream::stream(self, kind)
+        stream::stream(self, kind, None)
+    }
+
+    /// The dossiers of a kind as [`Dossiers::stream`] gives them, with the columns of some facts only; facts that are not here
+    /// are left out.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read.
+    pub fn stream_of(&self, kind: SubjectKind, facts: &BTreeSet<FactId>) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
+        stream::stream(self, kind, Some(facts))
+    }
+
+    /// Some facts of some subjects, one row each in the order asked for; columns as in [`Dossiers::stream`]. Identifiers that
+    /// no subject has are left out.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read.
+    pub fn chosen(&self, kind: SubjectKind, facts: &BTreeSet<FactId>, ids: &[&str]) -> Result<RecordBatch, DossierError> {
+        stream::chosen(self, kind, facts, ids)
     }
 
     /// The rows that the occasions of a policy come from, of the subjects named: column `id` (the subject), then those of the

@@ -1,5 +1,6 @@
 //! Dossiers given out: batches of columns side by side, in the order of subjects.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
@@ -13,20 +14,32 @@ use rayon::prelude::*;
 use super::columns::{BATCH_ROWS, Column};
 use super::levels::conflict_of;
 use super::links::{LinkBatch, takeable};
+use super::subjects::NOWHERE;
 use super::{DossierError, Dossiers};
+use crate::check::catalogue::FactId;
 use crate::register::declaration::SubjectKind;
 
-/// The dossiers of a kind, in as many streams as there are threads.
-pub(super) fn stream(dossiers: &Dossiers, kind: SubjectKind) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
-    let Some(index) = dossiers.indices.get(&kind) else { return Ok(Vec::new()) };
+/// The names of the columns of some facts of a kind, or of all: each with the column that tells conflicts before it.
+fn names(dossiers: &Dossiers, kind: SubjectKind, facts: Option<&BTreeSet<FactId>>) -> Vec<String> {
     let mut names = Vec::new();
-    for id in dossiers.facts.iter().filter(|id| id.kind == kind) {
+    for id in dossiers.facts.iter().filter(|id| id.kind == kind && facts.is_none_or(|facts| facts.contains(id))) {
         let name = dossiers.names[id].to_string();
         if dossiers.made.conflicting.contains(id) {
             names.push(conflict_of(&name));
         }
         names.push(name);
     }
+    names
+}
+
+/// The dossiers of a kind, in as many streams as there are threads: some facts, or all.
+pub(super) fn stream(
+    dossiers: &Dossiers,
+    kind: SubjectKind,
+    facts: Option<&BTreeSet<FactId>>,
+) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
+    let Some(index) = dossiers.indices.get(&kind) else { return Ok(Vec::new()) };
+    let names = names(dossiers, kind, facts);
     let threads = dossiers.options.threads.max(1);
     (0..threads)
         .map(|thread| {
@@ -44,6 +57,22 @@ pub(super) fn stream(dossiers: &Dossiers, kind: SubjectKind) -> Result<Vec<Senda
             Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches))) as SendableRecordBatchStream)
         })
         .collect()
+}
+
+/// Some facts of some subjects: column `id`, then as [`stream`]. Identifiers that nobody has are left out.
+pub(super) fn chosen(dossiers: &Dossiers, kind: SubjectKind, facts: &BTreeSet<FactId>, ids: &[&str]) -> Result<RecordBatch, DossierError> {
+    let nobody = Arc::default();
+    let index = dossiers.indices.get(&kind).unwrap_or(&nobody);
+    let places: Vec<u32> = ids.iter().map(|id| index.find(id)).filter(|place| *place != NOWHERE).collect();
+    let mut fields = vec![Field::new("id", DataType::Utf8, true)];
+    let mut columns: Vec<ArrayRef> = vec![Arc::new(index.ids_at(&places, &[]))];
+    let places = takeable(&places, index.len());
+    for name in names(dossiers, kind, Some(facts)) {
+        let Some(column) = dossiers.made.columns.get(kind, &name)? else { continue };
+        fields.push(Field::new(name, column.data_type.clone(), true));
+        columns.push(column.take(&places)?);
+    }
+    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
 }
 
 fn outside(error: DossierError) -> DataFusionError {

@@ -324,6 +324,23 @@ pub fn about(kind: SubjectKind, catalogue: &mut Catalogue, given: bool) -> About
     }
 }
 
+impl CompiledKind {
+    /// The facts that evaluation reads of each dossier.
+    #[must_use]
+    pub fn reads(&self) -> BTreeSet<FactId> {
+        let mut indices = BTreeSet::new();
+        for policy in &self.policies {
+            indices.extend(policy.facts.iter().copied());
+            for expr in policy.committed.values().chain([&policy.open_verdict]) {
+                expr.for_each_fact(&mut |index| {
+                    indices.insert(index);
+                });
+            }
+        }
+        self.facts.iter().copied().chain(indices.into_iter().map(|index| FactId { kind: self.kind, index })).collect()
+    }
+}
+
 impl About {
     /// All columns.
     pub fn columns(&self) -> impl Iterator<Item = &str> {

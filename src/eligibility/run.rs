@@ -200,7 +200,8 @@ pub struct On<'a> {
     pub cancel: &'a Cancel,
 }
 
-/// Judges a set of policies that [`run_several`] ran alone once more, on other dossiers of the same facts.
+/// Judges a set of policies on dossiers that hold what it reads, and whose occasions are those of the set alone
+/// ([`occasions_of`]): such as other dossiers of the facts that [`run_several`] ran it on.
 ///
 /// # Errors
 ///
@@ -228,7 +229,7 @@ fn judge(set: &Set<'_>, compiled: &[CompiledKind], each_places: &BTreeMap<u32, u
             progress: on.progress,
             cancel: on.cancel,
         };
-        let parts = in_parallel(&context, on.dossiers.stream(compiled.kind)?)?;
+        let parts = in_parallel(&context, on.dossiers.stream_of(compiled.kind, &compiled.reads())?)?;
         let known = merge(&mut findings, compiled.kind, parts);
         for index in compiled.policies.iter().flat_map(|policy| policy.committed.keys().copied()) {
             let id = FactId { kind: compiled.kind, index };
@@ -308,10 +309,16 @@ fn in_parallel(context: &Context<'_>, streams: Vec<datafusion::execution::Sendab
     })
 }
 
+/// The rows that the policies of a set need for their occasions, in the order in which [`judge_again`] looks for them.
+#[must_use]
+pub fn occasions_of(compiled: &[CompiledKind]) -> Vec<crate::dossier::build::EachRequest> {
+    let policies = compiled.iter().flat_map(|compiled| &compiled.policies);
+    policies.filter_map(|policy| policy.each.as_ref()).map(|each| each.request.clone()).collect()
+}
+
 /// The rows that policies with occasions need, and, by set, which of them belongs to which policy.
 fn each_requests(compiled: &[Vec<CompiledKind>]) -> (Vec<crate::dossier::build::EachRequest>, Vec<BTreeMap<u32, usize>>) {
-    let policies = compiled.iter().flatten().flat_map(|compiled| &compiled.policies);
-    let requests = policies.filter_map(|policy| policy.each.as_ref()).map(|each| each.request.clone()).collect();
+    let requests = compiled.iter().flat_map(|set| occasions_of(set)).collect();
     let mut next = 0;
     (requests, compiled.iter().map(|set| each_places(set, &mut next)).collect())
 }

@@ -46,19 +46,53 @@ impl Why {
     }
 }
 
+/// What was delivered of registers, as far as it concerns one subject.
+pub trait Deliveries {
+    /// Why a register gave nothing at all; none where it gave something.
+    fn silent(&self, register: &str) -> Option<Cause>;
+    /// Whether a row of a register about the subject was set aside.
+    fn is_set_aside(&self, register: &str) -> bool;
+    /// The day that a register's delivery speaks for.
+    fn data_day(&self, register: &str) -> Option<NaiveDate>;
+}
+
+/// Dossiers that were built, with what was read for them, and one of their subjects.
+pub struct Built<'a> {
+    /// The dossiers.
+    pub dossiers: &'a Dossiers,
+    /// The subject.
+    pub id: &'a str,
+}
+
+impl Deliveries for Built<'_> {
+    fn silent(&self, register: &str) -> Option<Cause> {
+        self.dossiers.silent.get(register).copied()
+    }
+
+    fn is_set_aside(&self, register: &str) -> bool {
+        let Some(outcome) = self.dossiers.intake.registers.get(register) else { return false };
+        outcome.quarantine.entries.iter().any(|entry| {
+            let subject = entry.subject.as_deref().map(|id| self.dossiers.intake.identities.today(id).unwrap_or(id));
+            entry.scope == Scope::Row && subject == Some(self.id)
+        })
+    }
+
+    fn data_day(&self, register: &str) -> Option<NaiveDate> {
+        self.dossiers.intake.registers.get(register).map(|outcome| outcome.data_day)
+    }
+}
+
 /// What is known of how the facts of one subject came about.
 pub struct Sources<'a> {
     /// Facts.
     pub catalogue: &'a Catalogue,
-    /// The dossiers, with what was read for them.
-    pub dossiers: &'a Dossiers,
+    /// What was delivered.
+    pub deliveries: &'a dyn Deliveries,
     /// Regions.
     pub regions: &'a RegionTree,
     /// The day.
     pub as_of: NaiveDate,
-    /// The subject.
-    pub id: &'a str,
-    /// Its facts.
+    /// The subject's facts.
     pub facts: &'a Facts,
 }
 
@@ -70,14 +104,14 @@ impl Sources<'_> {
             return Why::Conflict;
         }
         let names = self.catalogue.registers_of(fact);
-        let silent = |cause: Cause| names.iter().any(|name| self.dossiers.silent.get(name) == Some(&cause));
+        let silent = |cause: Cause| names.iter().any(|name| self.deliveries.silent(name) == Some(cause));
         if silent(Cause::Stale) {
             return Why::Stale;
         }
         if silent(Cause::Missing) {
             return Why::NoRegister;
         }
-        if names.iter().any(|name| self.is_set_aside(name)) {
+        if names.iter().any(|name| self.deliveries.is_set_aside(name)) {
             return Why::Quarantined;
         }
         let declared = names.iter().filter_map(|name| self.catalogue.registers.registers.get(name));
@@ -90,15 +124,7 @@ impl Sources<'_> {
     /// The day that a register's delivery speaks for.
     #[must_use]
     pub fn data_day(&self, register: &str) -> Option<NaiveDate> {
-        self.dossiers.intake.registers.get(register).map(|outcome| outcome.data_day)
-    }
-
-    fn is_set_aside(&self, register: &str) -> bool {
-        let Some(outcome) = self.dossiers.intake.registers.get(register) else { return false };
-        outcome.quarantine.entries.iter().any(|entry| {
-            let subject = entry.subject.as_deref().map(|id| self.dossiers.intake.identities.today(id).unwrap_or(id));
-            entry.scope == Scope::Row && subject == Some(self.id)
-        })
+        self.deliveries.data_day(register)
     }
 
     fn is_outside(&self, register: &RegisterDeclaration, kind: SubjectKind) -> bool {
@@ -144,7 +170,8 @@ pub struct Settle {
 }
 
 /// The question or request that settles an unknown with the smallest set of facts; none where nothing could.
-pub(super) fn settle(missing: &[Vec<MissingFact>], offer: &[MissingFact], kind: SubjectKind) -> Option<Settle> {
+#[must_use]
+pub fn settle(missing: &[Vec<MissingFact>], offer: &[MissingFact], kind: SubjectKind) -> Option<Settle> {
     let (your, you) = match kind {
         SubjectKind::Person => ("您", "your"),
         SubjectKind::Household => ("您家", "your household's"),

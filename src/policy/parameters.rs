@@ -69,7 +69,8 @@ pub fn values_on<'a>(
 }
 
 /// Tells of names that two parameters have, and keeps the first of them.
-pub(super) fn unique_names(parameters: Vec<Parameter>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Parameter> {
+#[must_use]
+pub fn unique_names(parameters: Vec<Parameter>, diagnostics: &mut Vec<Diagnostic>) -> Vec<Parameter> {
     let mut kept: Vec<Parameter> = Vec::with_capacity(parameters.len());
     for parameter in parameters {
         let Some(first) = kept.iter().find(|other| other.name == parameter.name) else {

@@ -31,7 +31,7 @@ pub fn select(policies: &[Arc<PolicyDocument>], as_of: NaiveDate, known_at: Opti
 
 /// Tells of documents that claim one code: the same version twice, or two versions in force on the same day of which
 /// none was announced after the other. `policies` is sorted by code.
-pub(super) fn one_item_one_code(policies: &[Arc<PolicyDocument>], diagnostics: &mut Vec<Diagnostic>) {
+pub fn one_item_one_code(policies: &[Arc<PolicyDocument>], diagnostics: &mut Vec<Diagnostic>) {
     for versions in policies.chunk_by(|one, other| one.code == other.code) {
         for (at, policy) in versions.iter().enumerate() {
             let Some(earlier) = versions[..at].iter().find(|earlier| clash(earlier, policy)) else { continue };

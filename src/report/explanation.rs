@@ -136,6 +136,30 @@ fn one_entry(words: Words, entry: &Entry) -> Markup {
     }
 }
 
+/// The policies of an overview, by standing, as a part of a page.
+#[must_use]
+pub fn standings(overview: &Overview, lang: Lang) -> Markup {
+    let words = Words(lang);
+    html! {
+        @for standing in Standing::ALL {
+            @let entries: Vec<&Entry> = overview.of(standing).collect();
+            @if !entries.is_empty() {
+                section {
+                    h3 { (words.of(&standing.heading())) " (" (entries.len()) ")" }
+                    @for entry in entries { (one_entry(words, entry)) }
+                }
+            }
+        }
+    }
+}
+
+/// The reasons of one policy, as a part of a page: in plain words, then criterion by criterion.
+#[must_use]
+pub fn reason(reason: &Reason, lang: Lang) -> Markup {
+    let words = Words(lang);
+    html! { p { (mark(words, reason.verdict)) } (sentences(words, &reason.plain)) (conditions(words, reason)) }
+}
+
 /// The page of one policy across people.
 #[must_use]
 pub fn of_people(told: &WhyNot, lang: Lang) -> String {

@@ -47,18 +47,26 @@ impl Law<'_> {
     }
 }
 
-/// Whether facts come about in the same way whichever of two lists of parameters is taken: no fact that dossiers hold names a
-/// parameter whose values differ.
+/// The names of the parameters that are not worth the same everywhere and always in two lists.
 #[must_use]
-pub fn same_facts(catalogue: &Catalogue, before: &[Parameter], after: &[Parameter]) -> bool {
+pub fn changed_parameters<'a>(before: &'a [Parameter], after: &'a [Parameter]) -> BTreeSet<&'a str> {
     let values = |parameters: &[Parameter], name: &str| {
         let values = parameters.iter().filter(|parameter| parameter.name == name).flat_map(|parameter| &parameter.values);
         let values = values.map(|value| (value.region.clone(), value.from, value.to, value.announced, value.digits, value.scale));
         values.collect::<BTreeSet<_>>()
     };
+    let names: BTreeSet<&str> = before.iter().chain(after).map(|parameter| parameter.name.as_str()).collect();
+    names.into_iter().filter(|name| values(before, name) != values(after, name)).collect()
+}
+
+/// Whether facts come about in the same way whichever of two lists of parameters is taken: no fact that dossiers hold names a
+/// parameter whose values differ.
+#[must_use]
+pub fn same_facts(catalogue: &Catalogue, before: &[Parameter], after: &[Parameter]) -> bool {
+    let changed = changed_parameters(before, after);
     let mut same = true;
     let mut look = |expr: &Expr| {
-        for_each_parameter(expr, &mut |name, _| same &= values(before, name) == values(after, name));
+        for_each_parameter(expr, &mut |name, _| same &= !changed.contains(&**name));
     };
     for fact in SubjectKind::ALL.iter().flat_map(|kind| catalogue.facts(*kind)) {
         match &fact.definition {

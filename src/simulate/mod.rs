@@ -22,9 +22,10 @@ pub mod results;
 pub mod rows;
 pub mod run;
 pub mod small_cells;
+pub mod trial;
 
 pub use hide::hide;
-pub use law::{Law, same_facts};
+pub use law::{Law, changed_parameters, same_facts};
 pub use parameter::{SetValue, set_parameter};
 pub use results::Results;
 pub use run::{Study, study};

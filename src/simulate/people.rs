@@ -20,7 +20,7 @@ use crate::eligibility::evaluate::RowReader;
 use crate::eligibility::grant::GrantId;
 use crate::explain::facts::Facts;
 use crate::explain::reason::{CriterionReason, ReasonNode};
-use crate::explain::why::{Sources, Why};
+use crate::explain::why::{Built, Sources, Why};
 use crate::explain::{self, Known, Reason, Verdict};
 use crate::register::declaration::SubjectKind;
 use crate::register::identifier::mask;
@@ -131,15 +131,17 @@ async fn read(
         if wanted.is_empty() {
             continue;
         }
-        let streams = match (&study.ground, judged.dossiers(side)) {
+        let found = match (&study.ground, judged.dossiers(side)) {
             (Ground::File { file, .. }, _) => {
                 let names: Vec<String> = compiled.facts.iter().map(|id| compiled.schema.columns[id.index].name.to_string()).collect();
-                file.streams(&names).await?
+                each_batch(file.streams(&names).await?, |batch| rows_of(compiled, batch, &wanted))?
             }
-            (Ground::Registers { .. }, Some(dossiers)) => dossiers.stream(compiled.kind)?,
-            (Ground::Registers { .. }, None) => continue,
+            (_, Some(dossiers)) => {
+                let ids: Vec<&str> = wanted.iter().copied().collect();
+                vec![rows_of(compiled, &dossiers.chosen(compiled.kind, &compiled.facts, &ids)?, &wanted)?]
+            }
+            (_, None) => continue,
         };
-        let found = each_batch(streams, |batch| rows_of(compiled, batch, &wanted))?;
         all.extend(found.into_iter().flatten().map(|(subject, facts)| ((compiled.kind, subject), facts)));
     }
     Ok(all)
@@ -168,10 +170,9 @@ fn reason(study: &Study<'_>, judged: &Judged, side: usize, code: &str, id: &str,
     let binder = study.laws[side].binder(judged.as_of, &judged.in_force[side]);
     let catalogue = study.catalogue(side);
     let as_of = judged.as_of;
-    let sources = judged.dossiers(side).map(|dossiers| {
-        let id = dossiers.intake.identities.today(id).unwrap_or(id);
-        Sources { catalogue, dossiers, regions: study.laws[side].regions, as_of, id, facts }
-    });
+    let built = judged.dossiers(side).map(|dossiers| Built { dossiers, id: dossiers.intake.identities.today(id).unwrap_or(id) });
+    let regions = study.laws[side].regions;
+    let sources = built.as_ref().map(|deliveries| Sources { catalogue, deliveries, regions, as_of, facts });
     let cause = |fact: FactId| {
         let of_file = if facts.conflicts.contains(&fact) { Why::Conflict } else { Why::Missing };
         Some(sources.as_ref().map_or(of_file, |sources| sources.why(fact)))

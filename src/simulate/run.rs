@@ -17,9 +17,10 @@ use super::results::{PolicyLine, Results};
 use super::rows::{self, GIVEN, GRANTED, WAITS};
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
-use crate::check::catalogue::Catalogue;
-use crate::diagnostic::Message;
+use crate::check::catalogue::{Catalogue, Definition, FactId};
 use crate::diagnostic::progress::{Cancel, Progress};
+use crate::diagnostic::{Diagnostic, Lang, Message, code};
+use crate::dossier::extend::{Lacking, More, NotExtended};
 use crate::dossier::{DossierError, Dossiers, Options};
 use crate::eligibility::compiled::{CompiledKind, compile};
 use crate::eligibility::dossier_file::DossierFile;
@@ -27,7 +28,7 @@ use crate::eligibility::given_registers::{read_paid, read_refusals};
 use crate::eligibility::grant::Resolution;
 use crate::eligibility::input::{Paid, Refusals, ResolutionInput, budget};
 use crate::eligibility::resolution::resolve;
-use crate::eligibility::run::{Found, OnSame, Run, Set, Several, run_on_file, run_several};
+use crate::eligibility::run::{Found, On, OnSame, Run, Set, Several, judge_again, occasions_of, run_on_file, run_several};
 use crate::register::declaration::SubjectKind;
 use crate::register::sources::Sources;
 
@@ -48,6 +49,15 @@ pub enum Ground<'a> {
         file: &'a DossierFile,
         /// Whose dossiers.
         kind: SubjectKind,
+    },
+    /// They are held, with more facts than most policies read: one day only, and no dimension but the county.
+    Held {
+        /// The dossiers.
+        dossiers: &'a Dossiers,
+        /// What is paid already.
+        paid: &'a Arc<Paid>,
+        /// What subjects refused.
+        refusals: &'a Arc<Refusals>,
     },
 }
 
@@ -101,8 +111,8 @@ pub(super) struct Judged {
     pub(super) compiled: Vec<Vec<CompiledKind>>,
     /// One for both sides, one for each, or none for a file.
     pub(super) dossiers: Vec<Dossiers>,
-    paid: Paid,
-    refusals: Refusals,
+    paid: Arc<Paid>,
+    refusals: Arc<Refusals>,
 }
 
 impl Judged {
@@ -167,7 +177,7 @@ impl Study<'_> {
     async fn judge(&mut self, as_of: NaiveDate, readings: &[Reading]) -> Result<Judged, DossierError> {
         let in_force = [self.laws[0].in_force(as_of), self.laws[1].in_force(as_of)];
         let (mut found, mut compiled, mut dossiers) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut paid, mut refusals) = (Paid::default(), Refusals::default());
+        let (mut paid, mut refusals) = (Arc::default(), Arc::default());
         {
             let policies: Vec<Vec<CheckedPolicy>> = in_force.iter().map(|policies| policies.values().cloned().collect()).collect();
             let binders: Vec<Binder<'_>> = self.laws.iter().zip(&in_force).map(|(law, policies)| law.binder(as_of, policies)).collect();
@@ -221,8 +231,19 @@ impl Study<'_> {
                         compiled.extend(of_kinds);
                     }
                     let (registers, identities) = (&self.catalogues[0].registers, &dossiers[0].intake.identities);
-                    paid = read_paid(registers, &sources, &binders[0], identities).map_err(DossierError::Told)?.0;
-                    refusals = read_refusals(registers, &sources, &binders[0], identities).map_err(DossierError::Told)?.0;
+                    paid = read_paid(registers, &sources, &binders[0], identities).map_err(DossierError::Told)?.0.into();
+                    refusals = read_refusals(registers, &sources, &binders[0], identities).map_err(DossierError::Told)?.0.into();
+                }
+                Ground::Held { dossiers: held, paid: of_held, refusals: refused } => {
+                    for side in 0..2 {
+                        let set = Set { policies: &policies[side], binder: &binders[side] };
+                        let on = OnHeld { dossiers: held, threads: self.threads, progress: &*self.progress, cancel: &self.cancel };
+                        let (extended, of_side, of_kinds) = on.judge(&set, &mut self.catalogues[0])?;
+                        dossiers.push(extended);
+                        found.push(of_side);
+                        compiled.push(of_kinds);
+                    }
+                    (paid, refusals) = (Arc::clone(of_held), Arc::clone(refused));
                 }
             }
         }
@@ -230,9 +251,61 @@ impl Study<'_> {
     }
 }
 
+/// Held dossiers, and what surrounds judging on them.
+struct OnHeld<'a> {
+    dossiers: &'a Dossiers,
+    threads: usize,
+    progress: &'a dyn Progress,
+    cancel: &'a Cancel,
+}
+
+impl OnHeld<'_> {
+    /// Judges a set of policies; gives the dossiers with what the set reads beside what is held, too.
+    fn judge(&self, set: &Set<'_>, catalogue: &mut Catalogue) -> Result<(Dossiers, Found, Vec<CompiledKind>), DossierError> {
+        let kinds = SubjectKind::ALL.into_iter().filter(|kind| set.policies.iter().any(|policy| policy.document.subject == *kind));
+        let compiled = kinds.map(|kind| compile(kind, set.policies, catalogue, set.binder, false)).collect::<Result<Vec<_>, _>>();
+        let compiled = compiled.map_err(DossierError::Told)?;
+        let more = More {
+            facts: compiled.iter().flat_map(CompiledKind::reads).filter(|id| is_stored(catalogue, *id)).collect(),
+            catalogue,
+            binder: set.binder,
+            each: occasions_of(&compiled),
+            progress: self.progress,
+            cancel: self.cancel,
+        };
+        let dossiers = self.dossiers.with_more(more).map_err(|error| match error {
+            NotExtended::Failed(error) => error,
+            NotExtended::Lacking(lacking) => DossierError::Told(Box::new(not_held(catalogue, &lacking))),
+        })?;
+        let (progress, cancel) = (self.progress, self.cancel);
+        let on = On { dossiers: &dossiers, catalogue, within: None, counts_only: false, threads: self.threads, progress, cancel };
+        let found = judge_again(set, &compiled, &on)?;
+        Ok((dossiers, found, compiled))
+    }
+}
+
+/// Whether a register or a link gives a fact; committed facts may be computed.
+fn is_stored(catalogue: &Catalogue, id: FactId) -> bool {
+    !matches!(catalogue.fact(id).definition, Definition::Computed(_) | Definition::Pending | Definition::Given)
+}
+
+/// Tells what held dossiers lack.
+fn not_held(catalogue: &Catalogue, lacking: &BTreeSet<Lacking>) -> Diagnostic {
+    let names = |lang: Lang| {
+        let name = |lacking: &Lacking| match lacking {
+            Lacking::Fact(id) => format!("{} ({})", catalogue.fact(*id).name, catalogue.fact(*id).label.get(lang)),
+            Lacking::Rows(register) => register.clone(),
+        };
+        lacking.iter().map(name).collect::<Vec<_>>().join(if lang == Lang::Zh { "、" } else { ", " })
+    };
+    let (zh, en) = (names(Lang::Zh), names(Lang::En));
+    Diagnostic::new(&code::NOT_HELD, format!("试算所用的档案里没有: {zh}"), format!("the held dossiers do not have {en}"))
+        .help("改用 mianshen simulate, 它会重新读登记库", "use mianshen simulate, which reads the registers again")
+}
+
 /// How long stages took.
 #[derive(Default)]
-struct Watch(Vec<(&'static str, f64)>);
+pub(super) struct Watch(Vec<(&'static str, f64)>);
 
 impl Watch {
     /// Notes a stage that began then.
@@ -241,7 +314,7 @@ impl Watch {
     }
 
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
-    fn now() -> std::time::Instant {
+    pub(super) fn now() -> std::time::Instant {
         std::time::Instant::now()
     }
 }
@@ -339,8 +412,9 @@ async fn about(study: &Study<'_>, judged: &Judged, readings: &[Reading]) -> Resu
                 let names: Vec<String> = reading.facts.iter().map(|id| catalogue.fact(*id).name.to_string()).collect();
                 file.streams(&names).await?
             }
-            (Ground::Registers { .. }, Some(dossiers)) => dossiers.stream(reading.kind)?,
-            (Ground::Registers { .. }, None) => Vec::new(),
+            (Ground::Registers { .. }, Some(dossiers)) => dossiers.stream_of(reading.kind, &reading.facts)?,
+            // Rows tell the county themselves.
+            (Ground::Held { .. }, _) | (Ground::Registers { .. }, None) => continue,
         };
         all.extend(reading.read(&study.dimensions, catalogue, &binder, streams)?);
     }

@@ -8,6 +8,9 @@ use saphyr_parser::{Event, Parser, ScalarStyle};
 use super::{Node, Offsets, Scalar, Value};
 use crate::diagnostic::{Diagnostic, SourceFile, Span, code};
 
+/// How deep a tree may be; readers of trees recurse.
+const MOST_LEVELS: usize = 100;
+
 /// Reads a YAML file with one document.
 ///
 /// Gives no tree when the syntax is broken; duplicate keys are reported and the first one is kept.
@@ -71,6 +74,10 @@ impl Builder<'_> {
             Event::Scalar(text, style, _, _) => {
                 let scalar = scalar(&self.file.text, &text, style, &range);
                 self.close(Value::Scalar(scalar), range);
+            }
+            Event::SequenceStart(..) | Event::MappingStart(..) if self.open.len() >= MOST_LEVELS => {
+                self.diagnostics.push(syntax_error(self.file, range.start, "nested too deeply"));
+                return false;
             }
             Event::SequenceStart(..) => self.open.push(Open::Sequence(Vec::new(), range.start)),
             Event::MappingStart(..) => self.open.push(Open::Mapping(Vec::new(), None, range.start)),

@@ -62,3 +62,10 @@ fn broken_yaml_has_a_place() {
     assert!(node.is_none());
     assert!(diagnostics[0].primary.is_some());
 }
+
+#[test]
+fn what_is_nested_too_deeply_is_told_and_not_read() {
+    let (node, told) = parse(&SourceFile::new("t.yaml", "a: ".to_owned() + &"[".repeat(100_000)));
+    assert!(node.is_none() && told.len() == 1, "{told:?}");
+    assert!(parse(&SourceFile::new("t.yaml", "a: ".to_owned() + &"[".repeat(90) + &"]".repeat(90))).1.is_empty());
+}

@@ -13,13 +13,13 @@ use super::outcome::{Outcome, POLICIES, Rows, SAMPLE, json, text_of};
 use super::support::{Policies, Run, run};
 
 /// A run of `simulate`, alone in a folder of its own.
-struct Simulation {
+pub(crate) struct Simulation {
     folder: TempDir,
     run: Run,
 }
 
 impl Simulation {
-    fn of(arguments: &[&str]) -> Self {
+    pub(crate) fn of(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let out = folder.path().join("out");
         let sources = format!("{SAMPLE}/sources.yaml");
@@ -29,12 +29,12 @@ impl Simulation {
     }
 
     #[track_caller]
-    fn clean(self) -> Self {
+    pub(crate) fn clean(self) -> Self {
         assert_eq!(self.run.code, Some(0), "{}", self.run.stderr);
         self
     }
 
-    fn file(&self, name: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join("out").join(name)
     }
 
@@ -64,7 +64,7 @@ fn never_stale(policies: &Policies) {
 }
 
 /// The answer of SQL over files, as lines of text.
-fn ask(files: &[(&str, &Path)], sql: &str) -> Vec<String> {
+pub(crate) fn ask(files: &[(&str, &Path)], sql: &str) -> Vec<String> {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     runtime.block_on(async {
         let config = SessionConfig::new().set_bool("datafusion.execution.parquet.schema_force_view_types", false);
@@ -93,7 +93,7 @@ fn have(side: &str) -> String {
 }
 
 /// By policy and `county` (or nothing): how many have it, and how much, before and after; gains, losses, more, less, same.
-fn by_hand(county: &str) -> String {
+pub(crate) fn by_hand(county: &str) -> String {
     let pairs = |side: &str| {
         format!(
             "SELECT subject_kind, subject_id, policy, max(county) AS county, count(*) AS n, sum(coalesce(amount, 0)) AS amount \

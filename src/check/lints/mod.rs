@@ -84,6 +84,16 @@ pub fn run(folder: &Folder<'_>) -> Vec<Diagnostic> {
     diagnostics
 }
 
+/// What lints find in some of the policies alone: nothing that only all of them together tell.
+#[must_use]
+pub fn run_on(folder: &Folder<'_>, is_wanted: impl Fn(&PolicyDocument) -> bool) -> Vec<Diagnostic> {
+    let shared = Shared::new(folder);
+    let policies = folder.checked.policies.iter().filter(|policy| is_wanted(&policy.document));
+    let of_policies = policies.flat_map(|policy| of_policy(&shared, policy));
+    let of_documents = folder.documents.iter().filter(|document| is_wanted(document)).flat_map(|document| of_document(document));
+    of_policies.chain(of_documents).collect()
+}
+
 fn of_document(document: &PolicyDocument) -> Vec<Diagnostic> {
     let mut diagnostics = Vec::new();
     if !document.complete {

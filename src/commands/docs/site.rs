@@ -57,6 +57,7 @@ pub(super) fn run(out: &Path, args: &Args, context: &Context) -> Exit {
         cases: &cases,
         as_of,
         language: LANGUAGE,
+        stylesheet: None,
     };
     let pages = pages(&source);
     let policies = folder.set.policies.iter();

@@ -20,7 +20,7 @@ use crate::explain::facts::facts_read;
 use crate::explain::overview::{Overview, Payment};
 use crate::explain::story::{Telling, story};
 use crate::explain::when::turns;
-use crate::explain::why::Sources as Origins;
+use crate::explain::why::{Built, Sources as Origins};
 use crate::explain::{self, Known, Law, Reason};
 use crate::policy::document::Period;
 use crate::register::Sources;
@@ -59,7 +59,8 @@ pub(super) fn explain(folder: &PolicyFolder, args: &Args, context: &Context) -> 
     let (story, dossiers) = told.ok_or_else(|| one(nobody(&id)))?;
     let known_facts = story.on(as_of).cloned().unwrap_or_default();
     let today = dossiers.intake.identities.today(&id).unwrap_or(&id);
-    let origins = Origins { catalogue: &catalogue, dossiers: &dossiers, regions: &folder.regions, as_of, id: today, facts: &known_facts };
+    let deliveries = Built { dossiers: &dossiers, id: today };
+    let origins = Origins { catalogue: &catalogue, deliveries: &deliveries, regions: &folder.regions, as_of, facts: &known_facts };
     let known = Known {
         value: &|fact| known_facts.value(fact),
         taken: &|_| false,

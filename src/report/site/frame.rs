@@ -6,7 +6,7 @@ use super::{Page, Site};
 use crate::diagnostic::{Lang, Message};
 
 /// Colours keep a contrast of 7 to 1 and more on their ground; what a colour says is said in words, too.
-pub(super) const STYLE: &str = "
+pub const STYLE: &str = "
 :root{color-scheme:light;--ink:#1b2430;--soft:#46505c;--rule:#c9d0d8;--link:#0b4a8f;--law:#f5f1e4;--plain:#edf2f7}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;text-size-adjust:100%}
@@ -69,7 +69,7 @@ pub(super) fn page(site: &Site<'_>, path: &str, title: &str, body: &Markup) -> P
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) }
-                style { (PreEscaped(STYLE)) }
+                @if let Some(href) = site.source.stylesheet { link rel="stylesheet" href=(href); } @else { style { (PreEscaped(STYLE)) } }
             }
             body {
                 header.top { div {

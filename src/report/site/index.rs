@@ -20,7 +20,7 @@ pub(super) fn languages(source: &Source<'_>) -> Page {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { "政策与办事指南 / Policies and guides" }
-                style { (PreEscaped(STYLE)) }
+                @if let Some(href) = source.stylesheet { link rel="stylesheet" href=(href); } @else { style { (PreEscaped(STYLE)) } }
             }
             body { main {
                 h1 { "政策与办事指南" }

@@ -29,9 +29,11 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+pub use frame::STYLE;
 pub use reference::sections;
 
 use chrono::NaiveDate;
+use maud::Markup;
 
 use crate::check::bind::Binder;
 use crate::check::{Checked, CheckedPolicy};
@@ -60,6 +62,8 @@ pub struct Source<'a> {
     pub as_of: NaiveDate,
     /// The page of the condition language, Markdown in English.
     pub language: &'a str,
+    /// Where the style sheet is, for pages that are served; none: it stands in every page.
+    pub stylesheet: Option<&'a str>,
 }
 
 /// One file of a site.
@@ -87,6 +91,41 @@ pub fn pages(source: &Source<'_>) -> Vec<Page> {
     }
     pages.sort_by(|one, other| one.path.cmp(&other.path));
     pages
+}
+
+/// What the page of a policy is put together from; links lead one folder up, as from `policies/CODE.html`.
+#[derive(Debug, Clone)]
+pub struct Parts {
+    /// Authority, region, subject, delivery, period in force.
+    pub glance: Markup,
+    /// Criteria in plain words and as written, beside their clauses.
+    pub conditions: Markup,
+    /// What it is worth.
+    pub amounts: Markup,
+    /// Other policies, caps and budgets.
+    pub relations: Markup,
+    /// Basis in law.
+    pub basis: Markup,
+    /// What is read, and why.
+    pub reads: Markup,
+}
+
+/// The parts of the page of a policy, in a language; none where there is no such policy.
+#[must_use]
+pub fn parts(source: &Source<'_>, lang: Lang, code: &str) -> Option<Parts> {
+    let laws = laws(source);
+    let binder = Binder::new(source.as_of, None, &source.set.parameters, source.regions, &laws);
+    let judge = Judge::new(&source.checked.catalogue, &binder, Known::NOTHING);
+    let site = Site::new(source, lang, &binder, judge);
+    let item = site.items.get(code)?;
+    Some(Parts {
+        glance: policy_page::at_a_glance(&site, item),
+        conditions: conditions::conditions(&site, item),
+        amounts: amounts::amounts(&site, item),
+        relations: relations::relations(&site, item),
+        basis: policy_page::basis(&site, item),
+        reads: reads::reads(&site, item),
+    })
 }
 
 /// One version of each policy: the law of the day, else the next to come, else the last that was.

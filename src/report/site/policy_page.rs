@@ -39,7 +39,7 @@ pub(super) fn page(site: &Site<'_>, item: &Item<'_>) -> Page {
     frame::page(site, &format!("policies/{}.html", document.code), &title, &body)
 }
 
-fn at_a_glance(site: &Site<'_>, item: &Item<'_>) -> Markup {
+pub(super) fn at_a_glance(site: &Site<'_>, item: &Item<'_>) -> Markup {
     let document = item.document;
     let bundles: Vec<_> = site.bundles_of(&document.code).collect();
     html! {
@@ -63,7 +63,7 @@ fn at_a_glance(site: &Site<'_>, item: &Item<'_>) -> Markup {
     }
 }
 
-fn basis(site: &Site<'_>, item: &Item<'_>) -> Markup {
+pub(super) fn basis(site: &Site<'_>, item: &Item<'_>) -> Markup {
     html! { @for basis in &item.document.basis {
         div id=(format!("basis-{}", basis.id)) {
             h3 { (chinese(site, &titled(&basis.title))) (chinese(site, basis.article.as_deref().unwrap_or_default())) " " (status_badge(site, basis.status)) }

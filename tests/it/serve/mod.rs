@@ -1,0 +1,10 @@
+//! `mianshen serve` as a black box: the real server on a free port.
+
+mod agree;
+mod api;
+mod client;
+mod console;
+mod guard;
+mod hostile;
+mod server;
+mod settings;
