@@ -62,6 +62,11 @@ impl Moment {
         Ok(Self { rules, run, as_of })
     }
 
+    /// The run and its day.
+    fn of_run(&self) -> (Option<RunId>, NaiveDate) {
+        (self.run.as_ref().map(|run| run.run().summary.id), self.as_of)
+    }
+
     async fn table(&self, visit: &Visit, name: &str) -> Result<Vec<arrow::array::RecordBatch>, Response> {
         let Some(run) = &self.run else { return Ok(Vec::new()) };
         run.table(name).await.map_err(|error| visit.trouble(&visit.console.serving().store_failed(&error)))
@@ -291,7 +296,7 @@ async fn benches_of(visit: &Visit) -> Result<Response, Response> {
     visit.must(visit.reach.bench)?;
     let moment = Moment::of(visit).await?;
     // Whoever opens the list will open a policy next.
-    let _ = visit.console.desk().of(&moment.rules, visit.console.serving().settings().sources.as_deref(), moment.as_of);
+    let _ = visit.console.desk().of(&moment.rules, visit.console.serving().settings().sources.as_deref(), moment.of_run());
     let day = moment.rules.on(moment.as_of);
     let in_force: Vec<&PolicyDocument> = day.in_force.values().map(|policy| &*policy.document).collect();
     let body = bench::list(visit.words, &moment.rules.workspace, moment.as_of, &in_force);
@@ -339,7 +344,7 @@ async fn bench_of(visit: &Visit, code: &str, draft: Option<Draft>) -> Result<Res
     };
     let draft = draft.unwrap_or_else(|| Draft { policy: document.place.file.text.clone(), set: String::new() });
     let sources = visit.console.serving().settings().sources.clone();
-    let (answer, again) = match visit.console.desk().of(&moment.rules, sources.as_deref(), moment.as_of) {
+    let (answer, again) = match visit.console.desk().of(&moment.rules, sources.as_deref(), moment.of_run()) {
         DeskState::Working => (bench::waiting(words), (!visit.part).then_some(3)),
         DeskState::Failed(why) => (bench::failed(words, words.say(&why)), None),
         DeskState::Ready(held) => (answer_of(visit, &moment, &document, &draft, &held).await?, None),
