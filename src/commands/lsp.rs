@@ -25,8 +25,7 @@ pub struct Args {
 /// Serves an editor until it leaves: clean when it said so, as the protocol has it.
 #[must_use]
 pub fn run(args: &Args, context: &Context) -> Exit {
-    let options =
-        Options { policies: args.policies.clone(), sources: args.sources.clone(), lang: context.lang, eyes: EYES };
+    let options = Options { policies: args.policies.clone(), sources: args.sources.clone(), lang: context.lang, eyes: EYES };
     match serve(options) {
         Ok(true) => Exit::Clean,
         Ok(false) => Exit::Findings,

@@ -19,6 +19,9 @@ use crate::store::{Address, Store, StoreError};
 /// The settings file that is read where none is named.
 const SETTINGS: &str = "serve.yaml";
 
+/// How long requests take, in seconds: the bounds by which they are counted.
+const SECONDS: [f64; 11] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0];
+
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -84,7 +87,8 @@ fn serve(settings: Settings, file: Option<PathBuf>, context: &Context, runtime: 
         );
         eprintln!("{}\n  X-Api-Key: {key}", context.pick(zh, en));
     }
-    let recorder = metrics_exporter_prometheus::PrometheusBuilder::new().build_recorder();
+    let builder = metrics_exporter_prometheus::PrometheusBuilder::new();
+    let recorder = builder.set_buckets(&SECONDS).unwrap_or_default().build_recorder();
     let metrics = recorder.handle();
     // A recorder that is there already (in tests) stays.
     let _ = metrics::set_global_recorder(recorder);
@@ -108,7 +112,11 @@ fn opened(settings: &Settings, context: &Context, runtime: &tokio::runtime::Runt
     {
         std::fs::create_dir_all(folder).map_err(|error| {
             let shown = folder.display();
-            vec![Diagnostic::new(&code::OUTPUT_FAILED, format!("建不了目录 {shown}: {error}"), format!("cannot make the folder {shown}: {error}"))]
+            vec![Diagnostic::new(
+                &code::OUTPUT_FAILED,
+                format!("建不了目录 {shown}: {error}"),
+                format!("cannot make the folder {shown}: {error}"),
+            )]
         })?;
     }
     let store = runtime.block_on(settings.store.make()).map_err(failed)?;

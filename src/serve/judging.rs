@@ -52,18 +52,8 @@ pub fn read(rules: &Rules, catalogue: &mut Catalogue, kind: SubjectKind, as_of: 
     let entries = root.as_ref().and_then(|root| root.mapping()).unwrap_or_default();
     let given = entries.iter().filter_map(|(name, value)| Some((name.text()?.to_owned(), value.clone()))).collect();
     let place = crate::diagnostic::Span::new(&file, 0..0);
-    let case = Case {
-        name: String::new(),
-        place,
-        as_of,
-        given,
-        registers: None,
-        subject: None,
-        expect: Expect::default(),
-        because: None,
-    };
-    let mut lookup =
-        Lookup { catalogue, parameters: &rules.workspace.set.parameters, regions: &rules.workspace.regions };
+    let case = Case { name: String::new(), place, as_of, given, registers: None, subject: None, expect: Expect::default(), because: None };
+    let mut lookup = Lookup { catalogue, parameters: &rules.workspace.set.parameters, regions: &rules.workspace.regions };
     let (resolved, more) = cases::resolve(&mut lookup, kind, case);
     told.extend(more);
     if told.is_empty() {

@@ -93,7 +93,11 @@ fn watch(serving: &Serving, handle: &Handle<SocketAddr>) -> io::Result<()> {
                     let serving = serving.clone();
                     tokio::task::spawn_blocking(move || reload(&serving));
                 }
-                _ = minute.tick() => serving.guard().sweep(),
+                _ = minute.tick() => {
+                    serving.guard().sweep();
+                    // Without it, what is measured piles up where nobody asks for it.
+                    serving.metrics().run_upkeep();
+                }
             }
         }
         serving.leave();

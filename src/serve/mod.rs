@@ -19,6 +19,7 @@ pub mod console;
 pub mod dto;
 pub mod extract;
 pub mod guard;
+pub mod jobs;
 pub mod judging;
 pub mod listen;
 pub mod log;

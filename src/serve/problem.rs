@@ -63,7 +63,12 @@ impl Problem {
     /// Nobody, or nobody that the caller may ask about: the same answer for both, so that nothing is learnt from it.
     #[must_use]
     pub fn unknown_subject() -> Self {
-        Self::new(StatusCode::NOT_FOUND, "unknown-subject", "没有这个服务对象, 或不在您的范围内", "no such subject, or not within your reach")
+        Self::new(
+            StatusCode::NOT_FOUND,
+            "unknown-subject",
+            "没有这个服务对象, 或不在您的范围内",
+            "no such subject, or not within your reach",
+        )
     }
 
     /// Something other than a subject that there is none of.
@@ -210,7 +215,8 @@ pub async fn told(request: Request, next: Next) -> Response {
     }
     let status = response.status();
     if status.is_client_error() || status.is_server_error() {
-        let is_told = response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == PROBLEM || value == "text/html; charset=utf-8");
+        let is_told =
+            response.headers().get(header::CONTENT_TYPE).is_some_and(|value| value == PROBLEM || value == "text/html; charset=utf-8");
         if !is_told {
             return carried(response, Problem::of_status(status).answer(lang));
         }

@@ -136,13 +136,8 @@ impl Rules {
         let chosen: BTreeMap<(&str, i64), bool> =
             chosen.iter().map(|document| ((document.code.as_str(), document.version), document.complete)).collect();
         let runs = |policy: &&CheckedPolicy| chosen.get(&(policy.document.code.as_str(), policy.document.version)) == Some(&true);
-        let in_force: BTreeMap<String, CheckedPolicy> = workspace
-            .checked
-            .policies
-            .iter()
-            .filter(runs)
-            .map(|policy| (policy.document.code.clone(), policy.clone()))
-            .collect();
+        let in_force: BTreeMap<String, CheckedPolicy> =
+            workspace.checked.policies.iter().filter(runs).map(|policy| (policy.document.code.clone(), policy.clone())).collect();
         let mut catalogue = workspace.checked.catalogue.clone();
         let law = self.law(as_of);
         for (from, policies) in law.spans() {

@@ -123,7 +123,8 @@ fn store(fields: &mut Fields<'_>, folder: &Path, settings: &mut Settings) {
         );
     }
     if let Some((node, text)) = address.and_then(|node| Some((node, node.text()?))) {
-        let has_password = url::Url::parse(text).is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password"));
+        let has_password =
+            url::Url::parse(text).is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password"));
         if has_password {
             fields.report(
                 Diagnostic::new(&code::SETTINGS_INVALID, "密码不能写在设置里", "a password does not belong into the settings")
@@ -145,15 +146,16 @@ fn store_at(fields: &mut Fields<'_>, settings: &mut Settings, folder: &Path, (no
     match Address::parse(text) {
         Ok(Address::Sqlite(path)) => settings.store = Address::Sqlite(folder.join(path)),
         Ok(address) => settings.store = address,
-        Err(_) => fields.report(wrong_shape(node, "存储地址", "the address of a store").help(
-            "文件路径、sqlite:路径 或 postgres://用户@主机/库名",
-            "a file path, sqlite:PATH, or postgres://user@host/database",
-        )),
+        Err(_) => fields.report(
+            wrong_shape(node, "存储地址", "the address of a store")
+                .help("文件路径、sqlite:路径 或 postgres://用户@主机/库名", "a file path, sqlite:PATH, or postgres://user@host/database"),
+        ),
     }
 }
 
 fn unreadable(node: &Node, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::new(&code::SETTINGS_INVALID, format!("读不了这个文件: {error}"), format!("this file cannot be read: {error}")).at(node.span())
+    Diagnostic::new(&code::SETTINGS_INVALID, format!("读不了这个文件: {error}"), format!("this file cannot be read: {error}"))
+        .at(node.span())
 }
 
 /// A file that must be there.

@@ -9,6 +9,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::guard::{Caller, Guard};
+use super::jobs::Jobs;
 use super::problem::Problem;
 use super::rules::Rules;
 use super::settings::Settings;
@@ -50,6 +51,7 @@ struct Held {
     trail: Noting,
     metrics: PrometheusHandle,
     is_leaving: AtomicBool,
+    jobs: Jobs,
     /// Whose turn it is to check a whole folder.
     checking: Arc<Semaphore>,
 }
@@ -75,6 +77,7 @@ impl Serving {
             trail: parts.trail,
             metrics: parts.metrics,
             is_leaving: AtomicBool::new(false),
+            jobs: Jobs::default(),
             checking: Arc::new(Semaphore::new(1)),
         })))
     }
@@ -109,6 +112,12 @@ impl Serving {
         &self.0.trail
     }
 
+    /// Work that takes longer than a request.
+    #[must_use]
+    pub fn jobs(&self) -> &Jobs {
+        &self.0.jobs
+    }
+
     /// Who checks policies.
     #[must_use]
     pub fn eyes(&self) -> &Eyes {
@@ -129,10 +138,7 @@ impl Serving {
     pub async fn run(&self) -> Result<Arc<dyn StoredRun>, Problem> {
         let current = self.0.store.current().await.map_err(|error| self.store_failed(&error))?;
         current.ok_or_else(|| {
-            Problem::unavailable(
-                "还没有装入批次: 运行 mianshen match --store",
-                "no run was loaded yet: run mianshen match --store",
-            )
+            Problem::unavailable("还没有装入批次: 运行 mianshen match --store", "no run was loaded yet: run mianshen match --store")
         })
     }
 
@@ -176,6 +182,7 @@ impl Serving {
     /// From now on the server is not ready for more.
     pub fn leave(&self) {
         self.0.is_leaving.store(true, Ordering::Relaxed);
+        self.0.jobs.cancel_all();
     }
 
     /// Whether the server is on its way out.

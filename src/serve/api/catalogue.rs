@@ -85,11 +85,15 @@ pub async fn policy(
         Some(day) => {
             let standings = standings(all, day);
             let in_force = |standing: &crate::policy::Standing| *standing == crate::policy::Standing::InForce;
-            all.iter().zip(&standings).find(|(document, standing)| document.code == code && in_force(standing)).map(|(document, _)| document)
+            all.iter()
+                .zip(&standings)
+                .find(|(document, standing)| document.code == code && in_force(standing))
+                .map(|(document, _)| document)
         }
         None => all.iter().filter(|document| document.code == code).max_by_key(|document| document.version),
     };
-    let document = found.ok_or_else(|| Problem::not_found("没有这项政策, 或当日不在有效期内", "no such policy, or not in force on the day"))?;
+    let document =
+        found.ok_or_else(|| Problem::not_found("没有这项政策, 或当日不在有效期内", "no such policy, or not in force on the day"))?;
     Ok(tagged(&headers, &rules.digest, &PolicyDetail::of(document)))
 }
 
@@ -118,7 +122,9 @@ pub async fn facts(State(serving): State<Serving>, headers: HeaderMap, Asked(ask
     let kind = asked.subject.map(SubjectKind::from);
     let kinds = SubjectKind::ALL.into_iter().filter(|of| kind.is_none_or(|kind| kind == *of));
     let mut listed: Vec<(String, (SubjectKind, usize))> = kinds
-        .flat_map(|kind| catalogue.facts(kind).iter().enumerate().map(move |(index, fact)| (format!("{} {}", kind as usize, fact.name), (kind, index))))
+        .flat_map(|kind| {
+            catalogue.facts(kind).iter().enumerate().map(move |(index, fact)| (format!("{} {}", kind as usize, fact.name), (kind, index)))
+        })
         .collect();
     listed.sort();
     let Page { items, next } = page(&PageOf { limit: asked.limit, cursor: asked.cursor }, listed)?;

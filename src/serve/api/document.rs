@@ -1,8 +1,8 @@
 //! The OpenAPI document: what it says beside the routes.
 
+use utoipa::OpenApi as _;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, SecurityRequirement};
-use utoipa::OpenApi as _;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -27,7 +27,8 @@ struct Document;
 pub fn document() -> OpenApi {
     let mut document = Document::openapi();
     let components = document.components.get_or_insert_default();
-    let token = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some("A token of a known issuer")).build();
+    let token =
+        HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").description(Some("A token of a known issuer")).build();
     components.add_security_scheme("token", SecurityScheme::Http(token));
     let key = ApiKeyValue::with_description("X-Api-Key", "The key of a program");
     components.add_security_scheme("key", SecurityScheme::ApiKey(ApiKey::Header(key)));

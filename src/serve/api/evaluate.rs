@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use axum::extract::State;
 use axum::Json;
+use axum::extract::State;
 
 use super::answers::{PostRefused, Refused};
 use super::{at_work, day};
@@ -33,8 +33,7 @@ pub async fn evaluate(State(serving): State<Serving>, Posted(asked): Posted<Eval
         let mut catalogue = day.catalogue.clone();
         let given = read(&rules, &mut catalogue, kind, as_of, &asked.facts)?;
         let facts = Facts::default();
-        let bench =
-            Bench { rules: &rules, day: &day, catalogue: &catalogue, kind, facts: &facts, given: &given, deliveries: None };
+        let bench = Bench { rules: &rules, day: &day, catalogue: &catalogue, kind, facts: &facts, given: &given, deliveries: None };
         let reasons = bench.reasons(&|policy| chosen.as_ref().is_none_or(|codes| codes.contains(&policy.document.code)), asked.soon);
         let policies = reasons.into_iter().map(|reason| Judged::of(reason, asked.explain)).collect();
         Ok(Json(Evaluation { subject: asked.subject, as_of: as_of.to_string(), policies }))

@@ -60,7 +60,8 @@ pub async fn explain(
 /// The explanation, and what it gives out.
 fn explained(reached: &Reached, code: &str, lang: Lang) -> Result<(Explanation, Vec<String>), Problem> {
     let day = reached.rules.on(reached.as_of());
-    let no_policy = || Problem::not_found("没有针对这类对象、当日有效的这项政策", "no such policy for this kind of subject is in force on the day");
+    let no_policy =
+        || Problem::not_found("没有针对这类对象、当日有效的这项政策", "no such policy for this kind of subject is in force on the day");
     let policy = day.in_force.get(code).filter(|policy| policy.document.subject == reached.kind()).ok_or_else(no_policy)?;
     if !reached.access.handles(&policy.document) {
         return Err(Problem::forbidden("这项政策不归您的部门", "the policy is not your department's"));
@@ -206,7 +207,8 @@ fn fact_of(reached: &Reached, day: &OnDay, known: &Facts, stored: &StoredFact) -
     }
     let summary = FactSummary::of(&day.catalogue, kind, id.index);
     let registers = day.missing(kind, &stored.name).map(|missing| missing.registers.clone()).unwrap_or_default();
-    let dated = |register: RegisterReason| RegisterReason { data_day: sources.data_day(&register.name).map(|day| day.to_string()), ..register };
+    let dated =
+        |register: RegisterReason| RegisterReason { data_day: sources.data_day(&register.name).map(|day| day.to_string()), ..register };
     Some(DossierFact {
         name: summary.name,
         label: summary.label,
@@ -283,13 +285,7 @@ fn compared(reached: &Reached, asked: &WhatIf) -> Result<WhatIfAnswer, Problem> 
         both.entry(code).or_insert(Compared { before: None, after: None }).after = Some(one);
     }
     let (changed, same): (Vec<Compared>, Vec<Compared>) = both.into_values().partition(differs);
-    Ok(WhatIfAnswer {
-        subject: reached.subject_of(),
-        run: reached.run_of(),
-        as_of: then.to_string(),
-        changed,
-        unchanged: same.len(),
-    })
+    Ok(WhatIfAnswer { subject: reached.subject_of(), run: reached.run_of(), as_of: then.to_string(), changed, unchanged: same.len() })
 }
 
 fn differs(one: &Compared) -> bool {

@@ -36,7 +36,9 @@ pub async fn looks(
     caller.must_be(&[Role::Citizen, Role::Auditor, Role::Administrator])?;
     let limit = asked.limit()?;
     let before = match asked.after()? {
-        Some(key) => Some(key.parse::<u64>().map_err(|_| Problem::bad_request("cursor 不是上一页给出的", "the cursor is not one that a page gave"))?),
+        Some(key) => Some(
+            key.parse::<u64>().map_err(|_| Problem::bad_request("cursor 不是上一页给出的", "the cursor is not one that a page gave"))?,
+        ),
         None => None,
     };
     let reached = Reached::new(&(State(serving.clone()), caller, headers), (&kind, &id)).await?;

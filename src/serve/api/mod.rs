@@ -13,6 +13,7 @@ pub mod looks;
 pub mod posted;
 pub mod runs;
 pub mod services;
+pub mod simulations;
 pub mod subjects;
 
 use axum::Router;
@@ -45,6 +46,9 @@ pub fn routes(_: &Serving) -> (Router<Serving>, Router<Serving>, OpenApi) {
         .routes(routes!(posted::check))
         .routes(routes!(posted::test))
         .routes(routes!(admin::reload))
+        .routes(routes!(simulations::start))
+        .routes(routes!(simulations::get, simulations::cancel))
+        .routes(routes!(simulations::events))
         .routes(routes!(runs::runs))
         .routes(routes!(runs::run))
         .routes(routes!(runs::coverage))

@@ -56,7 +56,8 @@ impl Reached {
         // Who was renumbered is the same person: a token may name the old identifier.
         let reaches = |subject: &StoredSubject| {
             let regions = &rules.workspace.regions;
-            access.reaches(kind, &subject.id, &subject.region, regions, day) || access.role == Role::Citizen && access.reaches(kind, &id, "", regions, day)
+            access.reaches(kind, &subject.id, &subject.region, regions, day)
+                || access.role == Role::Citizen && access.reaches(kind, &id, "", regions, day)
         };
         match found.filter(reaches) {
             Some(subject) => Ok(Self { access, rules, run, subject }),

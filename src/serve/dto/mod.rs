@@ -7,4 +7,5 @@ pub mod policies;
 pub mod posted;
 pub mod reason;
 pub mod runs;
+pub mod simulations;
 pub mod subjects;

@@ -81,9 +81,11 @@ impl Access {
         if self.role == Role::Citizen {
             return self.caller.grant.subjects.iter().any(|(own_kind, own)| *own_kind == kind && own == id);
         }
-        self.caller.grant.regions.iter().any(|own| {
-            own == "*" || (!region.is_empty() && (own == region || regions.contains(own, region, day)))
-        })
+        self.caller
+            .grant
+            .regions
+            .iter()
+            .any(|own| own == "*" || (!region.is_empty() && (own == region || regions.contains(own, region, day))))
     }
 
     /// Whether a policy is the business of the caller: a handler has that of his departments.

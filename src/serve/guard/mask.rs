@@ -62,7 +62,10 @@ mod tests {
 
     #[test]
     fn names_and_identifiers() {
-        assert_eq!((name("张三"), name("张小三"), name("欧阳小三"), name("")), ("张*".into(), "张*三".into(), "欧**三".into(), String::new()));
+        assert_eq!(
+            (name("张三"), name("张小三"), name("欧阳小三"), name("")),
+            ("张*".into(), "张*三".into(), "欧**三".into(), String::new())
+        );
         assert_eq!(text("11010519491231002X"), "1101**********002X");
         assert_eq!(text("990103001"), "990103001");
         assert_eq!(inside("payee 11010519491231002X, of 990100"), "payee 1101**********002X, of 990100");

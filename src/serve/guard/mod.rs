@@ -94,7 +94,12 @@ impl Guard {
     pub fn count(&self, who: &str) -> Result<(), Problem> {
         self.rates.check_key(&who.to_owned()).map_err(|_| Problem {
             retry_after: Some(1),
-            ..Problem::new(axum::http::StatusCode::TOO_MANY_REQUESTS, "too-many-requests", "请求太多, 请稍后再试", "too many requests: come again")
+            ..Problem::new(
+                axum::http::StatusCode::TOO_MANY_REQUESTS,
+                "too-many-requests",
+                "请求太多, 请稍后再试",
+                "too many requests: come again",
+            )
         })
     }
 

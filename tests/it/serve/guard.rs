@@ -131,7 +131,7 @@ fn a_purpose_without_facts_shows_none() {
     assert_eq!((&explained["reason"]["plain"], &explained["reason"]["coverage"]["fact"]), (&json!([]), &json!(null)));
     assert!(!explained.to_string().contains("birth_date ="), "{explained}");
     let changed = json!({"changes": {"birth_date": "1930-01-01"}});
-    assert_eq!(server.post("platform", &format!("/v1/subjects/person/{id}/what-if"), &changed).status, 400, "the purpose of `post` is casework");
+    assert_eq!(server.post("platform", &format!("/v1/subjects/person/{id}/what-if"), &changed).status, 403, "nor may it be tried out");
 }
 
 #[test]

@@ -120,7 +120,8 @@ fn bodies_too_large_too_slow_or_packed_to_burst_are_refused() {
 #[test]
 fn every_field_may_hold_anything() {
     let server = Server::start("");
-    let tricks = ["'; DROP TABLE runs; --", "<img src=x onerror=alert(1)>", "\u{0}", "../../../etc/passwd", "${jndi:ldap://x}", "\u{202e}", "𝕏", ""];
+    let tricks =
+        ["'; DROP TABLE runs; --", "<img src=x onerror=alert(1)>", "\u{0}", "../../../etc/passwd", "${jndi:ldap://x}", "\u{202e}", "𝕏", ""];
     for trick in tricks {
         for body in [
             json!({"subject": trick, "facts": {}}),
@@ -191,7 +192,8 @@ fn open_connections_cost_little_and_are_bounded() {
             stream.set_nonblocking(true).expect("set");
             let mut byte = [0; 1];
             let mut stream: &TcpStream = stream;
-            matches!(stream.read(&mut byte), Ok(0) | Err(_)) && !matches!(stream.read(&mut byte), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
+            matches!(stream.read(&mut byte), Ok(0) | Err(_))
+                && !matches!(stream.read(&mut byte), Err(error) if error.kind() == std::io::ErrorKind::WouldBlock)
         })
         .count();
     assert!(closed >= 150, "{closed} of {} beyond the limit were closed", open.len());

@@ -94,7 +94,9 @@ impl Server {
             address = line.split_once("://").and_then(|(_, rest)| rest.split_whitespace().next()?.parse().ok());
         }
         let kept = Arc::clone(&log);
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| kept.lock().expect("a lock").push_str(&format!("{line}\n"))));
+        std::thread::spawn(move || {
+            lines.map_while(Result::ok).for_each(|line| kept.lock().expect("a lock").push_str(&format!("{line}\n")))
+        });
         Self { child, address: address.expect("an address"), log, folder }
     }
 
