@@ -77,7 +77,14 @@ fn main() {
         let (seconds, trial) = best;
         let dossiers: u64 = trial.results.judged.iter().sum();
         let name = if file.is_empty() { old } else { file };
-        println!("{seconds:.3} s  {name}: {dossiers} dossiers, {} policies judged, {} reached", trial.results.policies.len(), trial.reached.len());
-        println!("         {}", trial.seconds.iter().map(|(stage, seconds)| format!("{stage} {seconds:.3}")).collect::<Vec<_>>().join(", "));
+        println!(
+            "{seconds:.3} s  {name}: {dossiers} dossiers, {} policies judged, {} reached",
+            trial.results.policies.len(),
+            trial.reached.len()
+        );
+        println!(
+            "         {}",
+            trial.seconds.iter().map(|(stage, seconds)| format!("{stage} {seconds:.3}")).collect::<Vec<_>>().join(", ")
+        );
     }
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::bench::{self, Draft};
 use super::bench_answer::{self, Telling};
 use super::desk::State as DeskState;
-use super::figures::{self, Coverage, LEAST, Scope, Summed};
+use super::figures::{self, Coverage, Scope, Summed, least};
 use super::frame::Page;
 use super::overview::{self, Overview};
 use super::visit::{Visit, html as html_page};
@@ -124,8 +124,8 @@ async fn overview_of(visit: &Visit) -> Result<Response, Response> {
     let rows = moment.coverage(visit).await?;
     let scope = scope(&visit.caller, &moment.rules, &rows, moment.as_of);
     let rows = scope.rows(rows);
-    let (by_policy, all) = figures::summed(&rows, |row| &row.policy, LEAST);
-    let (by_county, _) = figures::summed(&rows, |row| &row.county, LEAST);
+    let (by_policy, all) = figures::summed(&rows, |row| &row.policy, least(&visit.caller));
+    let (by_county, _) = figures::summed(&rows, |row| &row.county, least(&visit.caller));
     let requests = figures::data_requests(&moment.table(visit, "data_requests").await?);
     let quarantine = figures::quarantine(&moment.table(visit, "quarantine").await?);
     let serving = visit.console.serving();
@@ -143,6 +143,7 @@ async fn overview_of(visit: &Visit) -> Result<Response, Response> {
         all,
         runs: if is_narrow { Vec::new() } else { runs.iter().map(|run| (run.as_of.to_string(), run.granted)).collect() },
         requests: if is_narrow { Vec::new() } else { requests },
+        least: least(&visit.caller),
         quarantine: if is_narrow { Vec::new() } else { quarantine },
         set: &workspace.set,
         catalogue: &workspace.checked.catalogue,
@@ -162,7 +163,7 @@ async fn policies_of(visit: &Visit) -> Result<Response, Response> {
     let moment = Moment::of(visit).await?;
     let rows = moment.coverage(visit).await?;
     let scope = scope(&visit.caller, &moment.rules, &rows, moment.as_of);
-    let (lines, _) = figures::summed(&scope.rows(rows), |row| &row.policy, LEAST);
+    let (lines, _) = figures::summed(&scope.rows(rows), |row| &row.policy, least(&visit.caller));
     let figures: BTreeMap<String, Summed> = lines.into_iter().map(|line| (line.of.clone(), line)).collect();
     let list = policy_pages::List {
         words: visit.words,
@@ -199,7 +200,7 @@ async fn policy_of(visit: &Visit, code: &str) -> Result<Response, Response> {
         return Err(missing());
     };
     let own: Vec<Coverage> = scope.rows(rows).into_iter().filter(|row| row.policy == code).collect();
-    let (by_county, all) = figures::summed(&own, |row| &row.county, LEAST);
+    let (by_county, all) = figures::summed(&own, |row| &row.county, least(&visit.caller));
     let funnel = figures::funnel(&moment.table(visit, "funnel").await?, code, &|county| scope.has_county(county));
     let requests = figures::data_requests(&moment.table(visit, "data_requests").await?);
     let (words, rules, as_of, code) = (visit.words, Arc::clone(&moment.rules), moment.as_of, code.to_owned());
@@ -224,7 +225,7 @@ async fn policy_of(visit: &Visit, code: &str) -> Result<Response, Response> {
         parts,
         figures: is_judged.then_some(all),
         by_county,
-        steps: figures::steps_shown(&funnel, LEAST),
+        steps: figures::steps_shown(&funnel, least(&visit.caller)),
         cases,
         requests: requests.into_iter().filter(|asked| asked.whole_register).collect(),
         silent: run.iter().flat_map(|run| run.silent.iter().map(|(name, cause)| (name.to_string(), *cause))).collect(),
@@ -384,7 +385,7 @@ async fn answer_of(
     let busy = || visit.trouble(&Problem::unavailable("服务器正在停止", "the server is on its way out"));
     let tried = {
         let _turn = visit.console.trials().acquire().await.map_err(|_| busy())?;
-        held.trial(&edit, Told { least: LEAST, people: PEOPLE }).await
+        held.trial(&edit, Told { least: least(&visit.caller), people: PEOPLE }).await
     };
     let trial = match tried {
         Ok(trial) => trial,
