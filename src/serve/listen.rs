@@ -72,7 +72,7 @@ fn limited<A>(mut server: Server<SocketAddr, A>, limits: &Limits) -> Server<Sock
     builder
         .http2()
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(LONGEST_HEAD as u32)
+        .max_header_list_size(u32::try_from(LONGEST_HEAD).unwrap_or(u32::MAX))
         .keep_alive_interval(limits.head_timeout)
         .keep_alive_timeout(limits.head_timeout);
     server.first_request_timeout(limits.head_timeout)
@@ -84,7 +84,7 @@ fn watch(serving: &Serving, handle: &Handle<SocketAddr>) -> io::Result<()> {
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let (serving, handle) = (serving.clone(), handle.clone());
     tokio::spawn(async move {
-        let mut minute = tokio::time::interval(std::time::Duration::from_secs(60));
+        let mut minute = tokio::time::interval(std::time::Duration::from_mins(1));
         loop {
             tokio::select! {
                 _ = end.recv() => break,

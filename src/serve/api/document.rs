@@ -1,6 +1,7 @@
-//! The OpenAPI document: what it says beside the routes.
+//! The `OpenAPI` document: what it says beside the routes.
 
 use crate::serve::dto::{policies, reason};
+use crate::serve::problem::ProblemBody;
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, SecurityRequirement};
@@ -13,8 +14,16 @@ use utoipa::openapi::{OpenApi, SecurityRequirement};
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(),
     ),
-    // What trees of themselves hold is not found by itself.
-    components(schemas(reason::Group, reason::CriterionReason, reason::FailingCriterion, reason::Gap, policies::Criterion)),
+    // What refusals and trees of themselves hold is not found by itself.
+    components(schemas(
+        ProblemBody,
+        reason::Group,
+        reason::CriterionReason,
+        reason::FailingCriterion,
+        reason::Gap,
+        policies::Criterion,
+        policies::CriteriaOf
+    )),
     tags(
         (name = "subjects", description = "One stored subject: its services, reasons, dossier"),
         (name = "evaluation", description = "Facts and policies that are posted; nothing of them is kept"),

@@ -108,26 +108,40 @@ pub struct Basis {
     pub status: Standing,
 }
 
-/// A node of the tree of criteria.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
+/// A node of the tree of criteria: exactly one of these is there. (Generators of clients do not take unions of themselves.)
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[schema(no_recursion)]
-pub enum Criteria {
+pub struct Criteria {
     /// All must be yes.
-    All(Vec<Criteria>),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub all: Option<Vec<Criteria>>,
     /// One must be yes.
-    Any(Vec<Criteria>),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub any: Option<Vec<Criteria>>,
     /// Must be no.
-    Not(Box<Criteria>),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub not: Option<Box<Criteria>>,
     /// So many must be yes.
-    AtLeast {
-        /// How many.
-        count: usize,
-        /// Of these.
-        of: Vec<Criteria>,
-    },
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub at_least: Option<CriteriaOf>,
     /// One condition.
-    Criterion(Criterion),
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub criterion: Option<Criterion>,
+}
+
+/// So many of several criteria.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(no_recursion)]
+pub struct CriteriaOf {
+    /// How many.
+    pub count: usize,
+    /// Of these.
+    pub of: Vec<Criteria>,
 }
 
 /// One condition.
@@ -221,16 +235,21 @@ impl PolicyDetail {
 fn criteria(document: &PolicyDocument, node: &CriteriaNode) -> Criteria {
     let all = |nodes: &[CriteriaNode]| nodes.iter().map(|node| criteria(document, node)).collect();
     match node {
-        CriteriaNode::All(nodes) => Criteria::All(all(nodes)),
-        CriteriaNode::Any(nodes) => Criteria::Any(all(nodes)),
-        CriteriaNode::Not(node) => Criteria::Not(Box::new(criteria(document, node))),
-        CriteriaNode::AtLeast(count, nodes) => Criteria::AtLeast { count: *count, of: all(nodes) },
-        CriteriaNode::Criterion(criterion) => Criteria::Criterion(Criterion {
-            id: criterion.id.clone(),
-            label: criterion.label.as_ref().map(Text::from),
-            clause: document.cite(criterion),
-            when: criterion.when.node.text().unwrap_or_default().trim().to_owned(),
-        }),
+        CriteriaNode::All(nodes) => Criteria { all: Some(all(nodes)), ..Criteria::default() },
+        CriteriaNode::Any(nodes) => Criteria { any: Some(all(nodes)), ..Criteria::default() },
+        CriteriaNode::Not(node) => Criteria { not: Some(Box::new(criteria(document, node))), ..Criteria::default() },
+        CriteriaNode::AtLeast(count, nodes) => {
+            Criteria { at_least: Some(CriteriaOf { count: *count, of: all(nodes) }), ..Criteria::default() }
+        }
+        CriteriaNode::Criterion(criterion) => {
+            let criterion = Criterion {
+                id: criterion.id.clone(),
+                label: criterion.label.as_ref().map(Text::from),
+                clause: document.cite(criterion),
+                when: criterion.when.node.text().unwrap_or_default().trim().to_owned(),
+            };
+            Criteria { criterion: Some(criterion), ..Criteria::default() }
+        }
     }
 }
 

@@ -185,21 +185,25 @@ pub struct Tie {
     pub verdict: Verdict,
 }
 
-/// A node of the tree of criteria.
+/// A node of the tree of criteria: exactly one of these is there. (Generators of clients do not take unions of themselves.)
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
 #[schema(no_recursion)]
-pub enum ReasonNode {
+pub struct ReasonNode {
     /// All must be yes.
-    All(Group),
+    #[schema(nullable = false)]
+    pub all: Option<Group>,
     /// One must be yes.
-    Any(Group),
+    #[schema(nullable = false)]
+    pub any: Option<Group>,
     /// Must be no.
-    Not(Group),
+    #[schema(nullable = false)]
+    pub not: Option<Group>,
     /// So many must be yes.
-    AtLeast(Group),
+    #[schema(nullable = false)]
+    pub at_least: Option<Group>,
     /// One condition.
-    Criterion(CriterionReason),
+    #[schema(nullable = false)]
+    pub criterion: Option<CriterionReason>,
 }
 
 /// Criteria under one head.
@@ -312,24 +316,32 @@ pub struct AmountReason {
     pub facts: Vec<FactReason>,
 }
 
-/// Things that are lacking: one, all of several, any of several, or so many of several.
+/// Things that are lacking: exactly one of these is there.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
 #[schema(no_recursion)]
-pub enum Lacking<T> {
+pub struct Lacking<T> {
     /// One thing.
-    One(T),
+    #[schema(nullable = false)]
+    pub one: Option<T>,
     /// All of these.
-    All(Vec<Lacking<T>>),
+    #[schema(nullable = false)]
+    pub all: Option<Vec<Lacking<T>>>,
     /// One of these would do.
-    Any(Vec<Lacking<T>>),
+    #[schema(nullable = false)]
+    pub any: Option<Vec<Lacking<T>>>,
     /// So many of these.
-    Some {
-        /// How many.
-        count: usize,
-        /// Of these.
-        of: Vec<Lacking<T>>,
-    },
+    #[schema(nullable = false)]
+    pub some: Option<LackingSome<T>>,
+}
+
+/// So many of several things.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(no_recursion)]
+pub struct LackingSome<T> {
+    /// How many.
+    pub count: usize,
+    /// Of these.
+    pub of: Vec<Lacking<T>>,
 }
 
 /// A criterion that fails.
