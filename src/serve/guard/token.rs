@@ -27,8 +27,11 @@ const LONGEST: usize = 8 * 1024;
 pub struct Tokens {
     issuers: Vec<Trusted>,
     /// Tokens that were checked, by SHA-256, with the second that they end.
-    checked: Mutex<HashMap<[u8; 32], (Arc<Caller>, u64)>>,
+    checked: Mutex<Checked>,
 }
+
+/// By SHA-256 of the token: its bearer, and the second that it ends.
+type Checked = HashMap<[u8; 32], (Arc<Caller>, u64)>;
 
 struct Trusted {
     issuer: String,
