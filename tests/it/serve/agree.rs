@@ -117,7 +117,7 @@ fn posted_facts_come_to_what_the_case_says() {
     });
     let answer = server.post("author", "/v1/evaluate", &body).json();
     assert_eq!(answer["policies"][0]["verdict"], "yes", "{answer}");
-    assert_eq!(answer["policies"][0]["amount"], "100.00");
+    assert_eq!(answer["policies"][0]["amount"], "60.00");
     assert_eq!(answer["policies"][0]["reason"]["policy"], "990100-MZ-0007");
     let mut younger = body.clone();
     younger["facts"]["birth_date"] = json!("1946-04-01");
