@@ -23,8 +23,10 @@ use mianshen::register::declaration::SubjectKind;
 use policies::Ready;
 use serde_json::json;
 
+#[expect(unreachable_pub, reason = "public for the peers beside it")]
 #[path = "peers/rust/src/batches.rs"]
 mod batches;
+#[expect(unreachable_pub, reason = "public for the peers beside it")]
 #[path = "peers/rust/src/policies.rs"]
 mod policies;
 

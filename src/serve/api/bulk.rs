@@ -17,8 +17,8 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use utoipa::IntoParams;
 
 use super::answers::{PostRefused, Refused};
+use super::asked_day;
 use super::bulk_arrow;
-use super::day;
 use super::evaluate::chosen;
 use crate::check::CheckedPolicy;
 use crate::check::catalogue::{Catalogue, FactId};
@@ -93,7 +93,7 @@ pub async fn bulk(
         }
     };
     let as_of = match &asked.as_of {
-        Some(text) => day(text)?,
+        Some(text) => asked_day(text)?,
         None => serving.run().await?.run().summary.as_of,
     };
     let rules = serving.rules();

@@ -1,13 +1,14 @@
 //! Backup and restore: a copy of all files that is a store itself.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 
-use super::files::{Form, HEAD, Places, RUN, TRAIL, failed, io_failed, open, open_to_read, run_name, settle};
+use super::files::{Form, HEAD, Places, RUN, TRAIL, failed, io_failed, open_to_read, run_name, settle};
 use super::run_id;
 use crate::store::{RunId, StoreError};
 
@@ -33,14 +34,23 @@ pub fn back_up(from: &Path, to: &Path) -> Result<Copied, StoreError> {
     if !from.head.is_file() {
         return Err(StoreError::Missing);
     }
-    let lock_path = from.lock();
-    let lock = fs::File::options().create(true).append(true).open(&lock_path).map_err(|error| io_failed(&lock_path, &error))?;
-    match lock.try_lock() {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => return Err(StoreError::Busy),
-        Err(fs::TryLockError::Error(error)) => return Err(io_failed(&lock_path, &error)),
-    }
+    let _lock = hold(&from)?;
     copy(&from, &to)
+}
+
+/// Keeps loads away. Where nothing can be written, nothing is being loaded.
+fn hold(places: &Places) -> Result<Option<fs::File>, StoreError> {
+    let path = places.lock();
+    let file = match fs::File::options().create(true).append(true).open(&path) {
+        Ok(file) => file,
+        Err(error) if [ErrorKind::PermissionDenied, ErrorKind::ReadOnlyFilesystem].contains(&error.kind()) => return Ok(None),
+        Err(error) => return Err(io_failed(&path, &error)),
+    };
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(fs::TryLockError::WouldBlock) => Err(StoreError::Busy),
+        Err(fs::TryLockError::Error(error)) => Err(io_failed(&path, &error)),
+    }
 }
 
 /// Brings a backup to where a store is to be. With `replace`, the store that is there is moved aside and removed once the
@@ -98,7 +108,7 @@ fn remove(places: &Places) -> Result<(), StoreError> {
     for path in all_files(places) {
         let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
         match removed {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io_failed(&path, &error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(io_failed(&path, &error)),
             _ => {}
         }
     }
@@ -142,7 +152,8 @@ fn copy_database(from: &Path, to: &Path, form: &Form) -> Result<(), StoreError> 
         let backup = Backup::new(&source, &mut target).map_err(failed)?;
         backup.run_to_completion(PAGES, Duration::from_millis(1), None).map_err(failed)?;
     }
+    // One file, that can be read where nothing can be written.
+    target.pragma_update(None, "journal_mode", "DELETE").map_err(failed)?;
     target.close().map_err(|(_, error)| failed(error))?;
-    drop(open(to, form)?);
     settle(to)
 }

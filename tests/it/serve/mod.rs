@@ -2,6 +2,7 @@
 
 mod agree;
 mod api;
+mod bulk;
 mod client;
 mod console;
 mod guard;
