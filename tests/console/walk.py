@@ -161,7 +161,7 @@ def bench_by_script(page: Page, server: Server) -> None:
     editor = page.locator("#policy")
     text = editor.input_value()
     editor.fill(text.replace(">= 80", ">= 75"))
-    page.wait_for_function("document.getElementById('state').textContent.includes('tried on')")
+    page.locator("#state", has_text="tried on").wait_for()
     check(page.locator("#answer .gain").first.inner_text().startswith("+"), "somebody gains")
     page.evaluate("document.getElementById('policy').scrollTop = 150")
     check(page.url.endswith(POLICY), "the page stays")
