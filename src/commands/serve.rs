@@ -98,7 +98,8 @@ fn serve(settings: Settings, file: Option<PathBuf>, context: &Context, runtime: 
     let scheme = if serving.settings().tls.is_some() { "https" } else { "http" };
     let listening = |address: SocketAddr| {
         let at = context.pick("正在服务", "serving");
-        eprintln!("{at} {scheme}://{address}  (/v1/openapi.json, /healthz, /metrics)");
+        let rooms = context.pick("控制台 /, 接口 /v1", "console at /, API at /v1");
+        eprintln!("{at} {scheme}://{address}  ({rooms}, /v1/openapi.json, /healthz, /metrics)");
     };
     runtime.block_on(listen::serve(serving, listening)).map_err(|told| vec![*told])
 }

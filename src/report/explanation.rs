@@ -146,7 +146,11 @@ pub fn standings(overview: &Overview, lang: Lang) -> Markup {
             @if !entries.is_empty() {
                 section {
                     h3 { (words.of(&standing.heading())) " (" (entries.len()) ")" }
-                    @for entry in entries { (one_entry(words, entry)) }
+                    @if matches!(standing, Standing::No | Standing::Outside) && entries.len() > 3 {
+                        details { summary { (words.pick("展开", "Show them")) } @for entry in entries { (one_entry(words, entry)) } }
+                    } @else {
+                        @for entry in entries { (one_entry(words, entry)) }
+                    }
                 }
             }
         }

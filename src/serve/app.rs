@@ -15,6 +15,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::timeout::TimeoutLayer;
 
+use super::api::Routes;
 use super::guard::{gate, headers};
 use super::problem::{Problem, told};
 use super::state::Serving;
@@ -25,10 +26,11 @@ pub fn app(serving: &Serving) -> Router {
     let settings = serving.settings();
     let limits = &settings.limits;
     let timeout = |duration| TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, duration);
-    let (quick, long, document) = api::routes(serving);
+    let Routes { quick, slow, bulk, document } = api::routes();
     let quick = quick.layer(DefaultBodyLimit::max(limits.body)).layer(timeout(limits.timeout));
-    let long = long.layer(DefaultBodyLimit::max(limits.bulk_body)).layer(timeout(limits.bulk_timeout));
-    let guarded = quick.merge(long).layer(from_fn_with_state(serving.clone(), gate::pass));
+    let slow = slow.layer(DefaultBodyLimit::max(limits.body)).layer(timeout(limits.bulk_timeout));
+    let bulk = bulk.layer(DefaultBodyLimit::max(limits.bulk_body)).layer(timeout(limits.bulk_timeout));
+    let guarded = quick.merge(slow).merge(bulk).layer(from_fn_with_state(serving.clone(), gate::pass));
     let document: Arc<[u8]> = serde_json::to_vec(&document).unwrap_or_default().into();
     let described = get(move || {
         let document = Arc::clone(&document);

@@ -144,7 +144,7 @@ impl Tables {
         Ok(self.context.sql(&sql).await?)
     }
 
-    /// Lines, overlaps and bands.
+    /// Lines.
     ///
     /// # Errors
     ///
@@ -163,9 +163,18 @@ impl Tables {
             let nets = lines(&self.ask(&sql("-1", "wide_nets")).await?, Some(at))?;
             analysis.cells.extend(with_population(nets, &self.population(Some(at)).await?, Some(at)));
         }
+        Ok(analysis)
+    }
+
+    /// Adds overlaps and bands to lines.
+    ///
+    /// # Errors
+    ///
+    /// When a plan fails.
+    pub async fn spread(&self, analysis: &mut Analysis) -> Result<(), DossierError> {
         analysis.overlaps = self.overlaps().await?;
         analysis.bands = self.bands().await?;
-        Ok(analysis)
+        Ok(())
     }
 
     /// How many subjects there are, by kind and value.

@@ -50,7 +50,7 @@ pub enum Ground<'a> {
         /// Whose dossiers.
         kind: SubjectKind,
     },
-    /// They are held, with more facts than most policies read: one day only, and no dimension but the county.
+    /// They are held, with more facts than most policies read: one day only, no dimension but the county, no overlaps and bands.
     Held {
         /// The dossiers.
         dossiers: &'a Dossiers,
@@ -350,7 +350,11 @@ pub async fn study(mut study: Study<'_>) -> Result<Outcome, DossierError> {
         batches.push(made);
     }
     let tables = Tables::new(&study.dimensions, about, batches, study.threads).await?;
-    let analysis = tables.analyse().await?;
+    let mut analysis = tables.analyse().await?;
+    // A trial must be quick, and nobody asks it for more than lines.
+    if !matches!(study.ground, Ground::Held { .. }) {
+        tables.spread(&mut analysis).await?;
+    }
     let changed = tables.changed().await?;
     watch.note("compare", began);
     let began = Watch::now();

@@ -234,7 +234,11 @@ fn new_facts_are_made_of_what_is_held() {
         text.text = text.text.replace(old, new);
     };
     let when = "not deceased or death_month >= month_of(months_before(as_of, 1))";
-    change(&mut of_person, when, &format!("({when}) and (spouse.age >= 78 or mother.birth_date < 1910-01-01)"));
+    change(
+        &mut of_person,
+        when,
+        &format!("({when}) and (spouse.birth_date < 1948-01-01 or mother.birth_date < 1910-01-01 or spouse.deceased)"),
+    );
     change(
         &mut of_household,
         "age between 16 and 59 and not full_time_student",

@@ -200,13 +200,19 @@ fn expected(results: &Path) -> io::Result<BTreeMap<(String, String), Expected>> 
         let head: Vec<String> = lines.next().transpose()?.map(|line| cells(&line)).unwrap_or_default();
         let place = |name: &str| head.iter().position(|column| column == name).ok_or_else(|| io::Error::other(format!("{table}: no column {name}")));
         let (kind, id, policy) = (place("subject_kind")?, place("subject_id")?, place("policy")?);
-        let grant = if table == "grants" { Some((place("grant_id")?, place("amount")?)) } else { None };
+        let grant = if table == "grants" { Some([place("grant_id")?, place("amount")?, place("mode")?, place("status")?]) } else { None };
         for line in lines {
             let cells = cells(&line?);
             let subject = all.entry((cells[kind].clone(), cells[id].clone())).or_default();
             let code = cells[policy].clone();
             match (table, grant) {
-                (_, Some((grant, amount))) => drop(subject.grants.insert(cells[grant].clone(), cells[amount].clone())),
+                (_, Some([grant, amount, mode, status])) => {
+                    subject.grants.insert(cells[grant].clone(), cells[amount].clone());
+                    // What is owed and asks for a commitment is one commitment away too.
+                    if cells[mode] == "commit" && cells[status] == "granted" {
+                        subject.to_commit.push(code);
+                    }
+                }
                 ("given", _) => subject.given.push(code),
                 ("offers", _) => subject.to_commit.push(code),
                 _ => subject.unknown.push(code),

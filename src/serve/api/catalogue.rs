@@ -7,7 +7,7 @@ use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::answers::Refused;
-use super::day;
+use super::asked_day;
 use crate::policy::{select, standings};
 use crate::register::declaration::SubjectKind;
 use crate::serve::dto::policies::{BundleDetail, FactSummary, ParameterDetail, PolicyDetail, PolicySummary};
@@ -42,7 +42,7 @@ pub struct PoliciesAsked {
 pub async fn policies(State(serving): State<Serving>, headers: HeaderMap, Asked(asked): Asked<PoliciesAsked>) -> Result<Response, Problem> {
     let rules = serving.rules();
     let all = &rules.workspace.set.policies;
-    let day = asked.as_of.as_deref().map(day).transpose()?;
+    let day = asked.as_of.as_deref().map(asked_day).transpose()?;
     let chosen = match day {
         Some(day) => select(all, day, None),
         None => all.clone(),
@@ -80,7 +80,7 @@ pub async fn policy(
 ) -> Result<Response, Problem> {
     let rules = serving.rules();
     let all = &rules.workspace.set.policies;
-    let day = asked.as_of.as_deref().map(day).transpose()?;
+    let day = asked.as_of.as_deref().map(asked_day).transpose()?;
     let found = match day {
         Some(day) => {
             let standings = standings(all, day);

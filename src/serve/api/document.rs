@@ -1,5 +1,6 @@
-//! The OpenAPI document: what it says beside the routes.
+//! The `OpenAPI` document: what it says beside the routes.
 
+use crate::serve::dto::{policies, reason};
 use utoipa::OpenApi as _;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, SecurityRequirement};
@@ -12,6 +13,8 @@ use utoipa::openapi::{OpenApi, SecurityRequirement};
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
         contact(),
     ),
+    // What trees of themselves hold is not found by itself.
+    components(schemas(reason::Group, reason::CriterionReason, reason::FailingCriterion, reason::Gap, policies::Criterion)),
     tags(
         (name = "subjects", description = "One stored subject: its services, reasons, dossier"),
         (name = "evaluation", description = "Facts and policies that are posted; nothing of them is kept"),

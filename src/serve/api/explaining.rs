@@ -11,9 +11,9 @@ use super::answers::{PostRefused, Refused};
 use super::evaluate::chosen;
 use super::subjects::Reached;
 use super::{at_work, day};
-use crate::check::catalogue::FactId;
+use crate::check::catalogue::{Definition, FactId};
 use crate::check::ir::Value;
-use crate::diagnostic::Lang;
+use crate::diagnostic::{Lang, Message};
 use crate::explain::facts::{Facts, facts_read};
 use crate::explain::reason::{FactReason, Reason, ReasonNode, RegisterReason};
 use crate::explain::value::{raw, show};
@@ -200,8 +200,13 @@ fn fact_of(reached: &Reached, day: &OnDay, known: &Facts, stored: &StoredFact) -
     let mut value = answer.as_ref().map(|answer| raw(answer, Some(&declared.ty)));
     let mut shown = answer.as_ref().map(|answer| show(answer, Some(&declared.ty), declared.unit.as_deref(), regions));
     if !reached.access.purpose.unmasked {
+        if matches!(declared.definition, Definition::LinkEnd { .. }) {
+            // Whom a link leads to, whatever its identifier looks like.
+            value = value.as_ref().and_then(serde_json::Value::as_str).map(|id| mask::identifier(id).into());
+            shown = value.as_ref().and_then(serde_json::Value::as_str).map(|id| Message::new(id, id));
+        }
         value.iter_mut().for_each(mask::value);
-        for text in shown.iter_mut() {
+        if let Some(text) = &mut shown {
             (text.zh, text.en) = (mask::inside(&text.zh), mask::inside(&text.en));
         }
     }

@@ -1,5 +1,7 @@
 //! The API: its routes under `/v1`, and the document that describes them.
 
+#![expect(clippy::missing_errors_doc, reason = "every answer of a handler, faults too, is told in the document made of it")]
+
 pub mod admin;
 pub mod answers;
 pub mod bulk;
@@ -28,8 +30,21 @@ use crate::yaml;
 
 pub use health::routes as health_routes;
 
-/// The routes that need a caller, quick ones and long ones, and the document about all.
-pub fn routes(_: &Serving) -> (Router<Serving>, Router<Serving>, OpenApi) {
+/// The routes that need a caller.
+pub struct Routes {
+    /// Those that answer at once.
+    pub quick: Router<Serving>,
+    /// Those that work on little for longer.
+    pub slow: Router<Serving>,
+    /// Those that work on much.
+    pub bulk: Router<Serving>,
+    /// The document about all.
+    pub document: OpenApi,
+}
+
+/// All routes under `/v1`.
+#[must_use]
+pub fn routes() -> Routes {
     let quick = OpenApiRouter::new()
         .routes(routes!(catalogue::policies))
         .routes(routes!(catalogue::policy))
@@ -43,9 +58,6 @@ pub fn routes(_: &Serving) -> (Router<Serving>, Router<Serving>, OpenApi) {
         .routes(routes!(explaining::dossier))
         .routes(routes!(explaining::what_if))
         .routes(routes!(looks::looks))
-        .routes(routes!(posted::check))
-        .routes(routes!(posted::test))
-        .routes(routes!(admin::reload))
         .routes(routes!(simulations::start))
         .routes(routes!(simulations::get, simulations::cancel))
         .routes(routes!(simulations::events))
@@ -53,14 +65,28 @@ pub fn routes(_: &Serving) -> (Router<Serving>, Router<Serving>, OpenApi) {
         .routes(routes!(runs::run))
         .routes(routes!(runs::coverage))
         .routes(routes!(runs::data_requests));
-    let long = OpenApiRouter::new().routes(routes!(bulk::bulk));
-    let (quick, mut document) = OpenApiRouter::with_openapi(document::document()).nest("/v1", quick).split_for_parts();
-    let (long, more) = OpenApiRouter::<Serving>::new().nest("/v1", long).split_for_parts();
-    document.merge(more);
-    (quick, long, document)
+    let slow = OpenApiRouter::new().routes(routes!(posted::check)).routes(routes!(posted::test)).routes(routes!(admin::reload));
+    let bulk = OpenApiRouter::new().routes(routes!(bulk::bulk));
+    let mut document = document::document();
+    let mut under = |routes: OpenApiRouter<Serving>| {
+        let (routes, more) = OpenApiRouter::new().nest("/v1", routes).split_for_parts();
+        document.merge(more);
+        routes
+    };
+    let (quick, slow, bulk) = (under(quick), under(slow), under(bulk));
+    Routes { quick, slow, bulk, document }
 }
 
-/// A day, written 2026-06-30.
+/// A day behind the `?`.
+///
+/// # Errors
+///
+/// When it is none.
+pub fn asked_day(text: &str) -> Result<NaiveDate, Problem> {
+    day(text).map_err(|problem| Problem { detail: problem.detail, ..Problem::bad_request("", "") })
+}
+
+/// A day in a body, written 2026-06-30.
 ///
 /// # Errors
 ///

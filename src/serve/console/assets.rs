@@ -69,6 +69,11 @@ pub(super) fn file(name: &str) -> Response {
     }
 }
 
+/// The icon, for pages that do not name it.
+pub(super) fn icon_file() -> Response {
+    ([(header::CONTENT_TYPE, ICON.kind)], ICON.body.as_str()).into_response()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

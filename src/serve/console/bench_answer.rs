@@ -116,6 +116,9 @@ fn numbers(telling: Telling<'_>, line: &PolicyLine, total: Option<&Line>) -> Mar
     }
 }
 
+/// Who meets a step, and who may: none where it is not shown.
+type Counts = (Option<u64>, Option<u64>);
+
 fn funnel(telling: Telling<'_>, line: &PolicyLine) -> Markup {
     let words = telling.words;
     let [before, after] = &line.funnel;
@@ -129,23 +132,23 @@ fn funnel(telling: Telling<'_>, line: &PolicyLine) -> Markup {
         .iter()
         .map(|name| {
             let sides = [find(before, name), find(after, name)];
-            let yes = |side: usize| sides[side].map_or_else(|| "–".to_owned(), |(yes, _)| shown(yes));
-            let possible = |side: usize| sides[side].map_or_else(|| "–".to_owned(), |(_, possible)| shown(possible));
+            let both = |get: fn(Counts) -> Option<u64>| {
+                let shown = |side: usize| sides[side].map_or_else(|| "–".to_owned(), |step| shown(get(step)));
+                cell(format!("{} → {}", shown(0), shown(1)))
+            };
             let width = |side: usize| sides[side].and_then(|(yes, _)| yes).unwrap_or(0);
-            vec![cell(name), cell(yes(0)), cell(yes(1)), chart::pair(width(0), width(1), most), cell(possible(0)), cell(possible(1))]
+            vec![cell(name), both(|(yes, _)| yes), chart::pair(width(0), width(1), most), both(|(_, possible)| possible)]
         })
         .collect();
     let columns = [
         text(words.pick("条件", "Criterion")),
-        number(words.pick("现行: 符合", "In force: met")),
-        number(words.pick("改后: 符合", "Edited: met")),
+        number(words.pick("符合", "Met")),
         text(words.pick("图", "Picture")),
-        number(words.pick("现行: 符合或待查", "In force: met or open")),
-        number(words.pick("改后: 符合或待查", "Edited: met or open")),
+        number(words.pick("符合或待查", "Met or open")),
     ];
     html! {
         (chart::key(words.pick("现行", "in force"), words.pick("改动后", "edited")))
-        (table(words.pick("符合这一条及以前各条的", "Who meets this criterion and all before it"), &columns, &rows))
+        (table(words.pick("符合这一条及以前各条的: 现行 → 改动后", "Who meets this criterion and all before it: in force → edited"), &columns, &rows))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The dossiers of the rule bench, made ready once for each state of the policies and each day, in the background.
+//! The dossiers of the rule bench, made ready once for each state of the policies and each run, in the background.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +12,13 @@ use crate::register::Sources;
 use crate::serve::rules::Rules;
 use crate::simulate::Law;
 use crate::simulate::trial::{Bench, Holding};
+use crate::store::RunId;
 
 /// What the bench is made of: when it changes, dossiers are made ready anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct For {
     digest: String,
+    run: Option<RunId>,
     as_of: NaiveDate,
 }
 
@@ -36,9 +38,9 @@ pub(super) enum State {
 pub(super) struct Desk(Arc<Mutex<Option<(For, State)>>>);
 
 impl Desk {
-    /// The dossiers for some policies and a day; where there are none yet, somebody begins to make them ready.
-    pub(super) fn of(&self, rules: &Arc<Rules>, sources: Option<&std::path::Path>, as_of: NaiveDate) -> State {
-        let wanted = For { digest: rules.digest.clone(), as_of };
+    /// The dossiers for some policies, a run and its day; where there are none yet, somebody begins to make them ready.
+    pub(super) fn of(&self, rules: &Arc<Rules>, sources: Option<&std::path::Path>, (run, as_of): (Option<RunId>, NaiveDate)) -> State {
+        let wanted = For { digest: rules.digest.clone(), run, as_of };
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((known, state)) = &*slot
             && *known == wanted

@@ -6,10 +6,18 @@ use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, StringAr
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Decimal128Type, UInt64Type};
 
+use crate::serve::guard::Caller;
+use crate::serve::settings::Role;
 use crate::simulate::small_cells::{Cells, Sum};
 
-/// Counts below are hidden from whoever may not look at single subjects.
+/// Counts below are hidden from whoever may not look at single subjects anyway.
 pub(super) const LEAST: u64 = 5;
+
+/// Below which counts are hidden from a caller: from none who may look at every single subject.
+pub(super) fn least(caller: &Caller) -> u64 {
+    let everywhere = caller.grant.regions.iter().any(|region| region == "*");
+    if everywhere && caller.is_any(&[Role::Auditor, Role::Administrator]) { 0 } else { LEAST }
+}
 
 /// One row of `coverage`: a policy in a county.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -130,7 +138,8 @@ pub(super) fn funnel(batches: &[RecordBatch], policy: &str, sees: &dyn Fn(&str) 
         let wanted = |row: &usize| policies[*row].as_deref() == Some(policy) && sees(counties[*row].as_deref().unwrap_or(""));
         for row in (0..batch.num_rows()).filter(wanted) {
             let criterion = text(&criteria, row);
-            let all = steps.entry(step[row]).or_insert(Step { policy: policy.to_owned(), number: step[row], criterion, yes: 0, possible: 0 });
+            let all =
+                steps.entry(step[row]).or_insert(Step { policy: policy.to_owned(), number: step[row], criterion, yes: 0, possible: 0 });
             all.yes += yes[row];
             all.possible += possible[row];
         }

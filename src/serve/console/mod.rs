@@ -112,6 +112,7 @@ pub fn routes(serving: &Serving) -> Router<Serving> {
         .route("/", get(sign_in::door))
         .route("/console", get(sign_in::door))
         .route("/console/", get(sign_in::door))
+        .route("/favicon.ico", get(|| async { assets::icon_file() }))
         .route("/console/static/{name}", get(|Path(name): Path<String>| async move { assets::file(&name) }))
         .route("/console/{lang}/sign-in", get(sign_in::form).post(sign_in::sign_in))
         .route("/console/{lang}/sign-out", post(sign_in::sign_out))

@@ -26,6 +26,8 @@ pub(super) struct Overview<'a> {
     pub(super) runs: Vec<(String, u64)>,
     pub(super) requests: Vec<Asked>,
     pub(super) quarantine: Vec<SetAside>,
+    /// Counts below are hidden.
+    pub(super) least: u64,
     pub(super) set: &'a PolicySet,
     pub(super) catalogue: &'a Catalogue,
     pub(super) registers: &'a Registers,
@@ -113,7 +115,8 @@ fn counties(overview: &Overview<'_>) -> Markup {
     let bars: Vec<Bar> = overview
         .by_county
         .iter()
-        .filter_map(|line| Some(Bar { name: name(&line.of), value: line.granted? as f64, shown: count(line.granted?) }))
+        .filter_map(|line| Some((line, line.granted.filter(|granted| *granted > 0)?)))
+        .map(|(line, granted)| Bar { name: name(&line.of), value: granted as f64, shown: count(granted) })
         .collect();
     let rows: Vec<Vec<Markup>> = overview
         .by_county
@@ -173,9 +176,9 @@ fn requests(overview: &Overview<'_>) -> Markup {
                 html! { (label.unwrap_or(&asked.fact)) " " span.soft { code { (asked.fact) } } },
                 register.unwrap_or_else(|| cell("–")),
                 html! { (cause(words, &asked.cause)) @if asked.whole_register { " · " (words.pick("整库", "whole register")) } },
-                cell(few(asked.settles)),
-                cell(few(asked.takes_part)),
-                cell(if asked.settles >= super::figures::LEAST { money(asked.amount) } else { "∗".to_owned() }),
+                cell(few(asked.settles, overview.least)),
+                cell(few(asked.takes_part, overview.least)),
+                cell(if asked.settles >= overview.least { money(asked.amount) } else { "∗".to_owned() }),
             ]
         })
         .collect();
@@ -190,8 +193,8 @@ fn requests(overview: &Overview<'_>) -> Markup {
     table(words.pick("补上这些数据, 能查明多少判定", "How many verdicts these data would settle"), &columns, &rows)
 }
 
-fn few(number: u64) -> String {
-    if (1..super::figures::LEAST).contains(&number) { "∗".to_owned() } else { count(number) }
+fn few(number: u64, least: u64) -> String {
+    if (1..least).contains(&number) { "∗".to_owned() } else { count(number) }
 }
 
 /// Why a fact is unknown, in words.

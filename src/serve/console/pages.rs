@@ -13,7 +13,7 @@ use serde::Deserialize;
 use super::bench::{self, Draft};
 use super::bench_answer::{self, Telling};
 use super::desk::State as DeskState;
-use super::figures::{self, Coverage, LEAST, Scope, Summed};
+use super::figures::{self, Coverage, Scope, Summed, least};
 use super::frame::Page;
 use super::overview::{self, Overview};
 use super::visit::{Visit, html as html_page};
@@ -60,6 +60,11 @@ impl Moment {
             None => newest(serving.settings().sources.as_deref()).unwrap_or_default(),
         };
         Ok(Self { rules, run, as_of })
+    }
+
+    /// The run and its day.
+    fn of_run(&self) -> (Option<RunId>, NaiveDate) {
+        (self.run.as_ref().map(|run| run.run().summary.id), self.as_of)
     }
 
     async fn table(&self, visit: &Visit, name: &str) -> Result<Vec<arrow::array::RecordBatch>, Response> {
@@ -119,8 +124,8 @@ async fn overview_of(visit: &Visit) -> Result<Response, Response> {
     let rows = moment.coverage(visit).await?;
     let scope = scope(&visit.caller, &moment.rules, &rows, moment.as_of);
     let rows = scope.rows(rows);
-    let (by_policy, all) = figures::summed(&rows, |row| &row.policy, LEAST);
-    let (by_county, _) = figures::summed(&rows, |row| &row.county, LEAST);
+    let (by_policy, all) = figures::summed(&rows, |row| &row.policy, least(&visit.caller));
+    let (by_county, _) = figures::summed(&rows, |row| &row.county, least(&visit.caller));
     let requests = figures::data_requests(&moment.table(visit, "data_requests").await?);
     let quarantine = figures::quarantine(&moment.table(visit, "quarantine").await?);
     let serving = visit.console.serving();
@@ -138,6 +143,7 @@ async fn overview_of(visit: &Visit) -> Result<Response, Response> {
         all,
         runs: if is_narrow { Vec::new() } else { runs.iter().map(|run| (run.as_of.to_string(), run.granted)).collect() },
         requests: if is_narrow { Vec::new() } else { requests },
+        least: least(&visit.caller),
         quarantine: if is_narrow { Vec::new() } else { quarantine },
         set: &workspace.set,
         catalogue: &workspace.checked.catalogue,
@@ -157,7 +163,7 @@ async fn policies_of(visit: &Visit) -> Result<Response, Response> {
     let moment = Moment::of(visit).await?;
     let rows = moment.coverage(visit).await?;
     let scope = scope(&visit.caller, &moment.rules, &rows, moment.as_of);
-    let (lines, _) = figures::summed(&scope.rows(rows), |row| &row.policy, LEAST);
+    let (lines, _) = figures::summed(&scope.rows(rows), |row| &row.policy, least(&visit.caller));
     let figures: BTreeMap<String, Summed> = lines.into_iter().map(|line| (line.of.clone(), line)).collect();
     let list = policy_pages::List {
         words: visit.words,
@@ -194,7 +200,7 @@ async fn policy_of(visit: &Visit, code: &str) -> Result<Response, Response> {
         return Err(missing());
     };
     let own: Vec<Coverage> = scope.rows(rows).into_iter().filter(|row| row.policy == code).collect();
-    let (by_county, all) = figures::summed(&own, |row| &row.county, LEAST);
+    let (by_county, all) = figures::summed(&own, |row| &row.county, least(&visit.caller));
     let funnel = figures::funnel(&moment.table(visit, "funnel").await?, code, &|county| scope.has_county(county));
     let requests = figures::data_requests(&moment.table(visit, "data_requests").await?);
     let (words, rules, as_of, code) = (visit.words, Arc::clone(&moment.rules), moment.as_of, code.to_owned());
@@ -219,7 +225,7 @@ async fn policy_of(visit: &Visit, code: &str) -> Result<Response, Response> {
         parts,
         figures: is_judged.then_some(all),
         by_county,
-        steps: figures::steps_shown(&funnel, LEAST),
+        steps: figures::steps_shown(&funnel, least(&visit.caller)),
         cases,
         requests: requests.into_iter().filter(|asked| asked.whole_register).collect(),
         silent: run.iter().flat_map(|run| run.silent.iter().map(|(name, cause)| (name.to_string(), *cause))).collect(),
@@ -291,7 +297,7 @@ async fn benches_of(visit: &Visit) -> Result<Response, Response> {
     visit.must(visit.reach.bench)?;
     let moment = Moment::of(visit).await?;
     // Whoever opens the list will open a policy next.
-    let _ = visit.console.desk().of(&moment.rules, visit.console.serving().settings().sources.as_deref(), moment.as_of);
+    let _ = visit.console.desk().of(&moment.rules, visit.console.serving().settings().sources.as_deref(), moment.of_run());
     let day = moment.rules.on(moment.as_of);
     let in_force: Vec<&PolicyDocument> = day.in_force.values().map(|policy| &*policy.document).collect();
     let body = bench::list(visit.words, &moment.rules.workspace, moment.as_of, &in_force);
@@ -339,7 +345,7 @@ async fn bench_of(visit: &Visit, code: &str, draft: Option<Draft>) -> Result<Res
     };
     let draft = draft.unwrap_or_else(|| Draft { policy: document.place.file.text.clone(), set: String::new() });
     let sources = visit.console.serving().settings().sources.clone();
-    let (answer, again) = match visit.console.desk().of(&moment.rules, sources.as_deref(), moment.as_of) {
+    let (answer, again) = match visit.console.desk().of(&moment.rules, sources.as_deref(), moment.of_run()) {
         DeskState::Working => (bench::waiting(words), (!visit.part).then_some(3)),
         DeskState::Failed(why) => (bench::failed(words, words.say(&why)), None),
         DeskState::Ready(held) => (answer_of(visit, &moment, &document, &draft, &held).await?, None),
@@ -379,7 +385,7 @@ async fn answer_of(
     let busy = || visit.trouble(&Problem::unavailable("服务器正在停止", "the server is on its way out"));
     let tried = {
         let _turn = visit.console.trials().acquire().await.map_err(|_| busy())?;
-        held.trial(&edit, Told { least: LEAST, people: PEOPLE }).await
+        held.trial(&edit, Told { least: least(&visit.caller), people: PEOPLE }).await
     };
     let trial = match tried {
         Ok(trial) => trial,

@@ -191,7 +191,8 @@ fn counties(sheet: &Sheet<'_>) -> Markup {
     let bars: Vec<chart::Bar> = sheet
         .by_county
         .iter()
-        .filter_map(|line| Some(chart::Bar { name: name(&line.of), value: line.granted? as f64, shown: count(line.granted?) }))
+        .filter_map(|line| Some((line, line.granted.filter(|granted| *granted > 0)?)))
+        .map(|(line, granted)| chart::Bar { name: name(&line.of), value: granted as f64, shown: count(granted) })
         .collect();
     let rows: Vec<Vec<Markup>> = sheet
         .by_county

@@ -43,8 +43,10 @@ pub(super) fn entries(words: Words, records: &[Record]) -> Markup {
     let rows: Vec<Vec<Markup>> = records
         .iter()
         .map(|record| {
-            let mut cells =
-                vec![cell(record.seq.to_string()), cell(clock::told(record.at).get(..19).unwrap_or_default().replace('T', " "))];
+            let mut cells = vec![
+                cell(record.seq.to_string()),
+                html! { span.code { (clock::told(record.at).get(..19).unwrap_or_default().replace('T', " ")) } },
+            ];
             match record.said() {
                 None => cells.extend([cell(words.pick("已抹去", "erased")), cell("–"), cell("–"), cell("–"), cell("–"), cell("–")]),
                 Some(content) => {
@@ -54,7 +56,12 @@ pub(super) fn entries(words: Words, records: &[Record]) -> Markup {
                         cell(&content.purpose),
                         cell(action(words, content.action)),
                         cell(content.subject.as_ref().map_or_else(|| "–".to_owned(), |subject| mask(&subject.id))),
-                        html! { (content.items.join(", ")) @if !content.note.is_empty() { " " span.soft { (content.note) } } },
+                        html! {
+                            @if content.items.len() > 4 {
+                                details { summary { (content.items.len()) " " (words.pick("项", "items")) } (content.items.join(", ")) }
+                            } @else { (content.items.join(", ")) }
+                            @if !content.note.is_empty() { " " span.soft { (content.note) } }
+                        },
                     ]);
                 }
             }

@@ -37,7 +37,7 @@ pub enum ServiceStanding {
     Granted,
     /// Owed, one confirmation away.
     ToConfirm,
-    /// Unknown, one commitment away (告知承诺): `question` says for which facts.
+    /// One commitment away (告知承诺): owed, or unknown, where `question` says for which facts.
     ToCommit,
     /// Owed, and an official decides.
     InReview,

@@ -10,6 +10,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// Whether the body ended where it said that it would.
+    pub(crate) whole: bool,
 }
 
 impl Answer {
@@ -42,7 +44,7 @@ pub(crate) fn send(address: SocketAddr, method: &str, path: &str, headers: &[(&s
 /// Sends bytes as they are; none where the server closed without a word.
 pub(crate) fn raw(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).expect("the server listens");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
     // A server that has heard enough closes while more is sent.
     let _ = stream.write_all(bytes);
     read(&mut stream)
@@ -62,23 +64,26 @@ fn parse(bytes: &[u8]) -> Option<Answer> {
     let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
     let headers: Vec<(String, String)> =
         lines.filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    let mut answer = Answer { status, headers, body: bytes[end + 4..].to_vec() };
+    let mut answer = Answer { status, headers, body: bytes[end + 4..].to_vec(), whole: true };
     if answer.header("transfer-encoding") == Some("chunked") {
-        answer.body = unchunked(&answer.body);
+        (answer.body, answer.whole) = unchunked(&answer.body);
+    } else if let Some(length) = answer.header("content-length") {
+        answer.whole = length == answer.body.len().to_string();
     }
     Some(answer)
 }
 
-fn unchunked(mut bytes: &[u8]) -> Vec<u8> {
+/// A body without its chunks, and whether it came to its end.
+fn unchunked(mut bytes: &[u8]) -> (Vec<u8>, bool) {
     let mut whole = Vec::new();
     while let Some(end) = bytes.windows(2).position(|two| two == b"\r\n") {
         let size = std::str::from_utf8(&bytes[..end]).ok().and_then(|text| usize::from_str_radix(text.trim(), 16).ok()).unwrap_or(0);
         let start = end + 2;
         if size == 0 || start + size > bytes.len() {
-            break;
+            return (whole, size == 0);
         }
         whole.extend_from_slice(&bytes[start..start + size]);
         bytes = &bytes[(start + size + 2).min(bytes.len())..];
     }
-    whole
+    (whole, false)
 }
