@@ -21,7 +21,7 @@ use super::state::Serving;
 use crate::diagnostic::{Diagnostic, code};
 
 /// The longest head of a request.
-const LONGEST_HEAD: usize = 32 * 1024;
+const LONGEST_HEAD: u16 = 32 * 1024;
 
 /// Streams of one connection at a time (HTTP/2).
 const STREAMS: u32 = 128;
@@ -68,11 +68,11 @@ fn failed(address: SocketAddr, error: &io::Error) -> Box<Diagnostic> {
 /// Time and space for the head of a request; a connection that stands idle for as long is closed.
 fn limited<A>(mut server: Server<SocketAddr, A>, limits: &Limits) -> Server<SocketAddr, A> {
     let builder = server.http_builder();
-    builder.http1().header_read_timeout(limits.head_timeout).max_buf_size(LONGEST_HEAD).half_close(false);
+    builder.http1().header_read_timeout(limits.head_timeout).max_buf_size(LONGEST_HEAD.into()).half_close(false);
     builder
         .http2()
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(LONGEST_HEAD as u32)
+        .max_header_list_size(LONGEST_HEAD.into())
         .keep_alive_interval(limits.head_timeout)
         .keep_alive_timeout(limits.head_timeout);
     server.first_request_timeout(limits.head_timeout)
@@ -84,7 +84,7 @@ fn watch(serving: &Serving, handle: &Handle<SocketAddr>) -> io::Result<()> {
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let (serving, handle) = (serving.clone(), handle.clone());
     tokio::spawn(async move {
-        let mut minute = tokio::time::interval(std::time::Duration::from_secs(60));
+        let mut minute = tokio::time::interval(std::time::Duration::from_mins(1));
         loop {
             tokio::select! {
                 _ = end.recv() => break,

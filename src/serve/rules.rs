@@ -97,7 +97,9 @@ impl Rules {
         for document in &workspace.set.policies {
             by_code.entry(document.code.clone()).or_default().push(Arc::clone(document));
         }
-        by_code.values_mut().for_each(|versions| versions.sort_by_key(|document| std::cmp::Reverse(document.version)));
+        for versions in by_code.values_mut() {
+            versions.sort_by_key(|document| std::cmp::Reverse(document.version));
+        }
         Ok(Self { workspace, digest, days: Mutex::default(), by_code })
     }
 

@@ -201,7 +201,7 @@ impl Default for Limits {
             body: 1 << 20,
             bulk_body: 256 << 20,
             timeout: Duration::from_secs(10),
-            bulk_timeout: Duration::from_secs(600),
+            bulk_timeout: Duration::from_mins(10),
             head_timeout: Duration::from_secs(10),
             connections: 10_000,
             in_flight: 512,
@@ -229,6 +229,7 @@ impl Settings {
 /// The purposes where settings name none.
 #[must_use]
 pub fn usual_purposes() -> Vec<Purpose> {
+    use Role::{Administrator, Auditor, Citizen, Handler};
     let purpose = |id: &str, (zh, en): (&str, &str), facts: &[&str], unmasked: bool, roles: &[Role]| Purpose {
         id: id.to_owned(),
         label: Message::new(zh, en),
@@ -236,7 +237,6 @@ pub fn usual_purposes() -> Vec<Purpose> {
         unmasked,
         roles: roles.to_vec(),
     };
-    use Role::{Administrator, Auditor, Citizen, Handler};
     vec![
         purpose("self", ("本人查询", "asks about himself"), &["*"], true, &[Citizen]),
         purpose("find_services", ("服务找人", "services that find people"), &[], false, &[Handler, Administrator]),

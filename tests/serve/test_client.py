@@ -65,7 +65,7 @@ def test_posted_facts_are_judged():
     with open_client() as client:
         told = evaluate.sync(client=client, body=body)
     assert isinstance(told, Evaluation)
-    assert [(one.policy, one.verdict.value, one.amount) for one in told.policies] == [("990100-MZ-0007", "yes", "100.00")]
+    assert [(one.policy, one.verdict.value, one.amount) for one in told.policies] == [("990100-MZ-0007", "yes", "60.00")]
 
 
 def test_problems_are_typed():

@@ -164,6 +164,7 @@ pub struct Out(Sender<io::Result<Bytes>>);
 
 impl Out {
     /// Sends a piece; none where nobody listens any more.
+    #[must_use]
     pub fn send(&self, piece: Vec<u8>) -> Option<()> {
         self.0.blocking_send(Ok(Bytes::from(piece))).ok()
     }
@@ -245,6 +246,7 @@ impl Job {
     }
 
     /// What each policy means for one subject, but for those that are a no.
+    #[must_use]
     pub fn verdicts(&self, catalogue: &Catalogue, given: &Given) -> Vec<BulkVerdict> {
         let binder = self.rules.binder(&self.day);
         let value = |id: FactId| -> Option<Value> { given.values.get(&id).cloned().flatten() };

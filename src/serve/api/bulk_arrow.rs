@@ -1,7 +1,7 @@
 //! Bulk matching of Arrow IPC streams. What a stream says of its own sizes is checked before anything is made of it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Read};
 use std::sync::Arc;
 
@@ -135,10 +135,10 @@ impl Columns {
             .map(|(at, fact)| Ok((*fact, as_fact(batch.column(*at), catalogue.fact(*fact).ty.ty)?)))
             .collect::<io::Result<_>>()?;
         // Facts that have a column are taken as they are, known or not, in every row.
-        let taken: BTreeMap<FactId, ()> = columns.iter().map(|(fact, _)| (*fact, ())).collect();
+        let taken: BTreeSet<FactId> = columns.iter().map(|(fact, _)| *fact).collect();
         let row: RefCell<BTreeMap<FactId, Value>> = RefCell::default();
         let value = |fact: FactId| row.borrow().get(&fact).cloned();
-        let is_taken = |fact: FactId| taken.contains_key(&fact);
+        let is_taken = |fact: FactId| taken.contains(&fact);
         let binder = job.rules().binder(job.day());
         let known = Known { value: &value, taken: &is_taken, ..Known::NOTHING };
         let mut judge = Judge::new(catalogue, &binder, known);
@@ -146,7 +146,7 @@ impl Columns {
         for at in 0..batch.num_rows() {
             let values = columns.iter().filter_map(|(fact, column)| Some((*fact, value_at(column, at)?))).collect();
             *row.borrow_mut() = values;
-            let id = ids.as_ref().map(|ids| ids.as_string::<i32>()).filter(|ids| ids.is_valid(at)).map_or("", |ids| ids.value(at));
+            let id = ids.as_ref().map(AsArray::as_string::<i32>).filter(|ids| ids.is_valid(at)).map_or("", |ids| ids.value(at));
             job.judged(&mut judge).iter().for_each(|verdict| answers.push(id, verdict));
         }
         answers.batch(schema)

@@ -1,4 +1,4 @@
-//! The OpenAPI document: what it says beside the routes.
+//! The `OpenAPI` document: what it says beside the routes.
 
 use crate::serve::dto::{policies, reason};
 use utoipa::OpenApi as _;

@@ -65,7 +65,7 @@ pub fn chosen(
     }
     if let Some(policies) = policies {
         for wanted in policies {
-            if !day.in_force.get(wanted).is_some_and(|policy| policy.document.subject == kind) {
+            if day.in_force.get(wanted).is_none_or(|policy| policy.document.subject != kind) {
                 let known = day.in_force.values().filter(|policy| policy.document.subject == kind);
                 let told = Diagnostic::new(
                     &code::UNKNOWN_POLICY,

@@ -206,7 +206,7 @@ fn fact_of(reached: &Reached, day: &OnDay, known: &Facts, stored: &StoredFact) -
             shown = value.as_ref().and_then(serde_json::Value::as_str).map(|id| Message::new(id, id));
         }
         value.iter_mut().for_each(mask::value);
-        for text in shown.iter_mut() {
+        if let Some(text) = &mut shown {
             (text.zh, text.en) = (mask::inside(&text.zh), mask::inside(&text.en));
         }
     }

@@ -124,6 +124,7 @@ async fn looked_at(serving: &Serving, posted: PostedPolicy) -> Result<Looked, Pr
 }
 
 /// The posted texts in the places of files: that of the policy with the same code and version, else a place of their own.
+#[must_use]
 pub fn laid(serving: &Serving, posted: &PostedPolicy) -> (Texts, PathBuf) {
     let rules = serving.rules();
     let (root, _) = yaml::parse(&SourceFile::new("policy.yaml", posted.policy.as_str()));

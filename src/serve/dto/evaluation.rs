@@ -47,6 +47,7 @@ pub struct Evaluate {
 }
 
 /// Facts by name: `true`, a number, a text, or null.
+#[must_use]
 pub fn facts_schema() -> utoipa::openapi::schema::Object {
     use utoipa::openapi::schema::{ObjectBuilder, SchemaType, Type};
     let value = ObjectBuilder::new()

@@ -27,8 +27,11 @@ const LONGEST: usize = 8 * 1024;
 pub struct Tokens {
     issuers: Vec<Trusted>,
     /// Tokens that were checked, by SHA-256, with the second that they end.
-    checked: Mutex<HashMap<[u8; 32], (Arc<Caller>, u64)>>,
+    checked: Mutex<Checked>,
 }
+
+/// By SHA-256 of the token: its bearer, and the second that it ends.
+type Checked = HashMap<[u8; 32], (Arc<Caller>, u64)>;
 
 struct Trusted {
     issuer: String,
@@ -137,9 +140,11 @@ impl Tokens {
             if !issuer.validation.algorithms.contains(&header.alg) {
                 return None;
             }
+            // One algorithm at a time: a list is taken only where all of it belongs to the family of the key.
+            let validation = Validation { algorithms: vec![header.alg], ..issuer.validation.clone() };
             let by_id = |key: &&Key| header.kid.is_none() || key.id.is_none() || key.id == header.kid;
-            issuer.keys.iter().filter(by_id).filter(|key| key.key.family() == family(header.alg)).find_map(|key| {
-                let claims: Claims = decode(token, &key.key, &issuer.validation).ok()?.claims;
+            issuer.keys.iter().filter(by_id).filter(|key| key.key.family() == header.alg.family()).find_map(|key| {
+                let claims: Claims = decode(token, &key.key, &validation).ok()?.claims;
                 Some((caller(&claims), claims.exp))
             })
         })
@@ -150,10 +155,6 @@ impl Tokens {
         let now = get_current_timestamp();
         self.checked.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (_, until)| *until + LEEWAY > now);
     }
-}
-
-fn family(algorithm: Algorithm) -> AlgorithmFamily {
-    algorithm.family()
 }
 
 fn keys_of(issuer: &Issuer) -> Result<Vec<Key>, String> {
