@@ -73,7 +73,9 @@ pub async fn start(
         Some(job) => job,
         None => {
             if serving.jobs().at_work() >= serving.settings().limits.simulations {
-                return Err(Problem::unavailable("模拟正忙, 请稍后再试", "simulations are at work: come again"));
+                let (zh, en) = ("模拟正忙, 请稍后再试", "simulations are at work: come again");
+                let problem = Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-requests", zh, en);
+                return Err(Problem { retry_after: Some(5), ..problem });
             }
             let job = serving.jobs().start(id.clone(), &caller.id);
             let (at, server) = (Arc::clone(&job), serving.clone());
@@ -146,7 +148,7 @@ pub async fn cancel(
 
 /// The progress of a simulation as server-sent events, until it ends: each is the simulation as `getSimulation` gives it.
 #[utoipa::path(get, path = "/simulations/{id}/events", tag = "evaluation", operation_id = "watchSimulation", params(("id" = String, Path, description = "Its identifier")),
-    responses((status = 200, description = "Events named `simulation`", body = String, content_type = "text/event-stream"), Refused))]
+    responses((status = 200, description = "Events named `simulation`", body = serde_json::Value, content_type = "text/event-stream"), Refused))]
 pub async fn events(
     State(serving): State<Serving>,
     Extension(caller): Extension<Arc<Caller>>,
