@@ -21,7 +21,7 @@ use super::state::Serving;
 use crate::diagnostic::{Diagnostic, code};
 
 /// The longest head of a request.
-const LONGEST_HEAD: usize = 32 * 1024;
+const LONGEST_HEAD: u16 = 32 * 1024;
 
 /// Streams of one connection at a time (HTTP/2).
 const STREAMS: u32 = 128;
@@ -68,11 +68,11 @@ fn failed(address: SocketAddr, error: &io::Error) -> Box<Diagnostic> {
 /// Time and space for the head of a request; a connection that stands idle for as long is closed.
 fn limited<A>(mut server: Server<SocketAddr, A>, limits: &Limits) -> Server<SocketAddr, A> {
     let builder = server.http_builder();
-    builder.http1().header_read_timeout(limits.head_timeout).max_buf_size(LONGEST_HEAD).half_close(false);
+    builder.http1().header_read_timeout(limits.head_timeout).max_buf_size(LONGEST_HEAD.into()).half_close(false);
     builder
         .http2()
         .max_concurrent_streams(STREAMS)
-        .max_header_list_size(u32::try_from(LONGEST_HEAD).unwrap_or(u32::MAX))
+        .max_header_list_size(LONGEST_HEAD.into())
         .keep_alive_interval(limits.head_timeout)
         .keep_alive_timeout(limits.head_timeout);
     server.first_request_timeout(limits.head_timeout)

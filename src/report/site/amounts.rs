@@ -255,7 +255,7 @@ fn grouped(
 fn rendered(site: &Site<'_>, table: &ByRegion) -> Markup {
     html! {
         div.wide { table {
-            thead { tr { th scope="col" { (site.pick("地区", "region")) } @for heading in &table.headings { th.n scope="col" style="white-space:normal" { (heading) } } } }
+            thead { tr { th scope="col" { (site.pick("地区", "region")) } @for heading in &table.headings { th.n.wrap scope="col" { (heading) } } } }
             tbody { @for (regions, cells) in &table.rows {
                 tr { th scope="row" { (regions) } @for cell in cells { td.n { (cell.as_deref().unwrap_or(site.pick("没有标准", "no value"))) } } }
             } }

@@ -33,7 +33,7 @@ caption{text-align:left;font-weight:700;padding:.2rem 0}
 th,td{border:1px solid var(--rule);padding:.35rem .55rem;text-align:left;vertical-align:top}
 th{background:var(--plain);font-weight:600}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
-td.k{white-space:nowrap}
+td.k{white-space:nowrap}th.n.wrap{white-space:normal}
 ul.tree{list-style:none;margin:.3rem 0;padding-left:1rem;border-left:3px solid var(--rule)}
 ul.tree>li{margin:.7rem 0}
 .pair{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1fr)}

@@ -116,6 +116,9 @@ fn numbers(telling: Telling<'_>, line: &PolicyLine, total: Option<&Line>) -> Mar
     }
 }
 
+/// Who meets a step, and who may: none where it is not shown.
+type Counts = (Option<u64>, Option<u64>);
+
 fn funnel(telling: Telling<'_>, line: &PolicyLine) -> Markup {
     let words = telling.words;
     let [before, after] = &line.funnel;
@@ -129,7 +132,7 @@ fn funnel(telling: Telling<'_>, line: &PolicyLine) -> Markup {
         .iter()
         .map(|name| {
             let sides = [find(before, name), find(after, name)];
-            let both = |get: fn((Option<u64>, Option<u64>)) -> Option<u64>| {
+            let both = |get: fn(Counts) -> Option<u64>| {
                 let shown = |side: usize| sides[side].map_or_else(|| "–".to_owned(), |step| shown(get(step)));
                 cell(format!("{} → {}", shown(0), shown(1)))
             };

@@ -196,12 +196,14 @@ async fn policy_of(visit: &Visit, code: &str) -> Result<Response, Response> {
     let rows = moment.coverage(visit).await?;
     let scope = scope(&visit.caller, &moment.rules, &rows, moment.as_of);
     let missing = || visit.trouble(&Problem::not_found("没有这项政策", "no such policy"));
-    let Some(document) = shown(&moment.rules, code, moment.as_of).filter(|_| scope.has_policy(code)).cloned() else {
+    let Some(document) = shown(&moment.rules, code, moment.as_of).cloned() else {
         return Err(missing());
     };
     let own: Vec<Coverage> = scope.rows(rows).into_iter().filter(|row| row.policy == code).collect();
     let (by_county, all) = figures::summed(&own, |row| &row.county, least(&visit.caller));
-    let funnel = figures::funnel(&moment.table(visit, "funnel").await?, code, &|county| scope.has_county(county));
+    let outside = !scope.has_policy(code);
+    let sees = |county: &str| !outside && scope.has_county(county);
+    let funnel = figures::funnel(&moment.table(visit, "funnel").await?, code, &sees);
     let requests = figures::data_requests(&moment.table(visit, "data_requests").await?);
     let (words, rules, as_of, code) = (visit.words, Arc::clone(&moment.rules), moment.as_of, code.to_owned());
     let made = at_work(move || {
@@ -223,7 +225,8 @@ async fn policy_of(visit: &Visit, code: &str) -> Result<Response, Response> {
         document: &document,
         checked: day.in_force.get(&document.code),
         parts,
-        figures: is_judged.then_some(all),
+        figures: (is_judged && !outside).then_some(all),
+        outside,
         by_county,
         steps: figures::steps_shown(&funnel, least(&visit.caller)),
         cases,

@@ -91,8 +91,10 @@ pub(super) struct Sheet<'a> {
     /// None where the policy has faults or is not in force.
     pub(super) checked: Option<&'a CheckedPolicy>,
     pub(super) parts: Parts,
-    /// None without a run.
+    /// None without a run, and for a policy of other departments.
     pub(super) figures: Option<Summed>,
+    /// Whether the policy is that of other departments.
+    pub(super) outside: bool,
     pub(super) by_county: Vec<Summed>,
     /// Criterion, still yes, still possible.
     pub(super) steps: Vec<(String, Option<u64>, Option<u64>)>,
@@ -131,7 +133,12 @@ pub(super) fn sheet(sheet: &Sheet<'_>) -> Markup {
 fn figures(sheet: &Sheet<'_>) -> Markup {
     let words = sheet.words;
     let Some(line) = &sheet.figures else {
-        return html! { p.notice { (words.pick("最近的批次没有判定这项政策。", "The last run did not judge this policy.")) } };
+        let why = if sheet.outside {
+            words.pick("这项政策归其他部门, 数字不显示。", "The policy is another department's: its figures are not shown.")
+        } else {
+            words.pick("最近的批次没有判定这项政策。", "The last run did not judge this policy.")
+        };
+        return html! { p.notice { (why) } };
     };
     html! { div.numbers {
         (card(words.pick("待发放", "To be delivered"), &shown(line.granted), &html! {}))

@@ -30,7 +30,7 @@ pub struct Tokens {
     checked: Mutex<Checked>,
 }
 
-/// Who bears a token, and the second that it ends, by SHA-256 of the token.
+/// By SHA-256 of the token: its bearer, and the second that it ends.
 type Checked = HashMap<[u8; 32], (Arc<Caller>, u64)>;
 
 struct Trusted {

@@ -6,7 +6,7 @@
 //! ```
 //!
 //! What differs from a simulation: nothing is read but the edited texts, and only policies that the edit reaches are judged,
-//! with those that they rest on. What is counted is counted by the same [`study`](super::study), so that a trial tells what a
+//! with those that they rest on. What is counted is counted by the same [`study`], so that a trial tells what a
 //! simulation of the whole folder would.
 
 mod edit;

@@ -168,6 +168,8 @@ impl Load for PostgresLoad {
         self.client.batch_execute("COMMIT").await.map_err(failed)?;
         // The new run is there: what cannot be dropped now goes with the next load.
         let _ = drop_old(&self.pool, before).await;
+        // Let go at once: the connection would hold it until the server has seen its end.
+        let _ = self.client.execute("SELECT pg_advisory_unlock($1, $2)", &[&LOCKS, &LOAD_LOCK]).await;
         Ok(self.id)
     }
 }

@@ -16,7 +16,9 @@ fn told(rows: &[Row], columns: &[&str]) -> BTreeMap<(String, String), Vec<Vec<St
         let key = (row["subject_kind"].clone(), row["subject_id"].clone());
         by_subject.entry(key).or_default().push(columns.iter().map(|column| row[*column].clone()).collect());
     }
-    by_subject.values_mut().for_each(|rows| rows.sort());
+    for rows in by_subject.values_mut() {
+        rows.sort();
+    }
     by_subject
 }
 

@@ -44,7 +44,7 @@ pub(crate) fn send(address: SocketAddr, method: &str, path: &str, headers: &[(&s
 /// Sends bytes as they are; none where the server closed without a word.
 pub(crate) fn raw(address: SocketAddr, bytes: &[u8]) -> Option<Answer> {
     let mut stream = TcpStream::connect(address).expect("the server listens");
-    stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout");
     // A server that has heard enough closes while more is sent.
     let _ = stream.write_all(bytes);
     read(&mut stream)

@@ -2,16 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
-use std::sync::{LazyLock, Mutex};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::client::{Answer, send};
 use super::server::{Server, citizen, key, rows, token};
 
-static SERVER: LazyLock<Server> = LazyLock::new(|| Server::start(&format!("sources: {}\n", sources())));
-
-fn sources() -> &'static str {
-    concat!(env!("CARGO_MANIFEST_DIR"), "/data-samples/sources.yaml")
+/// A server with the registers of the sample, for the bench.
+fn started() -> Server {
+    Server::start(concat!("sources: ", env!("CARGO_MANIFEST_DIR"), "/data-samples/sources.yaml\n"))
 }
 
 /// A browser: keeps cookies and follows redirects.
@@ -205,7 +204,8 @@ fn crawl(browser: &Browser, from: &str) -> BTreeMap<String, Answer> {
 
 #[test]
 fn every_page_of_every_role_is_sound() {
-    let address = SERVER.address;
+    let server = started();
+    let address = server.address;
     for (role, least, wanted, unwanted) in [
         (
             "admin",
@@ -238,7 +238,8 @@ fn every_page_of_every_role_is_sound() {
 
 #[test]
 fn nobody_sees_anything_without_signing_in() {
-    let browser = Browser::new(SERVER.address);
+    let server = started();
+    let browser = Browser::new(server.address);
     for path in [
         "/",
         "/console",
@@ -266,7 +267,8 @@ fn nobody_sees_anything_without_signing_in() {
 
 #[test]
 fn assets_are_kept_and_nothing_else_is_there() {
-    let browser = Browser::new(SERVER.address);
+    let server = started();
+    let browser = Browser::new(server.address);
     let page = browser.get("/console/en/sign-in");
     let style = tags(page.text()).into_iter().find(|(name, ..)| name == "link").expect("a style sheet").1;
     let style = attribute(&style, "href").expect("an address").to_owned();
@@ -280,7 +282,8 @@ fn assets_are_kept_and_nothing_else_is_there() {
 
 #[test]
 fn sessions_are_strict_and_forms_carry_their_token() {
-    let address = SERVER.address;
+    let server = started();
+    let address = server.address;
     let browser = Browser::new(address);
     let token = field(browser.get("/console/en/sign-in").text(), "token");
     let answer = browser.post("/console/en/sign-in", &[("token", &token), ("key", &key("admin"))]);
@@ -319,7 +322,7 @@ fn a_key_that_is_taken_away_ends_its_sessions() {
     let without: String = text.lines().filter(|line| !line.contains("id: auditor")).map(|line| format!("{line}\n")).collect();
     std::fs::write(&path, without).expect("written");
     server.signal("HUP");
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     while browser.get("/console/en/runs").text().contains("Sign out") {
         assert!(Instant::now() < until, "the session lives on: {}", server.log());
         std::thread::sleep(Duration::from_millis(100));
@@ -373,8 +376,9 @@ fn a_subject_is_found_by_a_posted_form_and_leaves_a_trace() {
 
 #[test]
 fn a_citizen_sees_himself_and_who_looked() {
+    let server = started();
     let id = person_in("990101");
-    let browser = Browser::sign_in(SERVER.address, &token(&citizen(&id)));
+    let browser = Browser::sign_in(server.address, &token(&citizen(&id)));
     let front = browser.get("/console/en/");
     assert!(front.text().contains("Subjects") && !front.text().contains("/console/en/policies\""), "{}", front.text());
     let own = browser.submit("/console/en/subjects", "/console/en/subjects", &[("id", &id), ("purpose", "self")]);
@@ -389,8 +393,8 @@ fn a_citizen_sees_himself_and_who_looked() {
 const OLD_AGE: &str = "/console/en/bench/990100-MZ-0007";
 
 /// The bench, once its dossiers are ready; the policy's text in the editor.
-fn ready(browser: &Browser) -> String {
-    let until = Instant::now() + Duration::from_secs(240);
+fn ready(server: &Server, browser: &Browser) -> String {
+    let until = Instant::now() + Duration::from_mins(4);
     loop {
         let page = browser.get(OLD_AGE);
         assert_eq!(page.status, 200);
@@ -399,7 +403,7 @@ fn ready(browser: &Browser) -> String {
             return page.text().to_owned();
         }
         assert!(page.text().contains("http-equiv=\"refresh\""), "{}", page.text());
-        assert!(Instant::now() < until, "the dossiers are not ready: {}", SERVER.log());
+        assert!(Instant::now() < until, "the dossiers are not ready: {}", server.log());
         std::thread::sleep(Duration::from_millis(300));
     }
 }
@@ -410,8 +414,9 @@ fn policy_text() -> String {
 
 #[test]
 fn the_bench_tries_edits_and_tells_mistakes_at_the_character() {
-    let browser = Browser::sign_in(SERVER.address, &key("admin"));
-    let page = ready(&browser);
+    let server = started();
+    let browser = Browser::sign_in(server.address, &key("admin"));
+    let page = ready(&server, &browser);
     assert!(page.contains("tried on") && page.contains("年满80周岁当月起"), "the policy in force stands in the editor");
     let edited = policy_text().replace(">= 80", ">= 75");
     let answer = browser.submit(OLD_AGE, OLD_AGE, &[("policy", &edited), ("set", "old_age_allowance_90=+10%\r\n")]);
@@ -425,10 +430,10 @@ fn the_bench_tries_edits_and_tells_mistakes_at_the_character() {
     let part = browser.once("POST", OLD_AGE, &[("X-Part", "answer")], &encoded(&[("token", &token), ("policy", &edited)]));
     assert!(part.text().starts_with("<h2") && !part.text().contains("<html"), "{}", part.text());
     // Who may not look at single people is not told of few.
-    let author = Browser::sign_in(SERVER.address, &key("author"));
+    let author = Browser::sign_in(server.address, &key("author"));
     let answer = author.submit(OLD_AGE, OLD_AGE, &[("policy", &edited)]);
     sound(OLD_AGE, &answer);
-    assert!(answer.text().contains("Fewer than 5 people") && !answer.text().contains("class=\"gain\">+"), "{}", answer.text());
+    assert!(answer.text().contains('∗') && !text.contains('∗'), "{}", answer.text());
     let wrong = policy_text().replace("not deceased or", "not deceasd or");
     let answer = browser.submit(OLD_AGE, OLD_AGE, &[("policy", &wrong)]);
     sound(OLD_AGE, &answer);
@@ -438,7 +443,8 @@ fn the_bench_tries_edits_and_tells_mistakes_at_the_character() {
 
 #[test]
 fn the_draft_is_what_was_written() {
-    let browser = Browser::sign_in(SERVER.address, &key("author"));
+    let server = started();
+    let browser = Browser::sign_in(server.address, &key("author"));
     let edited = policy_text().replace(">= 80", ">= 75");
     let sent = edited.replace('\n', "\r\n");
     let draft = browser.submit(OLD_AGE, &format!("{OLD_AGE}/draft"), &[("policy", &sent)]);
@@ -449,8 +455,9 @@ fn the_draft_is_what_was_written() {
 
 #[test]
 fn hostile_texts_stay_texts() {
-    let browser = Browser::sign_in(SERVER.address, &key("admin"));
-    ready(&browser);
+    let server = started();
+    let browser = Browser::sign_in(server.address, &key("admin"));
+    ready(&server, &browser);
     let hostile = "</textarea><script>alert(1)</script><img src=x onerror=alert(1)>'\"&";
     let policy = policy_text().replace("高龄津贴, en", &format!("'{}', en", hostile.replace('\'', "''")));
     for (path, fields) in [

@@ -1,5 +1,7 @@
 //! `mianshen serve` as a black box: the real server on a free port.
 
+#![expect(clippy::disallowed_methods, reason = "how long a test waits is told by the clock")]
+
 mod agree;
 mod api;
 mod bulk;

@@ -95,7 +95,7 @@ impl Server {
         }
         let kept = Arc::clone(&log);
         std::thread::spawn(move || {
-            lines.map_while(Result::ok).for_each(|line| kept.lock().expect("a lock").push_str(&format!("{line}\n")))
+            lines.map_while(Result::ok).for_each(|line| kept.lock().expect("a lock").push_str(&format!("{line}\n")));
         });
         Self { child, address: address.expect("an address"), log, folder }
     }
