@@ -1,5 +1,4 @@
 //! The API: its routes under `/v1`, and the document that describes them.
-#![expect(clippy::missing_errors_doc, reason = "what a route refuses with stands in its OpenAPI description")]
 
 #![expect(clippy::missing_errors_doc, reason = "every answer of a handler, faults too, is told in the document made of it")]
 
