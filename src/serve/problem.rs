@@ -110,6 +110,12 @@ impl Problem {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", zh, en)
     }
 
+    /// The same about what is asked behind the `?`, and not in a body.
+    #[must_use]
+    pub fn asked(self) -> Self {
+        Self { status: StatusCode::BAD_REQUEST, kind: "bad-request", ..self }
+    }
+
     /// The same with what is wrong, place by place.
     #[must_use]
     pub fn with(mut self, diagnostics: &[Diagnostic]) -> Self {

@@ -103,7 +103,7 @@ pub async fn bulk(
     };
     let kind = SubjectKind::from(asked.subject);
     let policies = asked.policy.as_ref().map(|policy| vec![policy.clone()]);
-    let chosen = chosen(&rules, &day, kind, policies.as_deref(), asked.bundle.as_deref())?;
+    let chosen = chosen(&rules, &day, kind, policies.as_deref(), asked.bundle.as_deref()).map_err(Problem::asked)?;
     let of_kind = |policy: &&CheckedPolicy| {
         policy.document.subject == kind && chosen.as_ref().is_none_or(|codes| codes.contains(&policy.document.code))
     };

@@ -21,6 +21,8 @@ use utoipa::openapi::{OpenApi, SecurityRequirement};
         reason::CriterionReason,
         reason::FailingCriterion,
         reason::Gap,
+        reason::LackingSome<reason::FailingCriterion>,
+        reason::LackingSome<reason::Gap>,
         policies::Criterion,
         policies::CriteriaOf
     )),

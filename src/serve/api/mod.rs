@@ -83,7 +83,7 @@ pub fn routes() -> Routes {
 ///
 /// When it is none.
 pub fn asked_day(text: &str) -> Result<NaiveDate, Problem> {
-    day(text).map_err(|problem| Problem { detail: problem.detail, ..Problem::bad_request("", "") })
+    day(text).map_err(Problem::asked)
 }
 
 /// A day in a body, written 2026-06-30.

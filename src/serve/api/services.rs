@@ -78,7 +78,7 @@ pub async fn services(
 
 fn told(reached: &Reached, asked: &ServicesAsked) -> Result<Services, Problem> {
     let day = reached.rules.on(reached.as_of());
-    let wanted = chosen(&reached.rules, &day, reached.kind(), None, asked.bundle.as_deref())?;
+    let wanted = chosen(&reached.rules, &day, reached.kind(), None, asked.bundle.as_deref()).map_err(Problem::asked)?;
     let telling = Telling::new(reached, &day);
     let mut services = telling.found();
     if asked.soon {

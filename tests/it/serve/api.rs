@@ -86,6 +86,7 @@ fn lists_come_in_pages_and_are_not_sent_twice() {
         ("/v1/policies?cursor=zz", 400),
         ("/v1/policies?as_of=2026-6-30", 400),
         ("/v1/policies?colour=red", 400),
+        ("/v1/match?subject=person", 405),
         ("/v1/policies/990100-XX-0000", 404),
         ("/v1/bundles/none", 404),
         ("/v1/runs/99", 404),
@@ -128,6 +129,8 @@ fn what_if_tells_what_would_be_different() {
     assert_eq!(wrong.status, 422);
     assert_eq!(wrong.json()["findings"][0]["name"], "unknown-fact", "{}", wrong.text());
     assert_eq!(server.post("admin", &path, &json!({"changes": [], "as_of": 3})).status, 422);
+    let bundle = path.replace("what-if", "services?bundle=none");
+    assert_eq!(server.get("admin", &bundle).status, 400, "what stands behind the ? is a bad request");
 }
 
 #[test]
