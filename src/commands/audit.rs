@@ -8,13 +8,13 @@ use chrono::NaiveDate;
 use clap::Subcommand;
 
 use super::context::date_argument;
-use super::match_store::now;
 use super::store::{StoreArg, time_text, with};
 use super::{Context, Exit};
 use crate::diagnostic::{Diagnostic, code};
 use crate::register::declaration::SubjectKind;
-use crate::register::identifier::{normalise_entity_id, normalise_person_id};
+use crate::register::identifier::subject_of;
 use crate::report::{Align, Table, count};
+use crate::serve::clock::now;
 use crate::store::StoreError;
 use crate::store::trail::{
     Action as Done, Content, Erasure, Head, Selection, Seq, Signing, Subject, read_heads, read_public_key, verify as verify_trail,
@@ -105,7 +105,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
         Action::Heads { store, out } => heads(store, out, context),
         Action::Erase { store, subject, before, entries, by, reason } => {
             let selection = match (subject, before) {
-                (Some(id), _) => Selection::About(subject_of(id)),
+                (Some(id), _) => Selection::About(about(id).1),
                 (None, Some(day)) => Selection::Before(day.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros()),
                 (None, None) => Selection::Entries(entries.clone()),
             };
@@ -121,16 +121,10 @@ pub fn run(args: &Args, context: &Context) -> Exit {
 /// What a verb prints, and how it ends.
 type Told = Result<(String, Exit), Box<Diagnostic>>;
 
-/// The subject of an identifier: a person or entity where it is one's, else a household.
-fn subject_of(written: &str) -> Subject {
-    let (kind, id) = if let Ok(id) = normalise_person_id(written) {
-        (SubjectKind::Person, id.text.into_owned())
-    } else if let Ok(id) = normalise_entity_id(written) {
-        (SubjectKind::Entity, id.text.into_owned())
-    } else {
-        (SubjectKind::Household, written.trim().to_owned())
-    };
-    Subject { kind: kind.name().to_owned(), id }
+/// The subject of an identifier, as the trail names it.
+fn about(written: &str) -> (SubjectKind, Subject) {
+    let (kind, id) = subject_of(written);
+    (kind, Subject { kind: kind.name().to_owned(), id })
 }
 
 fn unreadable(path: &Path, error: &dyn std::fmt::Display) -> Box<Diagnostic> {
@@ -193,8 +187,7 @@ fn verify(store: &StoreArg, heads: Option<&Path>, public_key: Option<&Path>, con
 }
 
 fn show(store: &StoreArg, written: &str, by: &str, limit: usize, context: &Context) -> Told {
-    let subject = subject_of(written);
-    let kind = SubjectKind::ALL.into_iter().find(|kind| kind.name() == subject.kind).unwrap_or(SubjectKind::Household);
+    let (kind, subject) = about(written);
     let looking = Content {
         who: by.to_owned(),
         role: "auditor".to_owned(),

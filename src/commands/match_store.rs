@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use walkdir::WalkDir;
 
@@ -23,6 +22,7 @@ use crate::eligibility::results::{QuarantineRow, common_tables};
 use crate::explain::facts::facts_read;
 use crate::register::Sources;
 use crate::register::declaration::SubjectKind;
+use crate::serve::clock;
 use crate::store::fill::{Filling, fill};
 use crate::store::{Address, Load, PolicyFile, RunSummary, Store, StoreError};
 
@@ -142,7 +142,7 @@ impl Target {
             manifest: stored.manifest,
             tables: &tables,
             policy_files: &policy_files,
-            loaded_at: now(),
+            loaded_at: clock::now(),
             progress: request.bar,
             cancel: request.cancel,
         };
@@ -170,13 +170,6 @@ impl Filled {
 /// Waits for the store, on a thread of the run's own runtime.
 fn waiting<T>(work: impl Future<Output = T>) -> T {
     tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
-}
-
-/// Microseconds since 1970 (UTC).
-#[expect(clippy::disallowed_methods, reason = "when a run was loaded, or somebody looked, is told; no verdict depends on it")]
-pub(super) fn now() -> i64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// Every text of a policies folder, by path.

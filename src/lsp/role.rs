@@ -99,11 +99,7 @@ pub(super) enum Role {
 
 /// Whose facts the names of a file mean: the subject of the policy (for cases, of the one beside), or of the register.
 pub(super) fn subject_of(text: &str) -> Option<SubjectKind> {
-    kind_named(top_value(text, "subject")?)
-}
-
-fn kind_named(name: &str) -> Option<SubjectKind> {
-    SubjectKind::ALL.into_iter().find(|kind| kind.name() == name)
+    SubjectKind::named(top_value(text, "subject")?)
 }
 
 impl Role {
@@ -119,7 +115,7 @@ impl Role {
             FileKind::Links => of_links(&keys, spot),
             FileKind::Computed => match keys.as_slice() {
                 ["facts", "-", "is"] => {
-                    let facts = spot.sibling("subject").and_then(kind_named);
+                    let facts = spot.sibling("subject").and_then(SubjectKind::named);
                     Some(Self::Expression(Names { register: None, facts }))
                 }
                 _ => None,

@@ -41,6 +41,12 @@ impl SubjectKind {
         }
     }
 
+    /// The kind of a word in files and columns.
+    #[must_use]
+    pub fn named(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == word)
+    }
+
     /// The name of the identifier column.
     #[must_use]
     pub fn id_column(self) -> &'static str {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use chrono::NaiveDate;
 use unicode_normalization::UnicodeNormalization as _;
 
+use super::declaration::SubjectKind;
 use crate::diagnostic::Message;
 
 /// GB 11643-1999, ISO 7064 MOD 11-2.
@@ -314,6 +315,30 @@ pub fn mask_name(name: &str) -> String {
     name.chars().enumerate().map(|(at, character)| if at == 0 { character } else { '*' }).collect()
 }
 
+/// The one form of an identifier of a kind; what is none, without blanks around it.
+#[must_use]
+pub fn one_form(kind: SubjectKind, written: &str) -> String {
+    let normalised = match kind {
+        SubjectKind::Person => normalise_person_id(written).ok(),
+        SubjectKind::Entity => normalise_entity_id(written).ok(),
+        SubjectKind::Household => None,
+    };
+    normalised.map_or_else(|| written.trim().to_owned(), |id| id.text.into_owned())
+}
+
+/// The kind that an identifier is of, and its one form: a person's or an entity's where it is one, else a household's.
+#[must_use]
+pub fn subject_of(written: &str) -> (SubjectKind, String) {
+    let kind = if normalise_person_id(written).is_ok() {
+        SubjectKind::Person
+    } else if normalise_entity_id(written).is_ok() {
+        SubjectKind::Entity
+    } else {
+        SubjectKind::Household
+    };
+    (kind, one_form(kind, written))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -417,5 +442,13 @@ mod tests {
         fn no_text_is_trouble(text in "\\PC{0,24}") {
             let _ = (normalise_person_id(&text), normalise_entity_id(&text), mask(&text));
         }
+    }
+
+    #[test]
+    fn an_identifier_says_whose_it_is() {
+        assert_eq!(subject_of(" 11010519491231002x "), (SubjectKind::Person, "11010519491231002X".to_owned()));
+        assert_eq!(subject_of("91350100M000100Y43"), (SubjectKind::Entity, "91350100M000100Y43".to_owned()));
+        assert_eq!(subject_of(" H000000000018 "), (SubjectKind::Household, "H000000000018".to_owned()));
+        assert_eq!(one_form(SubjectKind::Entity, " 11010519491231002x"), "11010519491231002x");
     }
 }

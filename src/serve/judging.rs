@@ -103,6 +103,49 @@ pub fn facts_of(catalogue: &Catalogue, subject: &StoredSubject) -> Facts {
     facts
 }
 
+/// A stored subject, to be judged on what registers gave of it and nothing else.
+pub struct OfStored<'a> {
+    /// The policies.
+    pub rules: &'a Rules,
+    /// Those of the day.
+    pub day: &'a OnDay,
+    /// The facts that registers gave.
+    pub facts: Facts,
+    /// What registers gave.
+    pub stored: Stored<'a>,
+    given: Given,
+}
+
+impl<'a> OfStored<'a> {
+    /// On a day of some rules.
+    #[must_use]
+    pub fn new(rules: &'a Rules, day: &'a OnDay, stored: Stored<'a>) -> Self {
+        let facts = facts_of(&day.catalogue, stored.subject);
+        Self { rules, day, facts, stored, given: Given::default() }
+    }
+
+    /// The subject with its facts.
+    #[must_use]
+    pub fn bench(&self) -> Bench<'_> {
+        Bench {
+            rules: self.rules,
+            day: self.day,
+            catalogue: &self.day.catalogue,
+            kind: self.stored.subject.kind,
+            facts: &self.facts,
+            given: &self.given,
+            deliveries: Some(&self.stored),
+        }
+    }
+
+    /// Where its facts come from.
+    #[must_use]
+    pub fn sources(&self) -> Sources<'_> {
+        let (catalogue, regions) = (&self.day.catalogue, &self.rules.workspace.regions);
+        Sources { catalogue, deliveries: &self.stored, regions, as_of: self.day.as_of, facts: &self.facts }
+    }
+}
+
 /// Who is judged, on which facts.
 pub struct Bench<'a> {
     /// The policies.

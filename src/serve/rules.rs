@@ -1,6 +1,6 @@
 //! One state of the policies folder, whole: what every request of one moment is answered by.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -11,6 +11,7 @@ use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::{Diagnostic, Message, Severity};
+use crate::eligibility::results::manifest::hex;
 use crate::eligibility::run::authority;
 use crate::explain::facts::facts_read;
 use crate::explain::reason::{MissingFact, RegisterReason};
@@ -50,6 +51,8 @@ pub struct OnDay {
     pub catalogue: Catalogue,
     /// By kind and name, what is asked for where a fact is missing; its cause is still to be filled in.
     asked: [HashMap<Arc<str>, MissingFact>; 3],
+    /// By code of a policy, the facts that explaining it reads.
+    reads: HashMap<String, BTreeSet<FactId>>,
 }
 
 impl OnDay {
@@ -57,6 +60,12 @@ impl OnDay {
     #[must_use]
     pub fn missing(&self, kind: SubjectKind, name: &str) -> Option<&MissingFact> {
         self.asked[kind as usize].get(name)
+    }
+
+    /// The facts that judging and explaining a policy reads; none where it is not in force.
+    #[must_use]
+    pub fn reads(&self, code: &str) -> Option<&BTreeSet<FactId>> {
+        self.reads.get(code)
     }
 }
 
@@ -145,11 +154,13 @@ impl Rules {
         for (from, policies) in law.spans() {
             let _ = facts_read(&mut catalogue, &law.binder(from), policies.values());
         }
+        let binder = law.binder(as_of);
+        let reads = in_force.iter().map(|(code, policy)| (code.clone(), facts_read(&mut catalogue, &binder, [policy]))).collect();
         let asked = SubjectKind::ALL.map(|kind| {
             let facts = catalogue.facts(kind).iter().enumerate();
             facts.map(|(index, fact)| (Arc::clone(&fact.name), asked_for(&catalogue, kind, index))).collect()
         });
-        OnDay { as_of, in_force, catalogue, asked }
+        OnDay { as_of, in_force, catalogue, asked, reads }
     }
 
     /// The law from a day on, as far ahead as turns are looked for.
@@ -181,5 +192,5 @@ fn digest(workspace: &Workspace) -> String {
     }
     hash.update(format!("{:?}{:?}{:?}", workspace.set.parameters, workspace.set.bundles, workspace.regions));
     hash.update(format!("{:?}", workspace.registers));
-    hash.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize()[..12])
 }

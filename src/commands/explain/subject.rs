@@ -25,7 +25,7 @@ use crate::explain::{self, Known, Law, Reason};
 use crate::policy::document::Period;
 use crate::register::Sources;
 use crate::register::declaration::SubjectKind;
-use crate::register::identifier::{mask, normalise_entity_id, normalise_person_id};
+use crate::register::identifier::{mask, one_form, subject_of};
 
 /// Explains one policy, or all, for a subject of the registers.
 ///
@@ -102,24 +102,15 @@ pub(super) fn not_in_force(code: &str, as_of: NaiveDate, law: &Law<'_>) -> Vec<D
 /// The subject in the one form of its identifier, and of which kind it is: that of the policy, else as its identifier says.
 fn subject(folder: &PolicyFolder, args: &Args, law: &Law<'_>) -> Result<(SubjectKind, String), Vec<Diagnostic>> {
     let written = args.subject.as_deref().unwrap_or_default();
-    let person = normalise_person_id(written).ok().map(|id| id.text.into_owned());
-    let entity = normalise_entity_id(written).ok().map(|id| id.text.into_owned());
-    let kind = match args.wanted() {
+    match args.wanted() {
         Some(code) => {
             let documents = &folder.set.policies;
             let found = documents.iter().find(|document| document.code == code);
-            found.ok_or_else(|| not_in_force(code, law.span().0, law))?.subject
+            let kind = found.ok_or_else(|| not_in_force(code, law.span().0, law))?.subject;
+            Ok((kind, one_form(kind, written)))
         }
-        None if person.is_some() => SubjectKind::Person,
-        None if entity.is_some() => SubjectKind::Entity,
-        None => SubjectKind::Household,
-    };
-    let id = match kind {
-        SubjectKind::Person => person,
-        SubjectKind::Entity => entity,
-        SubjectKind::Household => None,
-    };
-    Ok((kind, id.unwrap_or_else(|| written.trim().to_owned())))
+        None => Ok(subject_of(written)),
+    }
 }
 
 /// The facts that policies of a kind read over the span of the law; those of one policy where one is asked for.

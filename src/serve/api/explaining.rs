@@ -14,10 +14,8 @@ use super::{at_work, day};
 use crate::check::catalogue::{Definition, FactId};
 use crate::check::ir::Value;
 use crate::diagnostic::{Lang, Message};
-use crate::explain::facts::{Facts, facts_read};
 use crate::explain::reason::{FactReason, Reason, ReasonNode, RegisterReason};
 use crate::explain::value::{raw, show};
-use crate::explain::why::Sources;
 use crate::explain::{self, Verdict};
 use crate::program::interpreter::Answer;
 use crate::register::declaration::SubjectKind;
@@ -27,7 +25,7 @@ use crate::serve::dto::policies::FactSummary;
 use crate::serve::dto::subjects::{Compared, DossierFact, DossierOf, WhatIf, WhatIfAnswer};
 use crate::serve::extract::{In, Named, Posted, tagged};
 use crate::serve::guard::{Caller, mask};
-use crate::serve::judging::{Bench, Given, Stored, facts_of, read};
+use crate::serve::judging::{Bench, Given, OfStored, facts_of, read};
 use crate::serve::problem::Problem;
 use crate::serve::rules::OnDay;
 use crate::serve::state::Serving;
@@ -66,20 +64,9 @@ fn explained(reached: &Reached, code: &str, lang: Lang) -> Result<(Explanation, 
     if !reached.access.handles(&policy.document) {
         return Err(Problem::forbidden("这项政策不归您的部门", "the policy is not your department's"));
     }
-    let facts = facts_of(&day.catalogue, &reached.subject);
-    let (given, stored) = (Given::default(), Stored { run: reached.run.run(), subject: &reached.subject });
-    let bench = Bench {
-        rules: &reached.rules,
-        day: &day,
-        catalogue: &day.catalogue,
-        kind: reached.kind(),
-        facts: &facts,
-        given: &given,
-        deliveries: Some(&stored),
-    };
-    let mut reason = bench.reasons(&|policy| policy.document.code == code, true).pop().ok_or_else(no_policy)?;
-    let read = facts_read(&mut day.catalogue.clone(), &reached.rules.binder(&day), [policy]);
-    let withheld = !read.iter().all(|fact| reached.access.purpose.sees(&day.catalogue.fact(*fact).name));
+    let reasons = reached.judged(&day).bench().reasons(&|policy| policy.document.code == code, true);
+    let mut reason = reasons.into_iter().next().ok_or_else(no_policy)?;
+    let withheld = !reached.sees_all(&day, [code].into_iter());
     if withheld {
         withhold(&mut reason);
     }
@@ -172,9 +159,9 @@ pub async fn dossier(
 fn dossier_of(reached: &Reached) -> DossierOf {
     let day = reached.rules.on(reached.as_of());
     let subject = &reached.subject;
-    let known = facts_of(&day.catalogue, subject);
+    let judged = reached.judged(&day);
     let seen = subject.facts.iter().filter(|fact| reached.access.purpose.sees(&fact.name));
-    let facts: Vec<DossierFact> = seen.filter_map(|fact| fact_of(reached, &day, &known, fact)).collect();
+    let facts: Vec<DossierFact> = seen.filter_map(|fact| fact_of(reached, &judged, fact)).collect();
     let withheld = subject.facts.len() - facts.len();
     DossierOf {
         subject: reached.subject_of(),
@@ -187,12 +174,11 @@ fn dossier_of(reached: &Reached) -> DossierOf {
     }
 }
 
-fn fact_of(reached: &Reached, day: &OnDay, known: &Facts, stored: &StoredFact) -> Option<DossierFact> {
-    let kind = reached.kind();
+fn fact_of(reached: &Reached, judged: &OfStored<'_>, stored: &StoredFact) -> Option<DossierFact> {
+    let (kind, day) = (reached.kind(), judged.day);
     let id: FactId = day.catalogue.find(kind, &stored.name)?;
     let (declared, regions) = (day.catalogue.fact(id), &reached.rules.workspace.regions);
-    let deliveries = Stored { run: reached.run.run(), subject: &reached.subject };
-    let sources = Sources { catalogue: &day.catalogue, deliveries: &deliveries, regions, as_of: day.as_of, facts: known };
+    let sources = judged.sources();
     let answer = match &stored.state {
         FactState::Known(value) => Some(answer_of(value)),
         FactState::Unknown(_) => None,
@@ -265,7 +251,7 @@ fn compared(reached: &Reached, asked: &WhatIf) -> Result<WhatIfAnswer, Problem> 
     if !changes.values.keys().all(|fact| reached.access.purpose.sees(&catalogue.fact(*fact).name)) {
         return Err(Problem::forbidden("这个目的不能用到这些事实", "the purpose may not see these facts"));
     }
-    let stored = Stored { run: reached.run.run(), subject: &reached.subject };
+    let stored = reached.stored();
     let judged = |day: &OnDay, catalogue: &crate::check::catalogue::Catalogue, given: &Given| -> Result<Vec<Judged>, Problem> {
         let wanted = match chosen(&reached.rules, day, kind, asked.policies.as_deref(), asked.bundle.as_deref()) {
             // A policy that is in force on one of the days only is looked at on that one.

@@ -110,5 +110,5 @@ pub async fn at_work<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem
 #[must_use]
 pub fn tag_of(parts: &str) -> String {
     use sha2::Digest;
-    super::guard::key::hex(&sha2::Sha256::digest(parts.as_bytes())[..12])
+    crate::eligibility::results::manifest::hex(&sha2::Sha256::digest(parts.as_bytes())[..12])
 }

@@ -12,11 +12,12 @@ use utoipa::IntoParams;
 
 use super::answers::Refused;
 use crate::eligibility::results::{COVERAGE, DATA_REQUESTS};
+use crate::register::declaration::SubjectKind;
 use crate::serve::clock;
 use crate::serve::dto::reason::Kind;
 use crate::serve::dto::runs::{Coverage, DataRequest, RunDetail, RunSummary};
 use crate::serve::extract::{Asked, Named, tagged};
-use crate::serve::guard::{Caller, token};
+use crate::serve::guard::Caller;
 use crate::serve::pages::{Page, PageOf, page};
 use crate::serve::problem::Problem;
 use crate::serve::settings::Role;
@@ -100,7 +101,7 @@ pub struct CoverageAsked {
     cursor: Option<String>,
 }
 
-/// Who is covered by each policy, by county. A caller sees the counties of his regions.
+/// Who is covered by each policy, by county. A caller sees the counties of his regions, a handler the policies of his departments.
 #[utoipa::path(get, path = "/runs/{id}/coverage", tag = "runs", operation_id = "getCoverage",
     params(("id" = String, Path, description = "Number of the run, or `current`"), CoverageAsked),
     responses((status = 200, description = "A page of counts", body = Page<Coverage>), (status = 304, description = "As `If-None-Match` has it"), Refused))]
@@ -118,6 +119,7 @@ pub async fn coverage(
     let rules = serving.rules();
     let lies_in = |region: &str, county: &str| region == county || rules.workspace.regions.contains(region, county, day);
     let reached = |county: &str| caller.grant.regions.iter().any(|own| own == "*" || lies_in(own, county));
+    let policies = caller.figures_of(&rules.workspace.set.policies);
     let listed = rows(&batches).filter_map(|row| {
         let one = Coverage {
             policy: row.text("policy"),
@@ -136,7 +138,8 @@ pub async fn coverage(
         };
         let is_asked = asked.policy.as_ref().is_none_or(|policy| *policy == one.policy)
             && asked.region.as_ref().is_none_or(|region| lies_in(region, &one.county));
-        (is_asked && reached(&one.county)).then(|| (format!("{} {}", one.policy, one.county), one))
+        let is_seen = reached(&one.county) && policies.as_ref().is_none_or(|policies| policies.contains(&one.policy));
+        (is_asked && is_seen).then(|| (format!("{} {}", one.policy, one.county), one))
     });
     let mut listed: Vec<_> = listed.collect();
     listed.sort_by(|one, other| one.0.cmp(&other.0));
@@ -160,7 +163,7 @@ pub async fn data_requests(
     let batches = run.table(DATA_REQUESTS).await.map_err(|error| serving.store_failed(&error))?;
     let listed = rows(&batches).enumerate().map(|(at, row)| {
         let one = DataRequest {
-            subject: token::kind(&row.text("subject_kind")).map_or(Kind::Person, Kind::from),
+            subject: SubjectKind::named(&row.text("subject_kind")).map_or(Kind::Person, Kind::from),
             fact: row.text("fact"),
             register: row.maybe("register"),
             cause: row.text("cause"),

@@ -25,7 +25,7 @@ use crate::serve::dto::policies::Authority;
 use crate::serve::dto::subjects::{ServiceOf, ServiceStanding, Services};
 use crate::serve::extract::{Asked, Named, tagged};
 use crate::serve::guard::Caller;
-use crate::serve::judging::{Bench, Given, Stored, facts_of};
+use crate::serve::judging::{Stored, facts_of};
 use crate::serve::problem::Problem;
 use crate::serve::rules::OnDay;
 use crate::serve::state::Serving;
@@ -166,19 +166,10 @@ impl<'a> Telling<'a> {
     /// What comes by time alone.
     fn soon(&self) -> Vec<ServiceOf> {
         let subject = &self.reached.subject;
-        let facts = facts_of(&self.day.catalogue, subject);
-        let (given, stored) = (Given::default(), Stored { run: self.run, subject });
-        let bench = Bench {
-            rules: &self.reached.rules,
-            day: self.day,
-            catalogue: &self.day.catalogue,
-            kind: subject.kind,
-            facts: &facts,
-            given: &given,
-            deliveries: Some(&stored),
-        };
+        let judged = self.reached.judged(self.day);
         let is_no = |policy: &crate::check::CheckedPolicy| subject.verdict(&policy.document.code) == Verdict::No;
-        bench
+        judged
+            .bench()
             .turns(&is_no)
             .into_iter()
             .filter_map(|(code, turns)| {

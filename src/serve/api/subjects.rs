@@ -8,12 +8,15 @@ use axum::extract::{Extension, State};
 use axum::http::HeaderMap;
 use chrono::NaiveDate;
 
+use crate::check::catalogue::FactId;
 use crate::register::declaration::SubjectKind;
+use crate::register::identifier::one_form;
 use crate::serve::dto::subjects::{RunOf, SubjectOf};
 use crate::serve::guard::access::Access;
-use crate::serve::guard::{Caller, mask, token};
+use crate::serve::guard::{Caller, mask};
+use crate::serve::judging::{OfStored, Stored};
 use crate::serve::problem::Problem;
-use crate::serve::rules::Rules;
+use crate::serve::rules::{OnDay, Rules};
 use crate::serve::settings::Role;
 use crate::serve::state::Serving;
 use crate::serve::trail;
@@ -44,10 +47,10 @@ impl Reached {
     pub async fn new(request: &Request, (kind, id): (&str, &str)) -> Result<Self, Problem> {
         let (State(serving), Extension(caller), headers) = request;
         let access = Access::new(caller, headers, &serving.settings())?;
-        let kind = token::kind(kind).ok_or_else(Problem::unknown_subject)?;
+        let kind = SubjectKind::named(kind).ok_or_else(Problem::unknown_subject)?;
         let id = match id {
             "me" => access.caller.grant.subjects.iter().find(|(own, _)| *own == kind).map(|(_, id)| id.clone()).unwrap_or_default(),
-            id => token::one_form(kind, id),
+            id => one_form(kind, id),
         };
         let run = serving.run().await?;
         let rules = serving.rules();
@@ -72,6 +75,25 @@ impl Reached {
     #[must_use]
     pub fn as_of(&self) -> NaiveDate {
         self.run.run().summary.as_of
+    }
+
+    /// What is stored of the subject.
+    #[must_use]
+    pub fn stored(&self) -> Stored<'_> {
+        Stored { run: self.run.run(), subject: &self.subject }
+    }
+
+    /// The subject, to be judged on what registers gave.
+    #[must_use]
+    pub fn judged<'a>(&'a self, day: &'a OnDay) -> OfStored<'a> {
+        OfStored::new(&self.rules, day, self.stored())
+    }
+
+    /// Whether the purpose may see all that explaining some policies tells.
+    #[must_use]
+    pub fn sees_all<'p>(&self, day: &OnDay, mut codes: impl Iterator<Item = &'p str>) -> bool {
+        let sees = |fact: &FactId| self.access.purpose.sees(&day.catalogue.fact(*fact).name);
+        codes.all(|code| day.reads(code).is_some_and(|read| read.iter().all(sees)))
     }
 
     /// The kind of the subject.

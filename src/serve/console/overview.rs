@@ -165,7 +165,7 @@ fn requests(overview: &Overview<'_>) -> Markup {
         .iter()
         .take(MOST)
         .map(|asked| {
-            let kind = SubjectKind::ALL.into_iter().find(|kind| kind.name() == asked.kind);
+            let kind = SubjectKind::named(&asked.kind);
             let label =
                 kind.and_then(|kind| overview.catalogue.find(kind, &asked.fact)).map(|id| words.say(&overview.catalogue.fact(id).label));
             let register = asked.register.as_deref().map(|name| match overview.registers.registers.get(name) {

@@ -23,6 +23,7 @@ use crate::policy::document::{Case, PolicyDocument};
 use crate::policy::{Standing, standings};
 use crate::register::Sources;
 use crate::register::declaration::SubjectKind;
+use crate::register::identifier::subject_of;
 use crate::report::site::{self, Source};
 use crate::serve::api::at_work;
 use crate::serve::guard::Caller;
@@ -88,15 +89,11 @@ fn scope(caller: &Caller, rules: &Rules, rows: &[Coverage], as_of: NaiveDate) ->
     }
     let grant = &caller.grant;
     let all = |list: &[String]| list.iter().any(|one| one == "*");
-    let policies = rules.workspace.set.policies.iter().filter(|document| grant.departments.contains(&document.authority_code));
     let regions = &rules.workspace.regions;
     let reaches =
         |county: &str| grant.regions.iter().any(|own| !county.is_empty() && (own == county || regions.contains(own, county, as_of)));
     let counties: BTreeSet<String> = rows.iter().map(|row| row.county.clone()).filter(|county| reaches(county)).collect();
-    Scope {
-        policies: (!all(&grant.departments)).then(|| policies.map(|document| document.code.clone()).collect()),
-        counties: (!all(&grant.regions)).then_some(counties),
-    }
+    Scope { policies: caller.figures_of(&rules.workspace.set.policies), counties: (!all(&grant.regions)).then_some(counties) }
 }
 
 /// A page, or the page that says why there is none.
@@ -500,7 +497,7 @@ pub(super) async fn trail_about(visit: Visit, Form(sent): Form<About>) -> Respon
     if let Err(page) = ours {
         return page;
     }
-    let (kind, id) = trail_pages::subject_of(&sent.id);
+    let (kind, id) = subject_of(&sent.id);
     let serving = visit.console.serving();
     match serving.store().trail_about(kind, &id, None, ENTRIES).await {
         Ok(records) => shown_trail(&visit, &records, Some(&id), None).await,

@@ -9,22 +9,21 @@ use maud::{Markup, PreEscaped, html};
 use serde::Deserialize;
 
 use super::frame::{Words, cell, region, section, table, text, time, token};
-use super::trail::{entries, subject_fields, subject_of};
+use super::trail::{entries, subject_fields};
 use super::visit::{Visit, for_purpose};
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::check::ir::Value;
 use crate::diagnostic::Lang;
-use crate::explain::facts::facts_read;
 use crate::explain::overview::{Overview, Payment};
 use crate::explain::value::show;
-use crate::explain::why::Sources;
 use crate::program::Rational;
 use crate::program::interpreter::Answer;
+use crate::register::identifier::subject_of;
 use crate::report::explanation;
 use crate::serve::api::at_work;
 use crate::serve::api::subjects::Reached;
 use crate::serve::guard::mask;
-use crate::serve::judging::{Bench, Given, Stored, facts_of};
+use crate::serve::judging::OfStored;
 use crate::serve::problem::Problem;
 use crate::serve::rules::until;
 use crate::serve::settings::{Purpose, Role};
@@ -146,18 +145,8 @@ struct Seen {
 impl Seen {
     fn of(reached: &Reached, words: Words) -> Self {
         let day = reached.rules.on(reached.as_of());
-        let facts = facts_of(&day.catalogue, &reached.subject);
-        let (given, stored) = (Given::default(), Stored { run: reached.run.run(), subject: &reached.subject });
-        let bench = Bench {
-            rules: &reached.rules,
-            day: &day,
-            catalogue: &day.catalogue,
-            kind: reached.kind(),
-            facts: &facts,
-            given: &given,
-            deliveries: Some(&stored),
-        };
-        let reasons = bench.reasons(&|policy| reached.access.handles(&policy.document), true);
+        let judged = reached.judged(&day);
+        let reasons = judged.bench().reasons(&|policy| reached.access.handles(&policy.document), true);
         let codes: Vec<String> = reasons.iter().map(|reason| reason.policy.clone()).collect();
         let mut paid: std::collections::BTreeMap<String, Vec<Payment>> = std::collections::BTreeMap::new();
         for given in &reached.subject.given {
@@ -168,13 +157,11 @@ impl Seen {
                 paid_on: String::new(),
             });
         }
-        let policies = day.in_force.values().filter(|policy| codes.contains(&policy.document.code));
-        let read = facts_read(&mut day.catalogue.clone(), &reached.rules.binder(&day), policies);
-        let explained = read.iter().all(|fact| reached.access.purpose.sees(&day.catalogue.fact(*fact).name));
+        let explained = reached.sees_all(&day, codes.iter().map(String::as_str));
         let (as_of, until) = (reached.as_of(), until(reached.as_of()));
         let overview = Overview::new(reached.kind(), reached.shown(&reached.subject.id), (as_of, until), reasons, paid);
         let services = if explained { explanation::standings(&overview, words.0) } else { standings_only(words, &overview) };
-        let (dossier, shown, withheld) = dossier(reached, &day.catalogue, words);
+        let (dossier, shown, withheld) = dossier(reached, &judged, words);
         let masked = |markup: Markup| if reached.access.purpose.unmasked { markup } else { PreEscaped(mask::inside(&markup.0)) };
         Self { services: masked(services), dossier: masked(dossier), codes, facts: shown, withheld, explained }
     }
@@ -196,13 +183,11 @@ fn standings_only(words: Words, overview: &Overview) -> Markup {
 }
 
 /// The facts that the purpose may see, by the register that answers for each; their names; how many are withheld.
-fn dossier(reached: &Reached, catalogue: &Catalogue, words: Words) -> (Markup, Vec<String>, usize) {
+fn dossier(reached: &Reached, judged: &OfStored<'_>, words: Words) -> (Markup, Vec<String>, usize) {
     let subject = &reached.subject;
     let kind = subject.kind;
-    let known = facts_of(catalogue, subject);
-    let stored = Stored { run: reached.run.run(), subject };
-    let regions = &reached.rules.workspace.regions;
-    let sources = Sources { catalogue, deliveries: &stored, regions, as_of: reached.as_of(), facts: &known };
+    let (catalogue, regions) = (&judged.day.catalogue, &judged.rules.workspace.regions);
+    let sources = judged.sources();
     let (mut names, mut withheld) = (Vec::new(), 0);
     let mut rows: Vec<(String, Vec<Markup>)> = Vec::new();
     for fact in &subject.facts {

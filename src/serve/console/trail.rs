@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::frame::{Words, cell, number, table, text, token};
-use crate::register::declaration::SubjectKind;
 use crate::register::identifier::mask;
 use crate::serve::clock;
 use crate::store::trail::{Action, Record};
@@ -93,17 +92,5 @@ fn action(words: Words, action: Action) -> &'static str {
         Action::Change => words.pick("变更", "changed something"),
         Action::Refused => words.pick("被拒绝", "was refused"),
         Action::Erase => words.pick("抹去", "erased entries"),
-    }
-}
-
-/// The kind that an identifier is of, and its one form.
-pub(super) fn subject_of(written: &str) -> (SubjectKind, String) {
-    use crate::register::identifier::{normalise_entity_id, normalise_person_id};
-    if let Ok(id) = normalise_person_id(written) {
-        return (SubjectKind::Person, id.text.into_owned());
-    }
-    match normalise_entity_id(written) {
-        Ok(id) => (SubjectKind::Entity, id.text.into_owned()),
-        Err(_) => (SubjectKind::Household, written.trim().to_owned()),
     }
 }

@@ -1,5 +1,6 @@
 //! What one request may reach: the role that it is in, the purpose that it names, the subject that it asks about.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
@@ -31,6 +32,17 @@ impl Caller {
     #[must_use]
     pub fn is_any(&self, roles: &[Role]) -> bool {
         roles.iter().any(|role| self.grant.roles.contains(role))
+    }
+
+    /// The policies whose figures the caller may see, by code; none: all. Who is a handler and no more has those of his departments.
+    #[must_use]
+    pub fn figures_of(&self, policies: &[Arc<PolicyDocument>]) -> Option<BTreeSet<String>> {
+        let departments = &self.grant.departments;
+        if self.is_any(&[Role::PolicyAuthor, Role::Auditor, Role::Administrator]) || departments.iter().any(|own| own == "*") {
+            return None;
+        }
+        let own = policies.iter().filter(|policy| departments.contains(&policy.authority_code));
+        Some(own.map(|policy| policy.code.clone()).collect())
     }
 
     /// Lets through only callers in one of some roles.

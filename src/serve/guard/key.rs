@@ -4,6 +4,8 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
 
+use crate::eligibility::results::manifest::hex;
+
 /// How a key begins, so that one that leaks is known for what it is.
 const PREFIX: &str = "ms_";
 
@@ -22,12 +24,6 @@ pub fn new() -> Result<String, String> {
 #[must_use]
 pub fn digest(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
-}
-
-/// Bytes in hexadecimal.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::Caller;
 use crate::diagnostic::{Diagnostic, code};
 use crate::register::declaration::SubjectKind;
-use crate::register::identifier::{normalise_entity_id, normalise_person_id};
+use crate::register::identifier::one_form;
 use crate::serve::settings::{Grant, Issuer, Role};
 
 /// Clocks may differ by so many seconds.
@@ -121,7 +121,7 @@ impl Tokens {
         {
             let checked = self.checked.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some((caller, until)) = checked.get(&digest) {
-                return (*until + LEEWAY > now).then(|| Arc::clone(caller));
+                return (until.saturating_add(LEEWAY) > now).then(|| Arc::clone(caller));
             }
         }
         let (caller, until) = self.check(token)?;
@@ -153,7 +153,7 @@ impl Tokens {
     /// Forgets tokens that have ended.
     pub fn sweep(&self) {
         let now = get_current_timestamp();
-        self.checked.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (_, until)| *until + LEEWAY > now);
+        self.checked.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, (_, until)| until.saturating_add(LEEWAY) > now);
     }
 }
 
@@ -179,30 +179,80 @@ fn keys_of(issuer: &Issuer) -> Result<Vec<Key>, String> {
 
 fn caller(claims: &Claims) -> Caller {
     let role = |word: &String| Role::WORDS.iter().find(|(known, _)| known == word).map(|(_, role)| *role);
+    let own = |own: &Own| {
+        let kind = SubjectKind::named(&own.kind)?;
+        Some((kind, one_form(kind, &own.id)))
+    };
     let grant = Grant {
         // A role that is not known gives nothing.
         roles: claims.roles.iter().filter_map(role).collect(),
         regions: claims.regions.clone(),
         departments: claims.departments.clone(),
         purposes: if claims.purposes.is_empty() { vec!["*".to_owned()] } else { claims.purposes.clone() },
-        subjects: claims.subjects.iter().filter_map(|own| Some((kind(&own.kind)?, one_form(kind(&own.kind)?, &own.id)))).collect(),
+        subjects: claims.subjects.iter().filter_map(own).collect(),
     };
     Caller { id: claims.sub.clone(), name: claims.name.clone().unwrap_or_else(|| claims.sub.clone()), grant }
 }
 
-/// The kind of a word.
-#[must_use]
-pub fn kind(word: &str) -> Option<SubjectKind> {
-    SubjectKind::ALL.into_iter().find(|kind| kind.name() == word)
-}
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
 
-/// The one form of an identifier.
-#[must_use]
-pub fn one_form(kind: SubjectKind, written: &str) -> String {
-    let normalised = match kind {
-        SubjectKind::Person => normalise_person_id(written).ok(),
-        SubjectKind::Entity => normalise_entity_id(written).ok(),
-        SubjectKind::Household => None,
-    };
-    normalised.map_or_else(|| written.trim().to_owned(), |id| id.text.into_owned())
+    use ed25519_dalek::SigningKey;
+    use ed25519_dalek::pkcs8::EncodePrivateKey;
+    use jsonwebtoken::{EncodingKey, Header, encode};
+
+    use super::*;
+
+    /// The seed of the key of RFC 8037, appendix A, and its public half as a JWKS has it.
+    const SEED: [u8; 32] = [
+        0x9d, 0x61, 0xb1, 0x9d, 0xef, 0xfd, 0x5a, 0x60, 0xba, 0x84, 0x4a, 0xf4, 0x92, 0xec, 0x2c, 0xc4, 0x44, 0x49, 0xc5, 0x69, 0x7b, 0x32,
+        0x69, 0x19, 0x70, 0x3b, 0xac, 0x03, 0x1c, 0xae, 0x7f, 0x60,
+    ];
+    const PUBLIC: &str = "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo";
+
+    fn issuer(keys: &Path) -> Issuer {
+        let (issuer, audience) = ("https://id.example".to_owned(), "mianshen".to_owned());
+        Issuer { issuer, audience, keys: keys.to_owned(), algorithms: vec![Algorithm::EdDSA] }
+    }
+
+    fn token(kid: Option<&str>, exp: u64) -> String {
+        let header = Header { kid: kid.map(str::to_owned), ..Header::new(Algorithm::EdDSA) };
+        let claims = serde_json::json!({
+            "iss": "https://id.example", "aud": "mianshen", "sub": "c1", "name": "王小明", "exp": exp, "roles": ["citizen", "king"],
+            "subjects": [{"kind": "person", "id": "11010519491231002x"}, {"kind": "ghost", "id": "x"}],
+        });
+        let der = SigningKey::from_bytes(&SEED).to_pkcs8_der().expect("a key");
+        encode(&header, &claims, &EncodingKey::from_ed_der(der.as_bytes())).expect("a token")
+    }
+
+    #[test]
+    fn keys_of_a_set_are_told_apart_by_their_names() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jwks.json");
+        let key = |kid: &str| serde_json::json!({"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": kid, "x": PUBLIC});
+        std::fs::write(&path, serde_json::json!({"keys": [key("now")]}).to_string()).expect("written");
+        let tokens = Tokens::load(&[issuer(&path)]).expect("a key");
+        let later = get_current_timestamp() + 600;
+        for _ in 0..2 {
+            // The second time it is remembered.
+            let caller = tokens.caller(&token(Some("now"), later)).expect("a caller");
+            assert_eq!((caller.id.as_str(), caller.name.as_str(), caller.grant.roles.as_slice()), ("c1", "王小明", &[Role::Citizen][..]));
+            assert_eq!(caller.grant.subjects, [(SubjectKind::Person, "11010519491231002X".to_owned())]);
+        }
+        assert!(tokens.caller(&token(None, u64::MAX >> 11)).is_some(), "without a name every key is tried");
+        assert!(tokens.caller(&token(Some("before"), later)).is_none());
+        assert!(tokens.caller(&token(Some("now"), 1)).is_none());
+    }
+
+    #[test]
+    fn sets_without_a_public_key_are_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("jwks.json");
+        for text in [r#"{"keys": []}"#, r#"{"keys": [{"kty": "oct", "k": "AAAA", "alg": "HS256"}]}"#, "{}", "no key"] {
+            std::fs::write(&path, text).expect("written");
+            let told = Tokens::load(&[issuer(&path)]).expect_err("refused");
+            assert_eq!(told.len(), 1, "{text}");
+        }
+    }
 }

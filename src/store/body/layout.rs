@@ -160,7 +160,7 @@ fn type_of(name: &str) -> Result<Ty, StoreError> {
 
 /// The kind of subject of a name.
 pub(crate) fn kind_of(name: &str) -> Result<SubjectKind, StoreError> {
-    SubjectKind::ALL.into_iter().find(|kind| kind.name() == name).ok_or_else(|| unknown(name))
+    SubjectKind::named(name).ok_or_else(|| unknown(name))
 }
 
 fn unknown(word: &str) -> StoreError {

@@ -102,10 +102,7 @@ pub fn link(before: Option<Head>, at: i64, contents: Vec<Salted>) -> Vec<Record>
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-    }
+    use crate::eligibility::results::manifest::hex;
 
     #[test]
     fn sm3_is_that_of_the_standard() {

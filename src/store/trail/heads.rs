@@ -7,6 +7,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use super::chain::Head;
+use crate::eligibility::results::manifest::hex;
 use crate::store::StoreError;
 
 /// What every signature begins with, so that it can be taken for nothing else.
@@ -99,10 +100,6 @@ pub fn read_heads(path: &Path) -> Result<Vec<SignedHead>, StoreError> {
 
 fn message(head: &Head) -> Vec<u8> {
     [PURPOSE, &head.seq.to_be_bytes(), &head.at.to_be_bytes(), &head.hash].concat()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {

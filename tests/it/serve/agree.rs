@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::client::send;
 use super::server::{CITY, Server, rows};
+use super::shape::misfits;
 use crate::support::run;
 
 type Row = BTreeMap<String, String>;
@@ -78,6 +80,7 @@ fn services_are_what_match_found() {
 #[test]
 fn explanations_are_those_of_explain() {
     let server = Server::start("purposes: [{id: casework, label: x, facts: ['*'], unmasked: true, roles: [administrator]}]\n");
+    let document = send(server.address, "GET", "/v1/openapi.json", &[], b"").json();
     let grants = rows("grants");
     let unknowns = rows("unknowns");
     // `explain` reads registers anew for each subject: every 60th, of all kinds; the verdicts of all are held above.
@@ -93,7 +96,9 @@ fn explanations_are_those_of_explain() {
             let policy = expected["policy"].as_str().expect("a code").to_owned();
             let answer = server.get("admin", &format!("/v1/subjects/{kind}/{id}/explain/{policy}"));
             assert_eq!(answer.status, 200, "{}", answer.text());
-            let mut got = answer.json()["reason"].clone();
+            let answer = answer.json();
+            assert_eq!(misfits(&document, "Explanation", &answer), Vec::<String>::new(), "{kind} {id} {policy}");
+            let mut got = answer["reason"].clone();
             // The store has no rows of registers: turns hold as long as registers say what they say now, and so do the last
             // sentence and the days that it names.
             for reason in [&mut expected, &mut got] {

@@ -11,3 +11,4 @@ mod guard;
 mod hostile;
 mod server;
 mod settings;
+mod shape;
