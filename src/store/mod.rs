@@ -17,6 +17,7 @@ pub mod body;
 pub mod documents;
 mod error;
 pub mod fill;
+pub mod live;
 mod postgres;
 mod run;
 pub mod sqlite;
