@@ -107,7 +107,9 @@ pub async fn verify_events(live: &dyn Live, heads: &[(Seq, Option<Head>)]) -> Re
         cases += page.len() as u64;
         let differs = |row: &&super::CaseRow| seen.get(&row.id).is_none_or(|case| case.version != row.version);
         faults.extend(page.iter().filter(differs).map(|row| CaseFault::Differs(row.id.clone())));
-        page.iter().for_each(|row| drop(seen.remove(&row.id)));
+        for row in &page {
+            seen.remove(&row.id);
+        }
         match page.last() {
             Some(last) if page.len() == PAGE => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
             _ => break,

@@ -102,14 +102,15 @@ async fn change_generation(transaction: &Transaction<'_>, generation: i64, batch
     if !batch.positions.is_empty() {
         write_positions(transaction, batch).await?;
     }
+    // What is as it was is not written.
     let (gone, there): (Vec<_>, Vec<_>) = batch.rows_once().into_iter().partition(|rows| rows.body.is_empty());
     if !there.is_empty() {
         let ids: Vec<&str> = there.iter().map(|rows| rows.id.as_str()).collect();
         let registers: Vec<&str> = there.iter().map(|rows| rows.register.as_str()).collect();
         let bodies: Vec<&[u8]> = there.iter().map(|rows| rows.body.as_slice()).collect();
-        let sql = "INSERT INTO mianshen.register_row (generation, id, register, body)
+        let sql = "INSERT INTO mianshen.register_row AS r (generation, id, register, body)
             SELECT $1, * FROM unnest($2::text[], $3::text[], $4::bytea[])
-            ON CONFLICT (generation, id, register) DO UPDATE SET body = excluded.body";
+            ON CONFLICT (generation, id, register) DO UPDATE SET body = excluded.body WHERE r.body <> excluded.body";
         execute(transaction, sql, &[&generation, &ids, &registers, &bodies]).await?;
     }
     if !gone.is_empty() {
@@ -165,9 +166,9 @@ async fn write_standing(transaction: &Transaction<'_>, generation: i64, batch: &
         let kinds: Vec<i16> = there.iter().map(|standing| kind_number(standing.kind)).collect();
         let ids: Vec<&str> = there.iter().map(|standing| standing.id.as_str()).collect();
         let bodies: Vec<&[u8]> = there.iter().map(|standing| standing.body.as_slice()).collect();
-        let sql = "INSERT INTO mianshen.standing (generation, kind, id, body)
+        let sql = "INSERT INTO mianshen.standing AS s (generation, kind, id, body)
             SELECT $1, * FROM unnest($2::smallint[], $3::text[], $4::bytea[])
-            ON CONFLICT (generation, kind, id) DO UPDATE SET body = excluded.body";
+            ON CONFLICT (generation, kind, id) DO UPDATE SET body = excluded.body WHERE s.body <> excluded.body";
         execute(transaction, sql, &[&generation, &kinds, &ids, &bodies]).await?;
     }
     if !gone.is_empty() {
@@ -197,9 +198,10 @@ async fn write_timers(transaction: &Transaction<'_>, generation: i64, batch: &Ba
         }
     }
     if !there.0.is_empty() {
-        let sql = "INSERT INTO mianshen.timer (generation, kind, id, day, body)
+        let sql = "INSERT INTO mianshen.timer AS t (generation, kind, id, day, body)
             SELECT $1, * FROM unnest($2::smallint[], $3::text[], $4::text[], $5::bytea[])
-            ON CONFLICT (generation, kind, id) DO UPDATE SET day = excluded.day, body = excluded.body";
+            ON CONFLICT (generation, kind, id) DO UPDATE SET day = excluded.day, body = excluded.body
+            WHERE t.day <> excluded.day OR t.body <> excluded.body";
         execute(transaction, sql, &[&generation, &there.0, &there.1, &there.2, &there.3]).await?;
     }
     if !gone.0.is_empty() {

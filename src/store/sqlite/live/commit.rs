@@ -73,10 +73,11 @@ fn change_generation(transaction: &Transaction<'_>, generation: i64, batch: &Bat
         batch.check_positions(&now)?;
         write_positions(transaction, batch.positions.iter())?;
     }
+    // What is as it was is not written: its pages stay out of the log.
     let prepare = |sql: &str| transaction.prepare_cached(sql).map_err(failed);
     let mut put = prepare(
         "INSERT INTO register_row (generation, id, register, body) VALUES (?1, ?2, ?3, ?4)
-            ON CONFLICT (generation, id, register) DO UPDATE SET body = ?4",
+            ON CONFLICT (generation, id, register) DO UPDATE SET body = ?4 WHERE body <> ?4",
     )?;
     let mut remove = prepare("DELETE FROM register_row WHERE generation = ?1 AND id = ?2 AND register = ?3")?;
     for rows in batch.rows_once() {
@@ -97,7 +98,7 @@ fn change_generation(transaction: &Transaction<'_>, generation: i64, batch: &Bat
     }
     let mut put = prepare(
         "INSERT INTO standing (generation, kind, id, body) VALUES (?1, ?2, ?3, ?4)
-            ON CONFLICT (generation, kind, id) DO UPDATE SET body = ?4",
+            ON CONFLICT (generation, kind, id) DO UPDATE SET body = ?4 WHERE body <> ?4",
     )?;
     let mut remove = prepare("DELETE FROM standing WHERE generation = ?1 AND kind = ?2 AND id = ?3")?;
     for standing in batch.standing_once() {
@@ -110,7 +111,7 @@ fn change_generation(transaction: &Transaction<'_>, generation: i64, batch: &Bat
     }
     let mut put = prepare(
         "INSERT INTO timer (generation, kind, id, day, body) VALUES (?1, ?2, ?3, ?4, ?5)
-            ON CONFLICT (generation, kind, id) DO UPDATE SET day = ?4, body = ?5",
+            ON CONFLICT (generation, kind, id) DO UPDATE SET day = ?4, body = ?5 WHERE day <> ?4 OR body <> ?5",
     )?;
     let mut remove = prepare("DELETE FROM timer WHERE generation = ?1 AND kind = ?2 AND id = ?3")?;
     for timer in batch.timers_once() {
