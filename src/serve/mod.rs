@@ -23,6 +23,7 @@ pub mod jobs;
 pub mod judging;
 pub mod listen;
 pub mod log;
+pub mod outgoing;
 pub mod pages;
 pub mod problem;
 pub mod rules;

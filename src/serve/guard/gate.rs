@@ -11,7 +11,7 @@ use crate::serve::state::Serving;
 /// Lets a request through with its [`Caller`](super::Caller) beside it. Those who are not known are counted by their address.
 pub async fn pass(State(serving): State<Serving>, mut request: Request, next: Next) -> Response {
     let guard = serving.guard();
-    let counted = match guard.caller(request.headers()) {
+    let counted = match guard.caller_renewed(request.headers()).await {
         Ok(caller) => {
             let counted = guard.count(&caller.id);
             request.extensions_mut().insert(caller);
