@@ -3,8 +3,10 @@
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::middleware::from_fn_with_state;
 
 use axum_server::accept::{Accept, NoDelayAcceptor};
 use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
@@ -13,11 +15,14 @@ use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Sleep;
 
 use super::app::app;
+use super::crowd::{self, Crowd, Place};
+use super::open_files;
 use super::settings::Limits;
 use super::state::Serving;
+use super::traces::{self, Traces};
 use crate::diagnostic::{Diagnostic, code};
 
 /// The longest head of a request.
@@ -25,6 +30,12 @@ const LONGEST_HEAD: u16 = 32 * 1024;
 
 /// Streams of one connection at a time (HTTP/2).
 const STREAMS: u32 = 128;
+
+/// How HTTP/2 begins (RFC 9113, 3.4).
+const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Files that a server has open beside its connections: stores, registers, what it asks itself.
+const FILES_BESIDE: usize = 256;
 
 /// Serves until the process is told to end (SIGTERM, SIGINT). `listening` hears the address once it is bound.
 ///
@@ -35,15 +46,23 @@ pub async fn serve(serving: Serving, listening: impl FnOnce(SocketAddr) + Send) 
     let settings = serving.settings();
     let listener = std::net::TcpListener::bind(settings.listen).map_err(|error| failed(settings.listen, &error))?;
     let address = listener.local_addr().map_err(|error| failed(settings.listen, &error))?;
+    let traces = settings.traces.as_ref().map(Traces::start).transpose()?;
+    serving.guard().keep_keys_fresh().await;
     let handle = Handle::new();
-    let service = app(&serving).into_make_service_with_connect_info::<SocketAddr>();
-    let room = Arc::new(Semaphore::new(settings.limits.connections));
+    let crowd = Crowd::new(room_for(settings.limits.connections));
+    let routes = app(&serving).layer(from_fn_with_state(crowd.clone(), crowd::requests));
+    let routes = match &traces {
+        Some(traces) => routes.layer(from_fn_with_state(traces.clone(), traces::requests)),
+        None => routes,
+    };
+    let service = routes.into_make_service_with_connect_info::<SocketAddr>();
+    let head_timeout = settings.limits.head_timeout;
     watch(&serving, &handle).map_err(|error| failed(settings.listen, &error))?;
     let server = axum_server::from_tcp(listener).map_err(|error| failed(settings.listen, &error))?.handle(handle);
     listening(address);
     let ended = match &settings.tls {
         None => {
-            let door = Door { inner: NoDelayAcceptor::new(), room };
+            let door = Door { inner: NoDelayAcceptor::new(), crowd, head_timeout };
             limited(server.acceptor(door), &settings.limits).serve(service).await
         }
         Some(tls) => {
@@ -53,11 +72,23 @@ pub async fn serve(serving: Serving, listening: impl FnOnce(SocketAddr) + Send) 
                 Box::new(Diagnostic::new(&code::SETTINGS_INVALID, zh, en).help("两者都应为 PEM", "both must be PEM"))
             })?;
             let acceptor = RustlsAcceptor::new(config).handshake_timeout(settings.limits.head_timeout);
-            let door = Door { inner: acceptor.acceptor(NoDelayAcceptor::new()), room };
+            let door = Door { inner: acceptor.acceptor(NoDelayAcceptor::new()), crowd, head_timeout };
             limited(server.acceptor(door), &settings.limits).serve(service).await
         }
     };
+    if let Some(traces) = traces {
+        traces.end().await;
+    }
     ended.map_err(|error| failed(address, &error))
+}
+
+/// How many connections there is room for: as many as are set, or fewer where the system lets no more files be open.
+fn room_for(connections: usize) -> usize {
+    let wanted = connections.saturating_add(FILES_BESIDE);
+    let Some(files) = open_files::raise(wanted).filter(|files| *files < wanted) else { return connections };
+    let room = files.saturating_sub(FILES_BESIDE).max(files / 2).max(1);
+    tracing::warn!(target: "mianshen::serve", connections, files, room, "the system lets fewer files be open than connections are set");
+    room
 }
 
 fn failed(address: SocketAddr, error: &io::Error) -> Box<Diagnostic> {
@@ -75,7 +106,8 @@ fn limited<A>(mut server: Server<SocketAddr, A>, limits: &Limits) -> Server<Sock
         .max_header_list_size(LONGEST_HEAD.into())
         .keep_alive_interval(limits.head_timeout)
         .keep_alive_timeout(limits.head_timeout);
-    server.first_request_timeout(limits.head_timeout)
+    // Not `first_request_timeout`: it counts on while a request is at work, and closes without an answer when that was long.
+    server
 }
 
 /// Hears what the system asks: to end, to read anew; and sweeps now and then.
@@ -84,7 +116,8 @@ fn watch(serving: &Serving, handle: &Handle<SocketAddr>) -> io::Result<()> {
         (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?, signal(SignalKind::hangup())?);
     let (serving, handle) = (serving.clone(), handle.clone());
     tokio::spawn(async move {
-        let mut minute = tokio::time::interval(std::time::Duration::from_mins(1));
+        let mut minute = tokio::time::interval(Duration::from_mins(1));
+        let mut often = tokio::time::interval(Duration::from_secs(5));
         loop {
             tokio::select! {
                 _ = end.recv() => break,
@@ -95,7 +128,9 @@ fn watch(serving: &Serving, handle: &Handle<SocketAddr>) -> io::Result<()> {
                 }
                 _ = minute.tick() => {
                     serving.guard().sweep();
-                    // Without it, what is measured piles up where nobody asks for it.
+                }
+                _ = often.tick() => {
+                    // Without it, what is measured piles up where nobody asks for it; done seldom, it holds up who comes then.
                     serving.metrics().run_upkeep();
                 }
             }
@@ -119,11 +154,12 @@ fn reload(serving: &Serving) {
     }
 }
 
-/// Lets so many connections in, and closes any more at once.
+/// Lets connections in, as far as there is room, and closes any more at once.
 #[derive(Clone)]
 struct Door<A> {
     inner: A,
-    room: Arc<Semaphore>,
+    crowd: Crowd,
+    head_timeout: Duration,
 }
 
 impl<S, A> Accept<TcpStream, S> for Door<A>
@@ -138,13 +174,14 @@ where
     type Future = BoxFuture<'static, io::Result<(Self::Stream, Self::Service)>>;
 
     fn accept(&self, stream: TcpStream, service: S) -> Self::Future {
-        let Ok(place) = Arc::clone(&self.room).try_acquire_owned() else {
+        let Some(place) = stream.peer_addr().ok().and_then(|address| self.crowd.enter(address)) else {
             return Box::pin(std::future::ready(Err(io::ErrorKind::ConnectionRefused.into())));
         };
-        let accepted = self.inner.accept(stream, service);
+        let (accepted, head_timeout) = (self.inner.accept(stream, service), self.head_timeout);
         Box::pin(async move {
             let (stream, service) = accepted.await?;
-            Ok((Inside { stream, _place: place }, service))
+            let opening = Opening { seen: 0, until: Box::pin(tokio::time::sleep(head_timeout)) };
+            Ok((Inside { stream, place, opening: Some(opening) }, service))
         })
     }
 }
@@ -152,21 +189,55 @@ where
 /// A connection with the place that it takes.
 struct Inside<S> {
     stream: S,
-    _place: OwnedSemaphorePermit,
+    place: Place,
+    opening: Option<Opening>,
+}
+
+/// The first bytes, by which HTTP/1 and HTTP/2 are told apart: nothing else bounds how long they may take.
+struct Opening {
+    /// So many bytes of the preface of HTTP/2 have come.
+    seen: usize,
+    until: Pin<Box<Sleep>>,
+}
+
+impl Opening {
+    /// Takes bytes in; whether it is known now which protocol it is.
+    fn is_over(&mut self, bytes: &[u8]) -> bool {
+        let rest = &PREFACE[self.seen..];
+        let is_preface = bytes.iter().zip(rest).all(|(byte, expected)| byte == expected);
+        self.seen += bytes.len().min(rest.len());
+        !is_preface || self.seen == PREFACE.len()
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Inside<S> {
-    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+    fn poll_read(self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let inside = self.get_mut();
+        if inside.place.is_sent_away(context) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+        }
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut inside.stream).poll_read(context, buffer);
+        if let Some(opening) = &mut inside.opening {
+            let is_known = opening.is_over(&buffer.filled()[before..]);
+            if is_known {
+                inside.opening = None;
+            } else if read.is_pending() && opening.until.as_mut().poll(context).is_ready() {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
+        }
+        read
     }
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Inside<S> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.place.wrote();
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, slices: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.place.wrote();
         Pin::new(&mut self.stream).poll_write_vectored(context, slices)
     }
 
@@ -180,5 +251,20 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Inside<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn protocols_are_told_apart_by_their_first_bytes() {
+        let opening = || Opening { seen: 0, until: Box::pin(tokio::time::sleep(Duration::from_secs(1))) };
+        assert!(opening().is_over(b"G") && opening().is_over(b"PO") && opening().is_over(PREFACE) && opening().is_over(b"PRI * HTTP/1"));
+        assert!(!opening().is_over(b"") && !opening().is_over(b"PRI"));
+        let mut slow = opening();
+        let told: Vec<bool> = PREFACE.iter().map(|byte| slow.is_over(&[*byte])).collect();
+        assert!(told[..PREFACE.len() - 1].iter().all(|over| !over) && told[PREFACE.len() - 1]);
     }
 }

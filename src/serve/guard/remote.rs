@@ -74,7 +74,7 @@ impl std::fmt::Debug for Remote {
 #[derive(Deserialize)]
 struct Described {
     issuer: String,
-    jwks_uri: Url,
+    jwks_uri: String,
 }
 
 impl Remote {
@@ -184,10 +184,8 @@ impl Remote {
         if described.issuer != self.issuer {
             return Err("the description is another issuer's".to_owned());
         }
-        if !outgoing::may_be_asked(&described.jwks_uri) {
-            return Err("jwks_uri is not https".to_owned());
-        }
-        Ok(described.jwks_uri)
+        let address = Url::parse(&described.jwks_uri).ok().filter(outgoing::may_be_asked);
+        address.ok_or_else(|| "jwks_uri is no https address".to_owned())
     }
 
     async fn text(&self, address: Url) -> Result<(String, Option<Duration>), String> {
