@@ -472,7 +472,7 @@ mod tests {
         let traces = settings.traces.expect("traces");
         assert_eq!((traces.endpoint.as_str(), traces.percent), ("http://127.0.0.1:4318/v1/traces", 10));
         faults("traces: {endpoint: 'http://collector.example/v1/traces'}\n", &[("wrong-shape", "'http://collector.example/v1/traces'")]);
-        faults("traces: {percent: 10}\n", &[("missing-key", "{percent: 10}")]);
+        faults("traces: {percent: 10}\n", &[("missing-key", "percent")]);
         faults("traces: {endpoint: 'https://collector.example/', percent: 200}\n", &[("wrong-shape", "200")]);
     }
 

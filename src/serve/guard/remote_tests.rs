@@ -178,7 +178,7 @@ async fn the_issuer_describes_itself() {
         remote.fetch().await;
         assert_eq!(count(&remote), 0, "{issuer} {keys}");
     }
-    *published.described.lock().expect("a lock") = serde_json::json!({"issuer": NAME, "jwks_uri": address}).to_string();
+    *published.described.lock().expect("a lock") = serde_json::json!({"issuer": NAME, "jwks_uri": address.as_str()}).to_string();
     let remote = remote(&found, Duration::ZERO, None);
     remote.fetch().await;
     assert_eq!(count(&remote), 1);
