@@ -19,6 +19,7 @@ pub mod console;
 pub mod crowd;
 pub mod dto;
 pub mod extract;
+mod figures;
 pub mod guard;
 pub mod jobs;
 pub mod judging;

@@ -53,7 +53,9 @@ mod tests {
     fn without_tls_only_this_machine_is_asked() {
         let may = |text: &str| may_be_asked(&Url::parse(text).expect("an address"));
         assert!(may("https://id.example/keys") && may("http://127.0.0.1:1/keys") && may("http://localhost/") && may("http://[::1]:2/"));
-        assert!(!may("http://id.example/keys") && !may("http://localhost.example/") && !may("file:///etc/passwd") && !may("http://10.0.0.1/"));
+        assert!(
+            !may("http://id.example/keys") && !may("http://localhost.example/") && !may("file:///etc/passwd") && !may("http://10.0.0.1/")
+        );
     }
 
     #[test]

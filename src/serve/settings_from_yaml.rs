@@ -238,7 +238,8 @@ fn keys(fields: &mut Fields<'_>, folder: &Path, issuer: Option<&str>) -> Option<
 
 /// An address that the server may ask.
 fn asked_at(fields: &mut Fields<'_>, node: &Node, text: &str) -> Option<Url> {
-    let address = Url::parse(text).ok().filter(|address| may_be_asked(address) && address.username().is_empty() && address.password().is_none());
+    let address =
+        Url::parse(text).ok().filter(|address| may_be_asked(address) && address.username().is_empty() && address.password().is_none());
     if address.is_none() {
         fields.report(wrong_shape(node, "https 地址", "an https address").help(
             "只有本机 (127.0.0.1) 可用 http; 地址里不写用户和密码",

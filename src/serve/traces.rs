@@ -22,9 +22,7 @@ use opentelemetry_otlp::{WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::{OTelSdkError, OTelSdkResult};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
-use opentelemetry_sdk::trace::{
-    BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanExporter,
-};
+use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, SdkTracer, SdkTracerProvider, SpanData, SpanExporter};
 use tokio::runtime::Handle;
 
 use super::guard::Caller;
@@ -57,7 +55,9 @@ impl Traces {
     pub fn start(settings: &settings::Traces) -> Result<Self, Box<Diagnostic>> {
         let failed = |why: String| {
             let (zh, en) = (format!("链路追踪不能启动: {why}"), format!("traces cannot be started: {why}"));
-            Box::new(Diagnostic::new(&code::SETTINGS_INVALID, zh, en).help("检查 traces 的 endpoint 和 ca", "look at endpoint and ca of traces"))
+            Box::new(
+                Diagnostic::new(&code::SETTINGS_INVALID, zh, en).help("检查 traces 的 endpoint 和 ca", "look at endpoint and ca of traces"),
+            )
         };
         let client = outgoing::client(settings.authority.as_deref(), PATIENCE).map_err(failed)?;
         let exporter = opentelemetry_otlp::SpanExporter::builder().with_http().with_http_client(client);
@@ -148,7 +148,8 @@ pub async fn requests(State(traces): State<Traces>, request: Request, next: Next
         }
         None => method.to_owned(),
     };
-    let mut span = traces.tracer.span_builder(name).with_kind(SpanKind::Server).with_attributes(about).start_with_context(&traces.tracer, &parent);
+    let mut span =
+        traces.tracer.span_builder(name).with_kind(SpanKind::Server).with_attributes(about).start_with_context(&traces.tracer, &parent);
     let response = next.run(request).await;
     let status = response.status();
     span.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));

@@ -19,7 +19,6 @@ mod bench;
 mod bench_answer;
 mod chart;
 mod desk;
-mod figures;
 mod frame;
 mod overview;
 mod pages;

@@ -39,8 +39,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// What servers run with.
-    pub(super) const USUAL: Self =
-        Self { least: Duration::from_secs(30), most: Duration::from_hours(24), usual: Duration::from_hours(1) };
+    pub(super) const USUAL: Self = Self { least: Duration::from_secs(30), most: Duration::from_hours(24), usual: Duration::from_hours(1) };
 }
 
 /// The keys that one issuer publishes.

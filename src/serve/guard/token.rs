@@ -110,7 +110,8 @@ impl Tokens {
             let held = match &issuer.keys {
                 Keys::File(path) => keys_of(path).map(Held::Fixed).map_err(|why| unusable(path, &why)),
                 Keys::At(at) => {
-                    let known = before.and_then(|before| before.remotes().find(|known| known.issuer() == issuer.issuer && known.at() == at));
+                    let known =
+                        before.and_then(|before| before.remotes().find(|known| known.issuer() == issuer.issuer && known.at() == at));
                     let remote = Remote::new(&issuer.issuer, at, Pace::USUAL, known.map(AsRef::as_ref));
                     remote.map(|remote| Held::Remote(Arc::new(remote))).map_err(|why| untrusted(&why))
                 }

@@ -69,9 +69,8 @@ impl TrailFile {
 
     fn brought_over(&self) -> Result<(), StoreError> {
         let aside = open(&self.path, &TRAIL)?;
-        let pass = || -> Result<i64, StoreError> {
-            aside.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(2)).map_err(failed)
-        };
+        let pass =
+            || -> Result<i64, StoreError> { aside.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(2)).map_err(failed) };
         let mut before = 0;
         for _ in 0..ROUNDS {
             let now = pass()?;
