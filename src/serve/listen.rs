@@ -256,7 +256,60 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Inside<S> {
 
 #[cfg(test)]
 mod tests {
+    use axum::Router;
+    use axum::routing::get;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
     use super::*;
+    use crate::serve::clock;
+
+    const HEAD: Duration = Duration::from_millis(500);
+
+    /// A server whose one route takes four times as long as a head may, and works where it should not.
+    fn server() -> SocketAddr {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let slow = get(|| async {
+            std::thread::sleep(HEAD * 4);
+            "done"
+        });
+        let routes = Router::new().route("/slow", slow).into_make_service_with_connect_info::<SocketAddr>();
+        let limits = Limits { head_timeout: HEAD, ..Limits::default() };
+        let door = Door { inner: NoDelayAcceptor::new(), crowd: Crowd::new(100), head_timeout: HEAD };
+        let server = axum_server::from_tcp(listener).expect("a server").acceptor(door);
+        tokio::spawn(limited(server, &limits).serve(routes));
+        address
+    }
+
+    /// What the server answers to some bytes until it closes, and how long that takes.
+    async fn told(address: SocketAddr, bytes: &[u8]) -> (String, Duration) {
+        let started = clock::moment();
+        let mut stream = TcpStream::connect(address).await.expect("connected");
+        stream.write_all(bytes).await.expect("sent");
+        let mut answer = Vec::new();
+        let read = stream.read_to_end(&mut answer);
+        let _ = tokio::time::timeout(Duration::from_secs(30), read).await.expect("it closes");
+        (String::from_utf8_lossy(&answer).into_owned(), started.elapsed())
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn a_request_that_works_for_longer_than_a_head_may_take_is_answered() {
+        let (answer, took) = told(server(), b"GET /slow HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done") && took >= HEAD * 4, "{took:?}: {answer:?}");
+    }
+
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn who_says_nothing_or_half_of_something_is_sent_away() {
+        let address = server();
+        for bytes in [&b""[..], b"P", b"PRI * HTTP/2.0\r\n", b"GET /slow HT", b"GET /slow HTTP/1.1\r\nHost: a\r\nX: "] {
+            let (answer, took) = told(address, bytes).await;
+            assert!(!answer.starts_with("HTTP/1.1 2"), "{answer:?}");
+            assert!(took < HEAD * 10, "{bytes:?}: {took:?}");
+        }
+        // After an answer the next head has its time, and no more.
+        let (answer, took) = told(address, b"GET /other HTTP/1.1\r\nHost: a\r\n\r\n").await;
+        assert!(answer.starts_with("HTTP/1.1 404") && took < HEAD * 10, "{took:?}: {answer:?}");
+    }
 
     #[tokio::test]
     async fn protocols_are_told_apart_by_their_first_bytes() {

@@ -2,7 +2,7 @@
 
 mod faults;
 mod kills;
-mod postgres;
+pub(crate) mod postgres;
 mod runs;
 mod sample;
 mod tiny;
