@@ -13,7 +13,7 @@ use axum_server::tls_rustls::{RustlsAcceptor, RustlsConfig};
 use axum_server::{Handle, Server};
 use futures::future::BoxFuture;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Sleep;
 
@@ -34,6 +34,9 @@ const STREAMS: u32 = 128;
 /// How HTTP/2 begins (RFC 9113, 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
+/// Connections that wait to be taken.
+const BACKLOG: u32 = 4_096;
+
 /// Files that a server has open beside its connections: stores, registers, what it asks itself.
 const FILES_BESIDE: usize = 256;
 
@@ -44,7 +47,7 @@ const FILES_BESIDE: usize = 256;
 /// When the address is taken, or certificate and key cannot be used.
 pub async fn serve(serving: Serving, listening: impl FnOnce(SocketAddr) + Send) -> Result<(), Box<Diagnostic>> {
     let settings = serving.settings();
-    let listener = std::net::TcpListener::bind(settings.listen).map_err(|error| failed(settings.listen, &error))?;
+    let listener = bound(settings.listen).map_err(|error| failed(settings.listen, &error))?;
     let address = listener.local_addr().map_err(|error| failed(settings.listen, &error))?;
     let traces = settings.traces.as_ref().map(Traces::start).transpose()?;
     serving.guard().keep_keys_fresh().await;
@@ -58,7 +61,7 @@ pub async fn serve(serving: Serving, listening: impl FnOnce(SocketAddr) + Send) 
     let service = routes.into_make_service_with_connect_info::<SocketAddr>();
     let head_timeout = settings.limits.head_timeout;
     watch(&serving, &handle).map_err(|error| failed(settings.listen, &error))?;
-    let server = axum_server::from_tcp(listener).map_err(|error| failed(settings.listen, &error))?.handle(handle);
+    let server = Server::<SocketAddr>::from_listener(listener).handle(handle);
     listening(address);
     let ended = match &settings.tls {
         None => {
@@ -89,6 +92,15 @@ fn room_for(connections: usize) -> usize {
     let room = files.saturating_sub(FILES_BESIDE).max(files / 2).max(1);
     tracing::warn!(target: "mianshen::serve", connections, files, room, "the system lets fewer files be open than connections are set");
     room
+}
+
+/// A socket that listens. Connections that come all at once wait to be taken, instead of being dropped and tried again a second
+/// later: the usual 128 are few.
+fn bound(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 fn failed(address: SocketAddr, error: &io::Error) -> Box<Diagnostic> {
@@ -271,6 +283,8 @@ mod tests {
         let address = listener.local_addr().expect("an address");
         let slow = get(|| async {
             std::thread::sleep(HEAD * 4);
+            // Only now do others on the same connection, such as what counts time, come to their turn.
+            tokio::time::sleep(HEAD / 10).await;
             "done"
         });
         let routes = Router::new().route("/slow", slow).into_make_service_with_connect_info::<SocketAddr>();

@@ -27,7 +27,7 @@ fn client(is_trusting: bool) -> reqwest::Client {
 fn asked(client: &reqwest::Client, server: &Server, host: &str, path: &str) -> Result<reqwest::Response, reqwest::Error> {
     let address = format!("https://{host}:{}{path}", server.address.port());
     let request = client.get(address).header("X-Api-Key", key("author"));
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(request.send())
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(async { request.send().await })
 }
 
 #[test]
