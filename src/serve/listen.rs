@@ -292,7 +292,19 @@ mod tests {
         let door = Door { inner: NoDelayAcceptor::new(), crowd: Crowd::new(100), head_timeout: HEAD };
         let server = axum_server::from_tcp(listener).expect("a server").acceptor(door);
         tokio::spawn(limited(server, &limits).serve(routes));
+        busy();
         address
+    }
+
+    /// Keeps the runtime awake, as other requests do: else nobody counts time while one works.
+    fn busy() {
+        let runtime = tokio::runtime::Handle::current();
+        std::thread::spawn(move || {
+            for _ in 0..1_500 {
+                std::thread::sleep(HEAD / 50);
+                drop(runtime.spawn(async {}));
+            }
+        });
     }
 
     /// What the server answers to some bytes until it closes, and how long that takes.
