@@ -1,4 +1,4 @@
-//! Keys of an issuer from where it publishes them (JWKS, RFC 7517; OpenID Connect Discovery 1.0), kept fresh.
+//! Keys of an issuer from where it publishes them (JWKS, RFC 7517; OIDC Discovery 1.0), kept fresh.
 //!
 //! Fetched at the start, again when they are old, and, at most every so often, when a token names a key that is not among
 //! them. What cannot be fetched or read changes nothing: the keys that were good last stay.
@@ -69,7 +69,7 @@ impl std::fmt::Debug for Remote {
     }
 }
 
-/// The part of an issuer's own description that is needed (OpenID Connect Discovery 1.0, section 3).
+/// The part of an issuer's own description that is needed (OIDC Discovery 1.0, section 3).
 #[derive(Deserialize)]
 struct Described {
     issuer: String,
