@@ -112,7 +112,7 @@ fn a_dead_collector_costs_no_request() {
     for _ in 0..300 {
         assert_eq!(server.get("author", "/v1/bundles").status, 200);
     }
-    assert!(started.elapsed() < Duration::from_secs(60) && batch.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_mins(1) && batch.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     server.signal("TERM");
     assert_eq!(server.ended(Duration::from_secs(25)), Some(0), "{}", server.log());
     assert!(server.log().contains("traces"), "who runs it is told: {}", server.log());
