@@ -173,7 +173,7 @@ fn own_key() -> Result<(String, Caller), Vec<Diagnostic>> {
 
 fn check(settings: &Settings, context: &Context) -> Exit {
     let mut told = Vec::new();
-    told.extend(Guard::new(settings, None).err().into_iter().flatten());
+    told.extend(Guard::new(settings, None, None).err().into_iter().flatten());
     told.extend(rules::Rules::load(&settings.policies, &EYES).err().into_iter().flatten());
     context.tell(&told);
     if has_errors(&told) {

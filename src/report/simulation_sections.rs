@@ -6,7 +6,7 @@ use super::simulation::{self, HIDDEN, Words, difference, is_told, notes, shown};
 use super::simulation_page::escape;
 use super::simulation_plots::{AFTER, BEFORE, LOSS, Series, bars, bars_in_one, css, funnel, lines, short};
 use super::table::{Align, Table, amount, count};
-use crate::diagnostic::{Lang, Message};
+use crate::diagnostic::Lang;
 use crate::explain::{self, Verdict};
 use crate::register::declaration::SubjectKind;
 use crate::simulate::results::{Class, Line, Results};
@@ -331,11 +331,10 @@ pub(super) fn funnels(results: &Results, words: Words) -> String {
     for line in results.totals.iter().filter(|line| !line.hidden && line.tally.changed() > 0) {
         let Some(policy) = line.policy.map(|policy| &results.policies[policy]) else { continue };
         let longest = if policy.funnel[1].is_empty() { &policy.funnel[0] } else { &policy.funnel[1] };
-        let steps: Vec<String> = longest.iter().map(|(name, ..)| shortened(name.get(words.0))).collect();
+        let steps: Vec<String> = longest.iter().map(|step| shortened(step.name.get(words.0))).collect();
         let of = |side: usize| -> Vec<Option<f64>> {
             let steps = &policy.funnel[side];
-            let yes = |name: &Message| steps.iter().find(|(known, ..)| known == name).and_then(|(_, yes, _)| yes.map(float));
-            longest.iter().map(|(name, ..)| yes(name)).collect()
+            longest.iter().map(|step| step.same_in(steps).and_then(|same| same.yes.map(float))).collect()
         };
         let series = [Series { color: BEFORE, values: of(0) }, Series { color: AFTER, values: of(1) }];
         let plot = funnel(&steps, &series, words.0 == Lang::Zh);

@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use url::Url;
+
 use crate::diagnostic::Message;
 use crate::register::declaration::SubjectKind;
 use crate::store::Address;
@@ -31,6 +33,8 @@ pub struct Settings {
     pub limits: Limits,
     /// What is logged, and how.
     pub log: Log,
+    /// Where traces go; none: nowhere.
+    pub traces: Option<Traces>,
     /// How long requests under way may take to end when the server is stopped.
     pub drain: Duration,
 }
@@ -51,10 +55,41 @@ pub struct Issuer {
     pub issuer: String,
     /// The `aud` that its tokens must have.
     pub audience: String,
-    /// Its public keys: PEM of one key, or JSON of a set (JWKS). Read again on reload.
-    pub keys: PathBuf,
+    /// Its public keys.
+    pub keys: Keys,
     /// The algorithms that its tokens may be signed with; none of them symmetric.
     pub algorithms: Vec<jsonwebtoken::Algorithm>,
+}
+
+/// Where the public keys of an issuer are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Keys {
+    /// In a file: PEM of one key, or JSON of a set (JWKS). Read again on reload.
+    File(PathBuf),
+    /// Where the issuer publishes them.
+    At(KeysAt),
+}
+
+/// Where an issuer publishes its keys.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeysAt {
+    /// The address of the set (JWKS), or of the description that names it.
+    pub address: Url,
+    /// Whether it is the address of the description (`/.well-known/openid-configuration`).
+    pub is_discovered: bool,
+    /// PEM of the authorities that are trusted to vouch for it; none: those that the system trusts.
+    pub authority: Option<PathBuf>,
+}
+
+/// Where traces of requests go (OTLP over HTTP).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Traces {
+    /// The collector, with its path: `http://127.0.0.1:4318/v1/traces`.
+    pub endpoint: Url,
+    /// PEM of the authorities that are trusted to vouch for it; none: those that the system trusts.
+    pub authority: Option<PathBuf>,
+    /// Of a hundred requests, so many are told of; those of a trace that was begun elsewhere as it was decided there.
+    pub percent: u32,
 }
 
 /// A key that is sent with each request, kept as a digest.
@@ -190,6 +225,7 @@ impl Default for Settings {
             purposes: usual_purposes(),
             limits: Limits::default(),
             log: Log { json: false, filter: "mianshen=info".to_owned() },
+            traces: None,
             drain: Duration::from_secs(20),
         }
     }

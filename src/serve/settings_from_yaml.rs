@@ -5,8 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jsonwebtoken::Algorithm;
+use url::Url;
 
-use super::settings::{ApiKey, Grant, Issuer, Limits, Log, Purpose, Role, Settings, Tls};
+use super::outgoing::may_be_asked;
+use super::settings::{ApiKey, Grant, Issuer, Keys, KeysAt, Limits, Log, Purpose, Role, Settings, Tls, Traces};
 use crate::diagnostic::{Diagnostic, SourceFile, code, has_errors};
 use crate::register::declaration::SubjectKind;
 use crate::store::Address;
@@ -27,6 +29,8 @@ pub const ALGORITHMS: &[(&str, Algorithm)] = &[
 
 const KINDS: &[(&str, SubjectKind)] =
     &[("person", SubjectKind::Person), ("household", SubjectKind::Household), ("entity", SubjectKind::Entity)];
+
+const YES_OR_NO: &[(&str, bool)] = &[("true", true), ("yes", true), ("false", false), ("no", false)];
 
 impl Settings {
     /// Reads a settings file. Paths in it are those from its folder.
@@ -92,6 +96,7 @@ fn whole(root: &Node, folder: &Path, settings: &mut Settings, diagnostics: &mut 
     if let Some(node) = fields.optional("log") {
         log(node, &mut settings.log, fields.diagnostics());
     }
+    settings.traces = fields.optional("traces").and_then(|node| traces(node, folder, fields.diagnostics()));
     seconds(&mut fields, "drain_seconds", &mut settings.drain);
     alone(&mut fields, settings);
     fields.finish();
@@ -184,11 +189,78 @@ fn required_text(fields: &mut Fields<'_>, key: &'static str) -> Option<String> {
 fn issuer(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<Issuer> {
     let mut fields = Fields::new(node, diagnostics)?;
     let (issuer, audience) = (required_text(&mut fields, "issuer"), required_text(&mut fields, "audience"));
-    let keys = file(&mut fields, "keys", folder);
+    let keys = keys(&mut fields, folder, issuer.as_deref());
     let algorithms = words(&mut fields, "algorithms", ALGORITHMS);
     fields.finish();
     let algorithms = if algorithms.is_empty() { vec![Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA] } else { algorithms };
     Some(Issuer { issuer: issuer?, audience: audience?, keys: keys?, algorithms })
+}
+
+/// One of `keys` (a file), `keys_url` (a set) and `discovery: true`.
+fn keys(fields: &mut Fields<'_>, folder: &Path, issuer: Option<&str>) -> Option<Keys> {
+    let (in_file, url) = (fields.optional("keys"), fields.optional("keys_url"));
+    let discovery = fields.optional("discovery").filter(|_| fields.choice("discovery", YES_OR_NO) == Some(true));
+    let authority = fields.optional("ca");
+    let named: Vec<&Node> = [in_file, url, discovery].into_iter().flatten().collect();
+    let [one] = named[..] else {
+        let place = named.get(1).map_or_else(|| fields.span(), |node| node.span());
+        fields.report(
+            Diagnostic::new(
+                &code::SETTINGS_INVALID,
+                "签发方的公钥应从一处来: keys、keys_url 或 discovery",
+                "the keys of an issuer come from one place: keys, keys_url or discovery",
+            )
+            .at(place)
+            .help(
+                "keys: 文件; keys_url: JWKS 的地址; discovery: true 按 OpenID Connect Discovery 从 issuer 找",
+                "keys: a file; keys_url: the address of a JWKS; discovery: true finds it from the issuer (OpenID Connect Discovery)",
+            ),
+        );
+        return None;
+    };
+    if in_file.is_some() {
+        if let Some(node) = authority {
+            let (zh, en) = ("ca 只用于 keys_url 和 discovery", "ca is for keys_url and discovery");
+            fields.report(Diagnostic::new(&code::SETTINGS_INVALID, zh, en).at(node.span()));
+        }
+        return file(fields, "keys", folder).map(Keys::File);
+    }
+    let is_discovered = discovery.is_some();
+    let text = if is_discovered {
+        format!("{}/.well-known/openid-configuration", issuer?.trim_end_matches('/'))
+    } else {
+        one.text().unwrap_or_default().to_owned()
+    };
+    let address = asked_at(fields, one, &text)?;
+    let authority = authority.map(|_| file(fields, "ca", folder).ok_or(())).transpose().ok()?;
+    Some(Keys::At(KeysAt { address, is_discovered, authority }))
+}
+
+/// An address that the server may ask.
+fn asked_at(fields: &mut Fields<'_>, node: &Node, text: &str) -> Option<Url> {
+    let address =
+        Url::parse(text).ok().filter(|address| may_be_asked(address) && address.username().is_empty() && address.password().is_none());
+    if address.is_none() {
+        fields.report(wrong_shape(node, "https 地址", "an https address").help(
+            "只有本机 (127.0.0.1) 可用 http; 地址里不写用户和密码",
+            "http only on this machine (127.0.0.1); no user and password in it",
+        ));
+    }
+    address
+}
+
+fn traces(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<Traces> {
+    let mut fields = Fields::new(node, diagnostics)?;
+    let endpoint = fields.required("endpoint");
+    let endpoint = endpoint.and_then(|node| asked_at(&mut fields, node, node.text().unwrap_or_default()));
+    let authority = fields.optional("ca").map(|_| file(&mut fields, "ca", folder).ok_or(())).transpose().ok();
+    let mut percent = 100;
+    whole_number(&mut fields, "percent", &mut percent);
+    if let Some(node) = fields.optional("percent").filter(|_| percent > 100) {
+        fields.report(wrong_shape(node, "1 到 100", "a number from 1 to 100"));
+    }
+    fields.finish();
+    Some(Traces { endpoint: endpoint?, authority: authority?, percent })
 }
 
 /// A list of words that are known.
@@ -273,7 +345,7 @@ fn purpose(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Purpose> {
     fields.required("label");
     let label = fields.message("label");
     let facts = fields.texts("facts").into_iter().map(|(text, _)| text).collect();
-    let unmasked = fields.choice("unmasked", &[("true", true), ("yes", true), ("false", false), ("no", false)]).unwrap_or(false);
+    let unmasked = fields.choice("unmasked", YES_OR_NO).unwrap_or(false);
     let roles = words(&mut fields, "roles", Role::WORDS);
     if roles.is_empty() {
         fields.required("roles");
@@ -371,6 +443,38 @@ mod tests {
         faults("store: postgres://a:b@c/d\n", &[("settings-invalid", "postgres://a:b@c/d")]);
         faults("api_keys: [{id: a, name: b, sha256: 12, roles: [boss]}]\n", &[("wrong-shape", "12"), ("wrong-shape", "boss")]);
         faults("issuers: [{issuer: a, audience: b, keys: none.pem}]\n", &[("settings-invalid", "none.pem")]);
+    }
+
+    #[test]
+    fn keys_come_from_one_place() {
+        let of = |rest: &str| read(&format!("issuers: [{{issuer: 'https://id.example/', audience: b, {rest}}}]\n"));
+        let at = |rest: &str| match &of(rest).expect("no mistake").issuers[0].keys {
+            Keys::At(at) => (at.address.to_string(), at.is_discovered),
+            Keys::File(_) => panic!("no file"),
+        };
+        assert_eq!(at("keys_url: 'https://id.example/jwks'"), ("https://id.example/jwks".to_owned(), false));
+        assert_eq!(at("discovery: true"), ("https://id.example/.well-known/openid-configuration".to_owned(), true));
+        for (rest, place) in [
+            ("keys_url: 'http://id.example/jwks'", "http://id.example/jwks"),
+            ("keys_url: 'https://a:b@id.example/jwks'", "https://a:b@id.example/jwks"),
+            ("keys_url: 'https://id.example/jwks', discovery: true", "true"),
+            ("discovery: true, ca: none.pem", "none.pem"),
+        ] {
+            let told = of(rest).expect_err("refused");
+            let places: Vec<&str> = told.iter().filter_map(|one| Some(one.primary.as_ref()?.text())).collect();
+            assert!(places.iter().any(|text| text.trim_matches('\'') == place), "{rest}: {places:?}");
+        }
+        assert!(of("discovery: false").is_err() && of("algorithms: [ES256]").is_err());
+    }
+
+    #[test]
+    fn traces_go_where_it_is_said() {
+        let settings = read("traces: {endpoint: 'http://127.0.0.1:4318/v1/traces', percent: 10}\n").expect("no mistake");
+        let traces = settings.traces.expect("traces");
+        assert_eq!((traces.endpoint.as_str(), traces.percent), ("http://127.0.0.1:4318/v1/traces", 10));
+        faults("traces: {endpoint: 'http://collector.example/v1/traces'}\n", &[("wrong-shape", "'http://collector.example/v1/traces'")]);
+        faults("traces: {percent: 10}\n", &[("missing-key", "percent")]);
+        faults("traces: {endpoint: 'https://collector.example/', percent: 200}\n", &[("wrong-shape", "200")]);
     }
 
     #[test]

@@ -65,7 +65,7 @@ impl Serving {
     pub fn new(parts: Parts) -> Result<Self, Vec<Diagnostic>> {
         let rules = Rules::load(&parts.settings.policies, &parts.eyes)?;
         let own = parts.own_key.as_ref().map(|(key, caller)| (key.as_str(), caller.clone()));
-        let guard = Guard::new(&parts.settings, own)?;
+        let guard = Guard::new(&parts.settings, own, None)?;
         Ok(Self(Arc::new(Held {
             settings_file: parts.settings_file,
             settings: ArcSwap::from_pointee(parts.settings),
@@ -166,10 +166,13 @@ impl Serving {
         settings.tls.clone_from(&before.tls);
         let own = self.0.own_key.as_ref().map(|(key, caller)| (key.as_str(), caller.clone()));
         let own = own.filter(|_| !settings.has_identities());
-        let guard = Guard::new(&settings, own)?;
+        let guard = Arc::new(Guard::new(&settings, own, Some(&self.guard()))?);
         let rules = Rules::load(&settings.policies, &self.0.eyes)?;
         self.0.rules.store(Arc::new(rules));
-        self.0.guard.store(Arc::new(guard));
+        self.0.guard.store(Arc::clone(&guard));
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { guard.keep_keys_fresh().await });
+        }
         self.0.settings.store(Arc::new(settings));
         Ok(())
     }

@@ -154,13 +154,13 @@ fn hide_bands(results: &mut Results, kind: SubjectKind) {
 fn hide_policy(policy: &mut super::results::PolicyLine, least: u64) {
     for side in 0..2 {
         let mut before = None;
-        for (_, yes, possible) in &mut policy.funnel[side] {
-            let (was, step) = (before, (yes.unwrap_or(0), possible.unwrap_or(0)));
+        for shown in &mut policy.funnel[side] {
+            let (was, step) = (before, (shown.yes.unwrap_or(0), shown.possible.unwrap_or(0)));
             before = Some(step);
             let fall: u64 = was.map_or(0, |was: (u64, u64)| was.0.abs_diff(step.0));
             let few = [step.0, step.1, fall, step.1.abs_diff(step.0)].iter().any(|count| is_small(*count, least));
             if few || policy.hidden {
-                (*yes, *possible) = (None, None);
+                (shown.yes, shown.possible) = (None, None);
             }
         }
     }

@@ -106,8 +106,27 @@ pub struct Line {
     pub hidden: bool,
 }
 
-/// A step of the criteria: what it is called, how many are still yes after it, how many still yes or unknown; none: few.
-pub type Step = (Message, Option<u64>, Option<u64>);
+/// A step of the criteria.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Step {
+    /// The criterion, or a short text of a group of criteria: what the same step of two versions has in common.
+    pub criterion: Arc<str>,
+    /// What it is called.
+    pub name: Message,
+    /// How many are still yes after it; none: few.
+    pub yes: Option<u64>,
+    /// How many are still yes or unknown; none: few.
+    pub possible: Option<u64>,
+}
+
+impl Step {
+    /// The same step of another version: that of the same criterion, else that of the same name.
+    #[must_use]
+    pub fn same_in<'a>(&self, others: &'a [Self]) -> Option<&'a Self> {
+        let by_id = others.iter().find(|other| other.criterion == self.criterion);
+        by_id.or_else(|| others.iter().find(|other| other.name == self.name))
+    }
+}
 
 /// A policy of either side.
 #[derive(Debug, Clone, PartialEq, Eq)]

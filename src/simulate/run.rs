@@ -13,13 +13,13 @@ use super::hide::hide;
 use super::law::Law;
 use super::parameter::SetValue;
 use super::people;
-use super::results::{PolicyLine, Results};
+use super::results::{PolicyLine, Results, Step};
 use super::rows::{self, GIVEN, GRANTED, WAITS};
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, Definition, FactId};
 use crate::diagnostic::progress::{Cancel, Progress};
-use crate::diagnostic::{Diagnostic, Lang, Message, code};
+use crate::diagnostic::{Diagnostic, Lang, Message, Span, code};
 use crate::dossier::extend::{Lacking, More, NotExtended};
 use crate::dossier::{DossierError, Dossiers, Options};
 use crate::eligibility::compiled::{CompiledKind, compile};
@@ -58,6 +58,8 @@ pub enum Ground<'a> {
         paid: &'a Arc<Paid>,
         /// What subjects refused.
         refusals: &'a Arc<Refusals>,
+        /// Where what is tried names a fact or a register; none: nowhere.
+        place: &'a (dyn Fn(&str) -> Option<Span> + Sync),
     },
 }
 
@@ -234,10 +236,11 @@ impl Study<'_> {
                     paid = read_paid(registers, &sources, &binders[0], identities).map_err(DossierError::Told)?.0.into();
                     refusals = read_refusals(registers, &sources, &binders[0], identities).map_err(DossierError::Told)?.0.into();
                 }
-                Ground::Held { dossiers: held, paid: of_held, refusals: refused } => {
+                Ground::Held { dossiers: held, paid: of_held, refusals: refused, place } => {
                     for side in 0..2 {
                         let set = Set { policies: &policies[side], binder: &binders[side] };
-                        let on = OnHeld { dossiers: held, threads: self.threads, progress: &*self.progress, cancel: &self.cancel };
+                        let (progress, cancel) = (&*self.progress, &self.cancel);
+                        let on = OnHeld { dossiers: held, place: *place, threads: self.threads, progress, cancel };
                         let (extended, of_side, of_kinds) = on.judge(&set, &mut self.catalogues[0])?;
                         dossiers.push(extended);
                         found.push(of_side);
@@ -254,6 +257,7 @@ impl Study<'_> {
 /// Held dossiers, and what surrounds judging on them.
 struct OnHeld<'a> {
     dossiers: &'a Dossiers,
+    place: &'a (dyn Fn(&str) -> Option<Span> + Sync),
     threads: usize,
     progress: &'a dyn Progress,
     cancel: &'a Cancel,
@@ -275,7 +279,7 @@ impl OnHeld<'_> {
         };
         let dossiers = self.dossiers.with_more(more).map_err(|error| match error {
             NotExtended::Failed(error) => error,
-            NotExtended::Lacking(lacking) => DossierError::Told(Box::new(not_held(catalogue, &lacking))),
+            NotExtended::Lacking(lacking) => DossierError::Told(Box::new(not_held(catalogue, &lacking, self.place))),
         })?;
         let (progress, cancel) = (self.progress, self.cancel);
         let on = On { dossiers: &dossiers, catalogue, within: None, counts_only: false, threads: self.threads, progress, cancel };
@@ -289,8 +293,8 @@ fn is_stored(catalogue: &Catalogue, id: FactId) -> bool {
     !matches!(catalogue.fact(id).definition, Definition::Computed(_) | Definition::Pending | Definition::Given)
 }
 
-/// Tells what held dossiers lack.
-fn not_held(catalogue: &Catalogue, lacking: &BTreeSet<Lacking>) -> Diagnostic {
+/// Tells what held dossiers lack, at the first place that names some of it.
+fn not_held(catalogue: &Catalogue, lacking: &BTreeSet<Lacking>, place: &dyn Fn(&str) -> Option<Span>) -> Diagnostic {
     let names = |lang: Lang| {
         let name = |lacking: &Lacking| match lacking {
             Lacking::Fact(id) => format!("{} ({})", catalogue.fact(*id).name, catalogue.fact(*id).label.get(lang)),
@@ -299,7 +303,12 @@ fn not_held(catalogue: &Catalogue, lacking: &BTreeSet<Lacking>) -> Diagnostic {
         lacking.iter().map(name).collect::<Vec<_>>().join(if lang == Lang::Zh { "、" } else { ", " })
     };
     let (zh, en) = (names(Lang::Zh), names(Lang::En));
-    Diagnostic::new(&code::NOT_HELD, format!("试算所用的档案里没有: {zh}"), format!("the held dossiers do not have {en}"))
+    let found = lacking.iter().find_map(|lacking| match lacking {
+        Lacking::Fact(id) => place(&catalogue.fact(*id).name),
+        Lacking::Rows(register) => place(register),
+    });
+    let told = Diagnostic::new(&code::NOT_HELD, format!("试算所用的档案里没有: {zh}"), format!("the held dossiers do not have {en}"));
+    Diagnostic { primary: found, ..told }
         .help("改用 mianshen simulate, 它会重新读登记库", "use mianshen simulate, which reads the registers again")
 }
 
@@ -472,14 +481,15 @@ fn describe(
         let steps = &mut lines[place(row.policy)].funnel[side];
         let at = (row.step as usize).saturating_sub(1);
         while steps.len() <= at {
-            steps.push((Message::default(), Some(0), Some(0)));
+            steps.push(Step { criterion: Arc::from(""), name: Message::default(), yes: Some(0), possible: Some(0) });
         }
-        let (name, yes, possible) = &mut steps[at];
-        if name.zh.is_empty() {
-            *name = step_name(&policies[row.policy as usize], &row.criterion);
+        let step = &mut steps[at];
+        if step.name.zh.is_empty() {
+            step.criterion = Arc::clone(&row.criterion);
+            step.name = step_name(&policies[row.policy as usize], &row.criterion);
         }
-        *yes = yes.map(|count| count + row.yes);
-        *possible = possible.map(|count| count + row.possible);
+        step.yes = step.yes.map(|count| count + row.yes);
+        step.possible = step.possible.map(|count| count + row.possible);
     }
 }
 

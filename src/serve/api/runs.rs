@@ -1,5 +1,6 @@
 //! What the stored runs found as a whole. Who asks is staff: counts of a county may be small.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -17,6 +18,7 @@ use crate::serve::clock;
 use crate::serve::dto::reason::Kind;
 use crate::serve::dto::runs::{Coverage, DataRequest, RunDetail, RunSummary};
 use crate::serve::extract::{Asked, Named, tagged};
+use crate::serve::figures;
 use crate::serve::guard::Caller;
 use crate::serve::pages::{Page, PageOf, page};
 use crate::serve::problem::Problem;
@@ -101,7 +103,32 @@ pub struct CoverageAsked {
     cursor: Option<String>,
 }
 
-/// Who is covered by each policy, by county. A caller sees the counties of his regions, a handler the policies of his departments.
+/// The columns of `coverage` that count.
+const COUNTS: [&str; 10] = ["yes", "no", "unknown", "excluded", "capped", "given", "granted", "waitlisted", "refused", "offers"];
+
+fn line(policy: &str, county: &str, counts: &[u64], amount: &str, hidden: bool) -> Coverage {
+    let of = |at: usize| counts.get(at).copied().filter(|_| !hidden);
+    Coverage {
+        policy: policy.to_owned(),
+        county: county.to_owned(),
+        hidden,
+        yes: of(0),
+        no: of(1),
+        unknown: of(2),
+        excluded: of(3),
+        capped: of(4),
+        given: of(5),
+        granted: of(6),
+        waitlisted: of(7),
+        refused: of(8),
+        offers: of(9),
+        amount: (!hidden).then(|| amount.to_owned()),
+    }
+}
+
+/// Who is covered by each policy, by county. A caller sees the counties of his regions, a handler the policies of his
+/// departments. Lines that count fewer than five people anywhere, and those that would give such a one away, have no counts
+/// (`hidden`); not for auditors and administrators of all regions, who may look at every single subject.
 #[utoipa::path(get, path = "/runs/{id}/coverage", tag = "runs", operation_id = "getCoverage",
     params(("id" = String, Path, description = "Number of the run, or `current`"), CoverageAsked),
     responses((status = 200, description = "A page of counts", body = Page<Coverage>), (status = 304, description = "As `If-None-Match` has it"), Refused))]
@@ -120,34 +147,33 @@ pub async fn coverage(
     let lies_in = |region: &str, county: &str| region == county || rules.workspace.regions.contains(region, county, day);
     let reached = |county: &str| caller.grant.regions.iter().any(|own| own == "*" || lies_in(own, county));
     let policies = caller.figures_of(&rules.workspace.set.policies);
-    let listed = rows(&batches).filter_map(|row| {
-        let one = Coverage {
-            policy: row.text("policy"),
-            county: row.text("county"),
-            yes: row.count("yes"),
-            no: row.count("no"),
-            unknown: row.count("unknown"),
-            excluded: row.count("excluded"),
-            capped: row.count("capped"),
-            given: row.count("given"),
-            granted: row.count("granted"),
-            waitlisted: row.count("waitlisted"),
-            refused: row.count("refused"),
-            offers: row.count("offers"),
-            amount: row.text("amount"),
-        };
-        let is_asked = asked.policy.as_ref().is_none_or(|policy| *policy == one.policy)
-            && asked.region.as_ref().is_none_or(|region| lies_in(region, &one.county));
-        let is_seen = reached(&one.county) && policies.as_ref().is_none_or(|policies| policies.contains(&one.policy));
-        (is_asked && is_seen).then(|| (format!("{} {}", one.policy, one.county), one))
-    });
-    let mut listed: Vec<_> = listed.collect();
-    listed.sort_by(|one, other| one.0.cmp(&other.0));
+    let mut seen: BTreeMap<String, BTreeMap<String, (Vec<u64>, String)>> = BTreeMap::new();
+    for row in rows(&batches) {
+        let (policy, county) = (row.text("policy"), row.text("county"));
+        if reached(&county) && policies.as_ref().is_none_or(|policies| policies.contains(&policy)) {
+            let counts = COUNTS.iter().map(|name| row.count(name)).collect();
+            seen.entry(policy).or_default().insert(county, (counts, row.text("amount")));
+        }
+    }
+    // What is hidden depends on all that the caller may see, not on what he asks for this time.
+    let least = figures::least(&caller);
+    let mut listed = Vec::new();
+    for (policy, counties) in &seen {
+        let (hidden, _) = figures::hidden(counties.values().map(|(counts, _)| counts.clone()), least);
+        for ((county, (counts, amount)), hidden) in counties.iter().zip(hidden) {
+            let is_asked = asked.policy.as_ref().is_none_or(|wanted| wanted == policy)
+                && asked.region.as_ref().is_none_or(|region| lies_in(region, county));
+            if is_asked {
+                listed.push((format!("{policy} {county}"), line(policy, county, counts, amount, hidden)));
+            }
+        }
+    }
     let tag = format!("{}-{}-{}", run.run().summary.id, rules.digest, caller.id);
     Ok(tagged(&headers, &super::tag_of(&tag), &page(&PageOf { limit: asked.limit, cursor: asked.cursor }, listed)?))
 }
 
-/// Which facts would settle how many verdicts, those that settle most first.
+/// Which facts would settle how many verdicts, those that settle most first. Counts of fewer than five people are null, with
+/// the money beside them, as in the coverage.
 #[utoipa::path(get, path = "/runs/{id}/data-requests", tag = "runs", operation_id = "getDataRequests",
     params(("id" = String, Path, description = "Number of the run, or `current`"), PageOf),
     responses((status = 200, description = "A page of requests", body = Page<DataRequest>), (status = 304, description = "As `If-None-Match` has it"), Refused))]
@@ -161,21 +187,24 @@ pub async fn data_requests(
     caller.must_be(&STAFF)?;
     let run = found(&serving, &id).await?;
     let batches = run.table(DATA_REQUESTS).await.map_err(|error| serving.store_failed(&error))?;
+    let least = figures::least(&caller);
     let listed = rows(&batches).enumerate().map(|(at, row)| {
+        let few = |count: u64| (1..least).contains(&count);
+        let (settles, takes_part) = (row.count("settles"), row.count("takes_part"));
         let one = DataRequest {
             subject: SubjectKind::named(&row.text("subject_kind")).map_or(Kind::Person, Kind::from),
             fact: row.text("fact"),
             register: row.maybe("register"),
             cause: row.text("cause"),
             whole_register: row.text("whole_register") == "true",
-            settles: row.count("settles"),
-            takes_part: row.count("takes_part"),
-            estimated_amount: row.text("estimated_amount"),
-            estimated_part: row.text("estimated_part"),
+            settles: Some(settles).filter(|count| !few(*count)),
+            takes_part: Some(takes_part).filter(|count| !few(*count)),
+            estimated_amount: (!few(settles)).then(|| row.text("estimated_amount")),
+            estimated_part: (!few(takes_part)).then(|| row.text("estimated_part")),
         };
         (format!("{at:08}"), one)
     });
-    Ok(tagged(&headers, &run.run().summary.id.to_string(), &page(&asked, listed)?))
+    Ok(tagged(&headers, &super::tag_of(&format!("{} {least}", run.run().summary.id)), &page(&asked, listed)?))
 }
 
 /// A row of a result table.

@@ -8,7 +8,7 @@ use super::told;
 use crate::diagnostic::Diagnostic;
 use crate::region::RegionTree;
 use crate::report::explanation;
-use crate::simulate::results::{Class, Line, PolicyLine, Results, Tally};
+use crate::simulate::results::{Class, Line, PolicyLine, Results, Step, Tally};
 use crate::simulate::trial::Trial;
 
 /// Whose answer, and in which language.
@@ -122,16 +122,16 @@ type Counts = (Option<u64>, Option<u64>);
 fn funnel(telling: Telling<'_>, line: &PolicyLine) -> Markup {
     let words = telling.words;
     let [before, after] = &line.funnel;
-    let mut names: Vec<&str> = after.iter().map(|(name, ..)| words.say(name)).collect();
-    names.extend(before.iter().map(|(name, ..)| words.say(name)).filter(|name| !after.iter().any(|(other, ..)| words.say(other) == *name)));
-    let most = before.iter().chain(after).filter_map(|(_, yes, _)| *yes).max().unwrap_or(0);
-    let find = |steps: &[crate::simulate::results::Step], name: &str| {
-        steps.iter().find(|(other, ..)| words.say(other) == name).map(|(_, yes, possible)| (*yes, *possible))
-    };
-    let rows: Vec<Vec<Markup>> = names
+    // A criterion that was named anew is the same one; one that was renamed and moved is found by its name.
+    let pairs = after.iter().map(|step| (step.same_in(before), Some(step)));
+    let gone = before.iter().filter(|step| !after.iter().any(|other| other.same_in(before) == Some(*step)));
+    let pairs: Vec<(Option<&Step>, Option<&Step>)> = pairs.chain(gone.map(|step| (Some(step), None))).collect();
+    let most = before.iter().chain(after).filter_map(|step| step.yes).max().unwrap_or(0);
+    let rows: Vec<Vec<Markup>> = pairs
         .iter()
-        .map(|name| {
-            let sides = [find(before, name), find(after, name)];
+        .map(|(before, after)| {
+            let name = after.or(*before).map_or("", |step| words.say(&step.name));
+            let sides = [before, after].map(|step| step.map(|step| (step.yes, step.possible)));
             let both = |get: fn(Counts) -> Option<u64>| {
                 let shown = |side: usize| sides[side].map_or_else(|| "–".to_owned(), |step| shown(get(step)));
                 cell(format!("{} → {}", shown(0), shown(1)))

@@ -52,8 +52,8 @@ impl Desk {
         };
         *slot = Some((wanted.clone(), State::Working));
         let (held, rules) = (Arc::clone(&self.0), Arc::clone(rules));
-        tokio::spawn(async move {
-            let state = match made(&rules, &sources, as_of).await {
+        tokio::task::spawn_blocking(move || {
+            let state = match tokio::runtime::Handle::current().block_on(made(&rules, &sources, as_of)) {
                 Ok(bench) => State::Ready(Arc::new(bench)),
                 Err(told) => {
                     tracing::error!(target: "mianshen::serve", error = %told.headline.en, "the dossiers of the rule bench cannot be made ready");

@@ -19,7 +19,6 @@ mod bench;
 mod bench_answer;
 mod chart;
 mod desk;
-mod figures;
 mod frame;
 mod overview;
 mod pages;
@@ -58,7 +57,7 @@ struct Held {
     sessions: Sessions,
     desk: Desk,
     /// Trials take both cores: one at a time.
-    trials: Semaphore,
+    trials: Arc<Semaphore>,
     /// The site of policies, for a state of these and a day.
     site: Mutex<Option<(String, NaiveDate, Site)>>,
 }
@@ -76,8 +75,8 @@ impl Console {
         &self.0.desk
     }
 
-    fn trials(&self) -> &Semaphore {
-        &self.0.trials
+    fn trials(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.trials)
     }
 
     /// Whether cookies may go over TLS only.
@@ -105,7 +104,7 @@ pub fn routes(serving: &Serving) -> Router<Serving> {
         serving: serving.clone(),
         sessions: Sessions::default(),
         desk: Desk::default(),
-        trials: Semaphore::new(1),
+        trials: Arc::new(Semaphore::new(1)),
         site: Mutex::default(),
     }));
     Router::new()

@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 
 use super::chart::{self, Bar};
-use super::figures::{Asked, SetAside, Summed};
 use super::frame::{Words, card, cell, chinese, count, money, number, region, section, shown, table, text, time};
 use crate::check::catalogue::Catalogue;
 use crate::policy::document::PolicySet;
 use crate::region::RegionTree;
 use crate::register::declaration::{Registers, SubjectKind};
+use crate::serve::figures::{Asked, SetAside, Summed};
 
 /// How many lines of long lists are shown.
 const MOST: usize = 12;

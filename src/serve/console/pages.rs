@@ -13,7 +13,6 @@ use serde::Deserialize;
 use super::bench::{self, Draft};
 use super::bench_answer::{self, Telling};
 use super::desk::State as DeskState;
-use super::figures::{self, Coverage, Scope, Summed, least};
 use super::frame::Page;
 use super::overview::{self, Overview};
 use super::visit::{Visit, html as html_page};
@@ -26,6 +25,7 @@ use crate::register::declaration::SubjectKind;
 use crate::register::identifier::subject_of;
 use crate::report::site::{self, Source};
 use crate::serve::api::at_work;
+use crate::serve::figures::{self, Coverage, Scope, Summed, least};
 use crate::serve::guard::Caller;
 use crate::serve::problem::Problem;
 use crate::serve::rules::Rules;
@@ -374,7 +374,7 @@ async fn answer_of(
     moment: &Moment,
     document: &PolicyDocument,
     draft: &Draft,
-    held: &crate::simulate::trial::Bench,
+    held: &Arc<crate::simulate::trial::Bench>,
 ) -> Result<Markup, Response> {
     let edit = Edit {
         policies: vec![Text { path: document.path.clone(), text: draft.policy.clone() }],
@@ -383,11 +383,14 @@ async fn answer_of(
     };
     let telling = Telling { words: visit.words, code: &document.code, text: &draft.policy, regions: &moment.rules.workspace.regions };
     let busy = || visit.trouble(&Problem::unavailable("服务器正在停止", "the server is on its way out"));
-    let tried = {
-        let _turn = visit.console.trials().acquire().await.map_err(|_| busy())?;
-        held.trial(&edit, Told { least: least(&visit.caller), people: PEOPLE }).await
-    };
-    let trial = match tried {
+    let turn = visit.console.trials().acquire_owned().await.map_err(|_| busy())?;
+    let (held, told) = (Arc::clone(held), Told { least: least(&visit.caller), people: PEOPLE });
+    // Work, and much of it: where it holds up neither its own connection nor others.
+    let tried = at_work(move || {
+        let _turn = turn;
+        Ok(tokio::runtime::Handle::current().block_on(held.trial(&edit, told)))
+    });
+    let trial = match tried.await.map_err(|problem| visit.trouble(&problem))? {
         Ok(trial) => trial,
         Err(told) => return Ok(bench_answer::faults(telling, &told)),
     };

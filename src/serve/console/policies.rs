@@ -6,7 +6,6 @@ use chrono::NaiveDate;
 use maud::{Markup, html};
 
 use super::chart;
-use super::figures::{Asked, Summed};
 use super::frame::{Words, card, cell, chinese, count, money, number, region, section, shown, table, text, time};
 use super::overview::{cause, policy_link};
 use crate::cases::Outcome;
@@ -17,6 +16,7 @@ use crate::policy::document::{Mode, PolicyDocument};
 use crate::policy::{Standing, standings};
 use crate::readiness::reads::Reads;
 use crate::report::site::Parts;
+use crate::serve::figures::{Asked, Summed};
 
 /// What the list is made of.
 pub(super) struct List<'a> {

@@ -68,7 +68,11 @@ pub(super) async fn sign_in(
     if let Err(problem) = guard.count(&format!("address {address}")) {
         return trouble(words, None, &problem);
     }
-    let Some(credential) = credential(&sent.key).filter(|credential| guard.caller(credential).is_ok()) else {
+    let credential = match credential(&sent.key) {
+        Some(credential) if guard.caller_renewed(&credential).await.is_ok() => Some(credential),
+        _ => None,
+    };
+    let Some(credential) = credential else {
         return asked(&console, words, Some((StatusCode::UNAUTHORIZED, words.pick("密钥或令牌无效", "the key or token is not valid"))));
     };
     match console.sessions().begin(credential, clock::now()) {

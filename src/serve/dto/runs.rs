@@ -37,35 +37,37 @@ pub struct RunDetail {
     pub manifest: serde_json::Value,
 }
 
-/// Counts of one policy in one county.
+/// Counts of one policy in one county; null where they are hidden.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Coverage {
     /// Code of the policy.
     pub policy: String,
     /// Code of the county; empty when unknown.
     pub county: String,
+    /// Whether the counts are hidden, for one of them is of few people, or would give such a one away.
+    pub hidden: bool,
     /// Who meets all criteria.
-    pub yes: u64,
+    pub yes: Option<u64>,
     /// Who fails one.
-    pub no: u64,
+    pub no: Option<u64>,
     /// Whose verdict lacks a fact.
-    pub unknown: u64,
+    pub unknown: Option<u64>,
     /// Who has another policy instead.
-    pub excluded: u64,
+    pub excluded: Option<u64>,
     /// Whose amount was cut by a cap.
-    pub capped: u64,
+    pub capped: Option<u64>,
     /// Who was given it already.
-    pub given: u64,
+    pub given: Option<u64>,
     /// Grants to be delivered.
-    pub granted: u64,
+    pub granted: Option<u64>,
     /// Grants behind a budget that is used up.
-    pub waitlisted: u64,
+    pub waitlisted: Option<u64>,
     /// Grants that were refused.
-    pub refused: u64,
+    pub refused: Option<u64>,
     /// Unknowns that a commitment may settle.
-    pub offers: u64,
+    pub offers: Option<u64>,
     /// Decimal text.
-    pub amount: String,
+    pub amount: Option<String>,
 }
 
 /// A fact that is unknown, and how many verdicts it would settle.
@@ -81,12 +83,12 @@ pub struct DataRequest {
     pub cause: String,
     /// Whether it is unknown for everybody.
     pub whole_register: bool,
-    /// How many have a verdict that it alone would settle.
-    pub settles: u64,
-    /// How many have a verdict that it would settle alone or with others.
-    pub takes_part: u64,
+    /// How many have a verdict that it alone would settle; null: few.
+    pub settles: Option<u64>,
+    /// How many have a verdict that it would settle alone or with others; null: few.
+    pub takes_part: Option<u64>,
     /// About how much money for those that it alone would settle, decimal text.
-    pub estimated_amount: String,
+    pub estimated_amount: Option<String>,
     /// The same for all that it takes part in.
-    pub estimated_part: String,
+    pub estimated_part: Option<String>,
 }

@@ -13,6 +13,7 @@ pub mod gate;
 pub mod headers;
 pub mod key;
 pub mod mask;
+mod remote;
 pub mod token;
 
 use std::collections::HashMap;
@@ -41,6 +42,16 @@ pub struct Caller {
     pub grant: Grant,
 }
 
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The token that a request bears.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let (scheme, token) = text(headers, header::AUTHORIZATION.as_str())?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+}
+
 /// Checks who asks.
 #[derive(Debug)]
 pub struct Guard {
@@ -50,12 +61,13 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// A guard as settings have it; with a key that the server made for itself where nobody else may ask.
+    /// A guard as settings have it; with a key that the server made for itself where nobody else may ask, and with the keys
+    /// that the guard of before had fetched.
     ///
     /// # Errors
     ///
     /// When the keys of an issuer cannot be read.
-    pub fn new(settings: &Settings, own: Option<(&str, Caller)>) -> Result<Self, Vec<Diagnostic>> {
+    pub fn new(settings: &Settings, own: Option<(&str, Caller)>, before: Option<&Self>) -> Result<Self, Vec<Diagnostic>> {
         let mut keys: HashMap<[u8; 32], Arc<Caller>> = HashMap::new();
         for entry in &settings.api_keys {
             let caller = Caller { id: entry.id.clone(), name: entry.name.clone(), grant: entry.grant.clone() };
@@ -66,7 +78,7 @@ impl Guard {
         }
         let number = |value: u32| NonZeroU32::new(value).unwrap_or(NonZeroU32::MIN);
         let quota = Quota::per_second(number(settings.limits.per_second)).allow_burst(number(settings.limits.burst));
-        Ok(Self { keys, tokens: Tokens::load(&settings.issuers)?, rates: RateLimiter::keyed(quota) })
+        Ok(Self { keys, tokens: Tokens::load(&settings.issuers, before.map(|before| &before.tokens))?, rates: RateLimiter::keyed(quota) })
     }
 
     /// Who sends a request.
@@ -75,15 +87,32 @@ impl Guard {
     ///
     /// When there is no token and no key, or none that is valid.
     pub fn caller(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
-        let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
-        if let Some(key) = text(KEY_HEADER) {
+        if let Some(key) = text(headers, KEY_HEADER) {
             return self.keys.get(&key::digest(key)).cloned().ok_or_else(Problem::unauthenticated);
         }
-        let token = text(header::AUTHORIZATION.as_str()).and_then(|value| {
-            let (scheme, token) = value.split_once(' ')?;
-            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
-        });
-        self.tokens.caller(token.ok_or_else(Problem::unauthenticated)?).ok_or_else(Problem::unauthenticated)
+        self.tokens.caller(bearer(headers).ok_or_else(Problem::unauthenticated)?).ok_or_else(Problem::unauthenticated)
+    }
+
+    /// The same; where a token names a key that its issuer may have published since, that is looked for first.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::caller`].
+    pub async fn caller_renewed(&self, headers: &HeaderMap) -> Result<Arc<Caller>, Problem> {
+        let caller = self.caller(headers);
+        if caller.is_err()
+            && !headers.contains_key(KEY_HEADER)
+            && let Some(token) = bearer(headers)
+            && self.tokens.renew(token).await
+        {
+            return self.caller(headers);
+        }
+        caller
+    }
+
+    /// Fetches the keys that issuers publish, and goes on doing so while the guard is held.
+    pub async fn keep_keys_fresh(&self) {
+        self.tokens.keep_fresh().await;
     }
 
     /// Counts a request of somebody.

@@ -66,17 +66,17 @@ impl EditedLaw {
 }
 
 impl Edit {
-    /// A diagnostic without a place at the first place in the edited policies that names what it is about.
-    pub(super) fn placed(&self, diagnostic: Diagnostic) -> Diagnostic {
-        if diagnostic.primary.is_some() || diagnostic.code != &code::NOT_HELD {
-            return diagnostic;
-        }
-        let names: Vec<&str> = diagnostic.headline.en.split([' ', ',', '(', ')']).filter(|word| word.contains(['_', '.'])).collect();
-        let place = self.policies.iter().find_map(|text| {
-            let (at, name) = names.iter().find_map(|name| Some((text.text.find(name)?, name)))?;
-            Some(Span::new(&SourceFile::new(&text.path, text.text.as_str()), at..at + name.len()))
-        });
-        Diagnostic { primary: place, ..diagnostic }
+    /// The first place in the edited policies that names something, as a whole word.
+    pub(super) fn place(&self, name: &str) -> Option<Span> {
+        let is_word = |sign: Option<char>| sign.is_some_and(|sign| sign.is_alphanumeric() || sign == '_');
+        self.policies.iter().find_map(|text| {
+            let text_of = text.text.as_str();
+            let (at, _) = text_of.match_indices(name).find(|(at, _)| {
+                let after = text_of[at + name.len()..].chars().next();
+                !is_word(text_of[..*at].chars().next_back()) && !is_word(after)
+            })?;
+            Some(Span::new(&SourceFile::new(&text.path, text_of), at..at + name.len()))
+        })
     }
 }
 

@@ -143,7 +143,7 @@ impl Bench {
             sides: [Message::new("现行", "in force"), Message::new("改动后", "edited")],
             set,
             catalogues: vec![law.checked.catalogue.clone()],
-            ground: Ground::Held { dossiers: &self.dossiers, paid: &self.paid, refusals: &self.refusals },
+            ground: Ground::Held { dossiers: &self.dossiers, paid: &self.paid, refusals: &self.refusals, place: &|name| edit.place(name) },
             as_of: self.as_of,
             dimensions: dimension::usual().into_iter().filter(|dimension| dimension.banding == dimension::Banding::County).collect(),
             least: telling.least,
@@ -153,7 +153,7 @@ impl Bench {
             progress: Arc::new(Silent),
             cancel: Cancel::default(),
         };
-        let outcome = study(asked).await.map_err(|error| vec![edit.placed(error.into_diagnostic())])?;
+        let outcome = study(asked).await.map_err(|error| vec![error.into_diagnostic()])?;
         Ok(trial(outcome, seeds, reached, told, checking, watch.elapsed()))
     }
 }

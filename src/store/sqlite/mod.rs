@@ -163,7 +163,13 @@ impl Store for SqliteStore {
 
     async fn trail_append(&self, at: i64, contents: &[Content]) -> Result<Seq, StoreError> {
         let (trail, contents) = (Arc::clone(&self.trail), contents.to_vec());
-        waiting(move || trail.append(at, &contents)).await
+        let first = waiting(move || trail.append(at, &contents)).await?;
+        if self.trail.is_long() {
+            let trail = Arc::clone(&self.trail);
+            // Nobody waits for it. What fails is tried again after the next entries, and by the writer itself at last.
+            drop(tokio::task::spawn_blocking(move || trail.settle()));
+        }
+        Ok(first)
     }
 
     async fn trail_records(&self, from: Seq, limit: usize) -> Result<Vec<Record>, StoreError> {

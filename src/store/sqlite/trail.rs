@@ -1,6 +1,7 @@
 //! The access trail in a file of its own: records that stay, contents that can be erased.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::types::ValueRef;
@@ -14,9 +15,26 @@ use crate::store::trail::{Content, Erasure, Head, Record, Salted, Selection, Seq
 /// The file of the trail.
 #[derive(Debug)]
 pub(super) struct TrailFile {
+    path: PathBuf,
     writer: Mutex<Connection>,
     readers: Pool,
+    /// About how many pages were written to the log since they were last brought over into the file.
+    logged: AtomicU64,
+    /// Whether somebody brings pages over now.
+    is_settling: AtomicBool,
 }
+
+/// So many pages in the log are worth being brought over: some 32 MiB.
+const SETTLE: u64 = 8_192;
+
+/// The writer itself brings pages over, while all wait, when the log has become so long (in pages).
+const SETTLE_AT_LAST: i64 = 65_536;
+
+/// What is left of the log when the writer is stopped for the rest, in pages.
+const LITTLE: i64 = 256;
+
+/// How often pages are brought over before the writer is stopped, whatever is left.
+const ROUNDS: usize = 5;
 
 const RECORDS: &str = "SELECT record.seq, record.at, record.digest, record.hash, content.salt, content.text FROM record";
 
@@ -25,16 +43,57 @@ impl TrailFile {
         let writer = open(path, &TRAIL)?;
         // What is erased is overwritten.
         writer.pragma_update(None, "secure_delete", "ON").map_err(failed)?;
-        let path = path.to_owned();
-        Ok(Self { writer: Mutex::new(writer), readers: Pool::new(move || open_to_read(&path, &TRAIL)) })
+        writer.pragma_update(None, "wal_autocheckpoint", SETTLE_AT_LAST).map_err(failed)?;
+        let (path, read) = (path.to_owned(), path.to_owned());
+        let readers = Pool::new(move || open_to_read(&read, &TRAIL));
+        Ok(Self { path, writer: Mutex::new(writer), readers, logged: AtomicU64::new(0), is_settling: AtomicBool::new(false) })
+    }
+
+    /// Whether so much was written that [`Self::settle`] should bring it over, and nobody does.
+    pub(super) fn is_long(&self) -> bool {
+        self.logged.load(Ordering::Relaxed) >= SETTLE && !self.is_settling.load(Ordering::Relaxed)
+    }
+
+    /// Brings what lies in the log over into the file, on a connection of its own: the writer goes on meanwhile, and waits
+    /// for the little that is left in the end, so that the log can begin anew. Done inside a commit, which is SQLite's own
+    /// way, it held up all who waited for that commit for some ten milliseconds, eight times a second.
+    pub(super) fn settle(&self) -> Result<(), StoreError> {
+        if self.is_settling.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        let done = self.brought_over();
+        self.logged.store(0, Ordering::Relaxed);
+        self.is_settling.store(false, Ordering::Release);
+        done
+    }
+
+    fn brought_over(&self) -> Result<(), StoreError> {
+        let aside = open(&self.path, &TRAIL)?;
+        let pass =
+            || -> Result<i64, StoreError> { aside.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(2)).map_err(failed) };
+        let mut before = 0;
+        for _ in 0..ROUNDS {
+            let now = pass()?;
+            // Counted from the beginning of the log: what came since the pass before.
+            let came = now - before;
+            before = now;
+            if came.abs() < LITTLE {
+                break;
+            }
+        }
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        pass().map(|_| ())
     }
 
     pub(super) fn append(&self, at: i64, contents: &[Content]) -> Result<Seq, StoreError> {
         let salted = salted(contents)?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        // An entry changes a page of the index of its own; of records and contents many share one.
+        let pages = salted.iter().map(|content| 1 + content.text.len() as u64 / 2_048).sum::<u64>() + 3;
         let first = insert(&transaction, at, contents, salted)?;
         transaction.commit().map_err(failed)?;
+        self.logged.fetch_add(pages, Ordering::Relaxed);
         Ok(first)
     }
 
@@ -158,4 +217,60 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         hash: bytes(3)?.and_then(|hash| hash.try_into().ok()).unwrap_or_default(),
         content: salt.zip(bytes(5)?).map(|(salt, text)| Salted { salt, text }),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::trail::{Action, Subject, digest_of, hash_of};
+
+    fn contents(count: usize) -> Vec<Content> {
+        let content = |at: usize| Content {
+            who: "李丽".to_owned(),
+            role: "handler".to_owned(),
+            caller: "c".to_owned(),
+            purpose: "casework".to_owned(),
+            action: Action::ReadServices,
+            // Spread over the index, as identifiers are.
+            subject: Some(Subject { kind: "person".to_owned(), id: format!("{:018}", at.wrapping_mul(7_919_777_777) % 1_000_003) }),
+            items: vec!["990100-MZ-0007".to_owned()],
+            note: String::new(),
+        };
+        (0..count).map(content).collect()
+    }
+
+    /// Pages in the log, and how many of them are in the file too.
+    fn log(path: &Path) -> (i64, i64) {
+        let connection = open(path, &TRAIL).expect("it opens");
+        connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| Ok((row.get(1)?, row.get(2)?))).expect("told")
+    }
+
+    #[test]
+    fn the_log_is_brought_over_while_others_write_and_begins_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.trail");
+        let trail = TrailFile::open(&path).expect("it opens");
+        for _ in 0..40 {
+            trail.append(1, &contents(250)).expect("written");
+        }
+        assert!(trail.is_long(), "{} pages", trail.logged.load(Ordering::Relaxed));
+        let before = log(&path).0;
+        std::thread::scope(|scope| {
+            scope.spawn(|| (0..200).for_each(|_| assert!(trail.append(2, &contents(3)).is_ok())));
+            scope.spawn(|| trail.settle().expect("brought over"));
+        });
+        trail.settle().expect("brought over");
+        assert!(!trail.is_long() && !trail.is_settling.load(Ordering::Relaxed));
+        trail.append(3, &contents(1)).expect("written");
+        let (pages, settled) = log(&path);
+        assert!(pages < 32 && pages < before && settled == pages, "the log began anew: {before} pages, then {pages}");
+        let records = trail.records(1, usize::MAX).expect("read");
+        assert_eq!(records.len(), 40 * 250 + 200 * 3 + 1);
+        let mut last = crate::store::trail::GENESIS;
+        for record in &records {
+            assert_eq!(record.digest, digest_of(record.content.as_ref().expect("there")));
+            assert_eq!(record.hash, hash_of(&last, &record.digest, record.at, record.seq));
+            last = record.hash;
+        }
+    }
 }

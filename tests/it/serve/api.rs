@@ -220,3 +220,57 @@ fn requests_under_way_end_when_the_server_is_told_to() {
     assert_eq!(answer.status, 200, "{}", answer.text());
     assert_eq!(server.ended(Duration::from_secs(30)), Some(0), "{}", server.log());
 }
+
+/// The rows of a list, over all its pages.
+fn pages(server: &Server, caller: &str, path: &str) -> Vec<serde_json::Value> {
+    let mut all = Vec::new();
+    let mut cursor = String::new();
+    loop {
+        let page = server.get(caller, &format!("{path}?limit=1000{cursor}")).json();
+        all.extend(page["items"].as_array().expect("items").clone());
+        match page["next"].as_str() {
+            Some(next) => cursor = format!("&cursor={next}"),
+            None => return all,
+        }
+    }
+}
+
+#[test]
+fn counts_of_few_people_are_hidden_from_who_may_not_look_at_them_all() {
+    const COUNTS: [&str; 10] = ["yes", "no", "unknown", "excluded", "capped", "given", "granted", "waitlisted", "refused", "offers"];
+    let server = Server::start("");
+    let known = rows("coverage");
+    let find = |one: &serde_json::Value| {
+        known.iter().find(|row| one["policy"] == row["policy"].as_str() && one["county"] == row["county"].as_str()).expect("a row")
+    };
+    let exact = pages(&server, "admin", "/v1/runs/current/coverage");
+    assert_eq!(exact.len(), known.len());
+    for one in &exact {
+        assert!(COUNTS.iter().all(|count| one[*count].as_u64() == find(one)[*count].parse().ok()) && one["hidden"] == false, "{one}");
+    }
+    for caller in ["auditor", "author", "clerk"] {
+        let told = pages(&server, caller, "/v1/runs/current/coverage");
+        let (mut hidden, mut shown) = (0, 0);
+        for one in &told {
+            let row = find(one);
+            let is_few = COUNTS.iter().any(|count| (1..5).contains(&row[*count].parse::<u64>().expect("a count")));
+            if one["hidden"] == true {
+                assert!(COUNTS.iter().all(|count| one[*count].is_null()) && one["amount"].is_null(), "{one}");
+                hidden += 1;
+            } else {
+                assert!(!is_few && COUNTS.iter().all(|count| one[*count].as_u64() == row[*count].parse().ok()), "{caller}: {one}");
+                shown += 1;
+            }
+        }
+        assert!(caller == "author" || hidden > 0 && shown + hidden == told.len(), "{caller}: {hidden} hidden, {shown} shown");
+        // Asking for less does not show more.
+        for one in told.iter().filter(|one| one["hidden"] == true).take(5) {
+            let (policy, county) = (one["policy"].as_str().expect("a code"), one["county"].as_str().expect("a code"));
+            let again = server.get(caller, &format!("/v1/runs/current/coverage?policy={policy}&region={county}")).json();
+            assert!(again["items"].as_array().expect("items").iter().any(|other| other == one), "{again}");
+        }
+    }
+    for one in pages(&server, "auditor", "/v1/runs/current/data-requests") {
+        assert!(["settles", "takes_part"].iter().all(|count| one[*count].as_u64().is_none_or(|count| count == 0 || count >= 5)), "{one}");
+    }
+}

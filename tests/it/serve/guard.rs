@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::server::{Server, citizen, forged, now, rows, token};
+use super::server::{Server, base64url, citizen, forged, now, rows, token};
 
 /// A person who is owed something, and where she is counted.
 fn person_in(region: &str) -> String {
@@ -62,16 +62,6 @@ fn without_a_valid_token_or_key_nothing_is_told() {
 fn symmetric(claims: &serde_json::Value) -> String {
     let key = jsonwebtoken::EncodingKey::from_secret(b"secret");
     jsonwebtoken::encode(&jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256), claims, &key).expect("a token")
-}
-
-fn base64url(bytes: &[u8]) -> String {
-    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    let mut text = String::new();
-    for three in bytes.chunks(3) {
-        let number = three.iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
-        text.extend((0..=three.len()).map(|at| char::from(SIGNS[(number >> (18 - 6 * at) & 63) as usize])));
-    }
-    text
 }
 
 #[test]

@@ -204,6 +204,28 @@ fn open_connections_cost_little_and_are_bounded() {
 }
 
 #[test]
+fn idle_connections_make_room_for_those_who_ask() {
+    let server = Server::start("limits: {per_second: 100000, burst: 100000, connections: 100, head_timeout_seconds: 60}\n");
+    let idle: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(server.address).expect("connected")).collect();
+    // One of them has a request at work; it is the oldest all the same.
+    let head = format!(
+        "POST /v1/evaluate HTTP/1.1\r\nHost: localhost\r\nX-Api-Key: {}\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{",
+        key("author")
+    );
+    let mut at_work = &idle[0];
+    at_work.write_all(head.as_bytes()).expect("sent");
+    std::thread::sleep(Duration::from_millis(1_500));
+    for _ in 0..30 {
+        stands(&server);
+    }
+    at_work.write_all(b"}").expect("sent");
+    at_work.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout");
+    let mut told = [0; 12];
+    at_work.read_exact(&mut told).expect("an answer");
+    assert!(told.starts_with(b"HTTP/1.1 422"), "{}", String::from_utf8_lossy(&told));
+}
+
+#[test]
 fn what_is_too_much_at_once_is_told_to_come_again() {
     let server = Server::start("limits: {per_second: 100000, burst: 100000, in_flight: 2, timeout_seconds: 5}\n");
     let head = format!(

@@ -81,6 +81,17 @@ impl Server {
         Self::on(folder, &path)
     }
 
+    /// Starts one on the city in a PostgreSQL database that `match` fills.
+    pub(crate) fn on_postgres(url: &str, more: &str) -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let matched = run(&["match", "--out", folder.path().join("out").to_str().expect("UTF-8"), "--store", url, "--lang", "en"]);
+        assert_eq!(matched.code, Some(0), "{}", matched.stderr);
+        Self::with(
+            &settings(&format!("limits: {{per_second: 100000, burst: 100000}}\n{more}"))
+                .replace("store: city.db", &format!("store: '{url}'")),
+        )
+    }
+
     /// Starts one with a settings file.
     fn on(folder: TempDir, settings: &Path) -> Self {
         let mut command = command(&["serve", "--lang", "en", "--settings", settings.to_str().expect("UTF-8")]);
@@ -201,6 +212,22 @@ fn issuer() -> SigningKey {
 
 fn public_pem() -> String {
     issuer().verifying_key().to_public_key_pem(LineEnding::LF).expect("PEM")
+}
+
+/// The public key of the issuer, as a JWKS has it.
+pub(crate) fn public_key() -> String {
+    base64url(issuer().verifying_key().as_bytes())
+}
+
+/// Base64 for addresses, without padding (RFC 4648, section 5).
+pub(crate) fn base64url(bytes: &[u8]) -> String {
+    const SIGNS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let mut text = String::new();
+    for three in bytes.chunks(3) {
+        let number = three.iter().fold(0_u32, |number, byte| number << 8 | u32::from(*byte)) << (8 * (3 - three.len()));
+        text.extend((0..=three.len()).map(|at| char::from(SIGNS[(number >> (18 - 6 * at) & 63) as usize])));
+    }
+    text
 }
 
 /// A token of the trusted issuer.

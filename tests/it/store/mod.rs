@@ -4,7 +4,7 @@ mod encrypted;
 mod faults;
 mod kills;
 mod live;
-mod postgres;
+pub(crate) mod postgres;
 mod runs;
 mod sample;
 mod tiny;

@@ -1,4 +1,4 @@
-//! The figures of a run, as pages tell them: rows of its result tables, small counts hidden with what would give them away.
+//! The figures of a run, as pages and answers tell them: rows of its result tables, small counts hidden with what would give them away.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -210,11 +210,7 @@ pub(super) fn summed(rows: &[Coverage], by: impl Fn(&Coverage) -> &str, least: u
         add(&mut all, row);
     }
     let counts = |row: &Coverage| vec![row.yes, row.unknown, row.granted, row.given, row.waitlisted, row.offers];
-    let mut cells = Cells::default();
-    let parts: Vec<usize> = sums.values().map(|row| cells.push(counts(row), false, false)).collect();
-    let total = cells.push(counts(&all), false, false);
-    cells.sums.push(Sum { total, parts, counts_add_up: true });
-    cells.hide(least);
+    let (hidden, is_all_hidden) = hidden(sums.values().map(counts), least);
     let told = |of: &str, row: &Coverage, hidden: bool| {
         let shown = |count: u64| (!hidden).then_some(count);
         Summed {
@@ -228,8 +224,26 @@ pub(super) fn summed(rows: &[Coverage], by: impl Fn(&Coverage) -> &str, least: u
             amount: (!hidden).then_some(row.amount),
         }
     };
-    let lines = sums.iter().zip(&cells.hidden).map(|((of, row), hidden)| told(of, row, *hidden)).collect();
-    (lines, told("", &all, cells.hidden[total]))
+    let lines = sums.iter().zip(&hidden).map(|((of, row), hidden)| told(of, row, *hidden)).collect();
+    (lines, told("", &all, is_all_hidden))
+}
+
+/// Which of some lines are hidden, and whether the sum of all is: those that count less than `least` people, and so many
+/// beside them that they cannot be worked out from the sum.
+pub(super) fn hidden(lines: impl Iterator<Item = Vec<u64>>, least: u64) -> (Vec<bool>, bool) {
+    let mut cells = Cells::default();
+    let mut all: Vec<u64> = Vec::new();
+    let mut parts = Vec::new();
+    for counts in lines {
+        all.resize(counts.len(), 0);
+        all.iter_mut().zip(&counts).for_each(|(all, count)| *all += count);
+        parts.push(cells.push(counts, false, false));
+    }
+    let total = cells.push(all, false, false);
+    cells.sums.push(Sum { total, parts, counts_add_up: true });
+    cells.hide(least);
+    let is_all_hidden = cells.hidden.pop().unwrap_or(false);
+    (cells.hidden, is_all_hidden)
 }
 
 fn add(all: &mut Coverage, row: &Coverage) {
