@@ -62,7 +62,7 @@ pub enum Command {
 }
 
 /// All commands by their words, in the order of a case's way.
-pub const COMMANDS: [&str; 13] = [
+pub(super) const COMMANDS: [&str; 13] = [
     "review", "publish", "tell", "confirm", "decline", "return", "object", "correct", "withdraw", "pay", "rate", "close", "lapse",
 ];
 
