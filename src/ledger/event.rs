@@ -143,6 +143,7 @@ mod kind {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "events are read one case at a time")]
 pub enum What {
     /// The grant was found: the case begins.
     Found {

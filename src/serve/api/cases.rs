@@ -68,7 +68,8 @@ impl CasesAsked {
         PageOf { limit: self.limit, cursor: self.cursor.clone() }
     }
 
-    fn filter(&self) -> Result<CaseFilter, Problem> {
+    /// What is asked for, as the store filters.
+    pub fn filter(&self) -> Result<CaseFilter, Problem> {
         let known = |step: &String| ledger::Step::named(step).is_some();
         if self.step.as_ref().is_some_and(|step| !known(step)) {
             let all = ledger::Step::ALL.map(ledger::Step::name).join(", ");
@@ -419,7 +420,7 @@ impl Desk {
             Problem::new(StatusCode::CONFLICT, "illegal-step", told.zh, told.en)
         });
         // Who asks the same again has seen an older version.
-        let Some(step) = step.or_else(|refused| if is_stale(seen, &row) { Err(stale()) } else { Err(refused) })? else { return Ok(row) };
+        let Some(step) = step.map_err(|refused| if is_stale(seen, &row) { stale() } else { refused })? else { return Ok(row) };
         if is_stale(seen, &row) {
             return Err(stale());
         }
