@@ -288,7 +288,8 @@ async fn differing(live: &dyn Live) -> Result<Vec<String>, StoreError> {
         for row in &page {
             let Some(case) = fold(&live.case_events(&row.id).await?)? else { continue };
             let kept = CaseRow { version: 0, at: 0, ..row.clone() };
-            if Case::of(row).ok().as_ref() != Some(&case) || CaseRow { body: kept.body.clone(), ..case.row() } != kept {
+            let sum = CaseRow { body: row.body.clone(), ..case.row() };
+            if Case::of(row).ok().as_ref() != Some(&case) || sum != kept {
                 found.push(row.id.clone());
             }
         }
@@ -306,14 +307,25 @@ fn verify(store: &StoreArg, context: &Context) -> Told {
     })?;
     let mut words: Vec<Message> = verified.chain.faults.iter().map(|fault| fault.words()).collect();
     words.extend(verified.faults.iter().map(crate::store::live::CaseFault::words));
-    words.extend(differing.iter().map(|id| {
-        Message::new(format!("办件 {id}: 与它的事件累计不符"), format!("case {id}: it is not what its events add up to"))
-    }));
+    words.extend(
+        differing
+            .iter()
+            .map(|id| Message::new(format!("办件 {id}: 与它的事件累计不符"), format!("case {id}: it is not what its events add up to"))),
+    );
     let mut text: String = words.iter().map(|fault| format!("{}\n", context.say(fault))).collect();
     let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
     let (events, erased, cases) = (count(verified.chain.records), count(verified.chain.erased), count(verified.cases));
-    text.push_str(&format!("{} {cases} · {} {events} · {} {erased}\n", pick("办件", "cases"), pick("事件", "events"), pick("已删除内容", "erased")));
+    text.push_str(&format!(
+        "{} {cases} · {} {events} · {} {erased}\n",
+        pick("办件", "cases"),
+        pick("事件", "events"),
+        pick("已删除内容", "erased")
+    ));
     let is_whole = words.is_empty();
-    text.push_str(if is_whole { pick("链条完整\n", "the chain is whole\n") } else { pick("链条有问题\n", "the chain is not whole\n") });
+    text.push_str(if is_whole {
+        pick("链条完整\n", "the chain is whole\n")
+    } else {
+        pick("链条有问题\n", "the chain is not whole\n")
+    });
     Ok((text, if is_whole { Exit::Clean } else { Exit::Findings }))
 }
