@@ -102,7 +102,7 @@ fn a_night_its_cases_their_payment_and_the_next_night() {
     assert_eq!(city.step_of_all("tell", "2026-06-25"), said(counted(&|row| row["notify"] == "true")));
     assert_eq!(city.step_of_all("pay", "2026-06-26"), done);
     let shown = city.done(&["show", ids.first().expect("one"), "--by", "张三"]);
-    for word in ["found", "published", "told hand", "paid", "张三 (990100-MZ)", "an official may: object, close"] {
+    for word in ["found", "published", "told hand", "paid", "张三 (990100-MZ)", "an official may: object, rate, close"] {
         assert!(shown.contains(word), "{word}: {shown}");
     }
 
