@@ -5,6 +5,7 @@
 mod agree;
 mod api;
 mod bulk;
+mod cases;
 mod client;
 mod console;
 mod guard;
@@ -15,3 +16,5 @@ mod settings;
 mod shape;
 mod tls;
 mod traces;
+
+pub(crate) use server::{CITY, copy_store, rows};
