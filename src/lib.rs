@@ -11,6 +11,7 @@ pub mod explain;
 pub mod lsp;
 pub mod policy;
 pub mod program;
+pub mod push;
 pub mod readiness;
 pub mod region;
 pub mod register;
