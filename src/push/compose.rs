@@ -1,7 +1,6 @@
 //! From cases to the messages about them: words, reasons, links, one message for a bundle, none for who wants none.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate};
 
@@ -42,7 +41,7 @@ pub struct About<'a> {
     /// In hundredths of the policy's unit; none for services and where it is not known yet.
     pub amount: Option<i64>,
     /// Identifiers of the criteria that carry the yes.
-    pub reasons: &'a [Arc<str>],
+    pub reasons: Vec<&'a str>,
     /// How it reaches the subject.
     pub mode: Mode,
     /// Whether the subject may be told of it: it did not opt out.
@@ -177,7 +176,7 @@ impl Composer<'_> {
         let Ready { about, policy } = ready;
         let link = |page| self.settings.links.as_ref().map(|links| links.to(about.case, page, at));
         let criteria = policy.criteria.criteria();
-        let carries = |id: &str| about.reasons.iter().any(|reason| **reason == *id);
+        let carries = |id: &str| about.reasons.contains(&id);
         Item {
             case: about.case.to_owned(),
             policy: Policy {

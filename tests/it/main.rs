@@ -11,6 +11,7 @@ mod match_faults;
 mod match_sample;
 mod new;
 mod outcome;
+mod push;
 mod readiness;
 mod serve;
 mod silence;

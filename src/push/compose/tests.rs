@@ -66,11 +66,7 @@ impl World {
     }
 }
 
-fn reasons() -> Vec<Arc<str>> {
-    vec!["age".into()]
-}
-
-fn about<'a>(case: &'a str, policy: &'a str, reasons: &'a [Arc<str>]) -> About<'a> {
+fn about<'a>(case: &'a str, policy: &'a str, reasons: &[&'a str]) -> About<'a> {
     About {
         case,
         policy,
@@ -82,7 +78,7 @@ fn about<'a>(case: &'a str, policy: &'a str, reasons: &'a [Arc<str>]) -> About<'
         member: None,
         payee: Some("11010519491231002X"),
         amount: Some(120_050),
-        reasons,
+        reasons: reasons.to_vec(),
         mode: Mode::Automatic,
         notify: true,
         until: None,
@@ -97,8 +93,7 @@ fn read(message: &NewMessage) -> Message {
 #[test]
 fn a_message_says_what_why_how_much_and_how_to_refuse() {
     let world = world(SETTINGS, &[]);
-    let reasons = reasons();
-    let composed = world.compose(Kind::Found, &[about("c1", "990100-MZ-0001", &reasons)]);
+    let composed = world.compose(Kind::Found, &[about("c1", "990100-MZ-0001", &["age"])]);
     let [new] = &composed.messages[..] else { panic!("{composed:?}") };
     let message = read(new);
     assert_eq!((&*new.channel, &*new.subject, &new.cases[..]), ("people", "11010519491231002X", &["c1".to_owned()][..]));
@@ -145,9 +140,8 @@ fn what_is_not_known_leaves_no_gap() {
 #[test]
 fn a_bundle_goes_as_one_message() {
     let world = world(SETTINGS, &[]);
-    let reasons = reasons();
-    let (one, two) = (about("c1", "990100-MZ-0001", &reasons), about("c2", "990100-MZ-0002", &reasons));
-    let other = About { subject: "p2", ..about("c3", "990100-MZ-0002", &reasons) };
+    let (one, two) = (about("c1", "990100-MZ-0001", &["age"]), about("c2", "990100-MZ-0002", &["age"]));
+    let other = About { subject: "p2", ..about("c3", "990100-MZ-0002", &["age"]) };
     let composed = world.compose(Kind::Found, &[two.clone(), other, one.clone()]);
     let [bundle, single] = &composed.messages[..] else { panic!("{composed:?}") };
     assert_eq!(bundle.cases, ["c1", "c2"]);
