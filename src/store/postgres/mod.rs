@@ -22,6 +22,7 @@ use async_trait::async_trait;
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
 use tokio_postgres::{NoTls, Row};
 
+use super::live::Live;
 use super::trail::{Content, Erasure, Head, Record, Seq};
 use super::{Kept, Load, RunId, RunSummary, Store, StoreError, StoredRun};
 use crate::register::declaration::SubjectKind;
@@ -249,5 +250,13 @@ impl Store for PostgresStore {
     async fn forget_before(&self, list: &str, at: i64) -> Result<u64, StoreError> {
         let connection = connection(&self.pool).await?;
         connection.execute("DELETE FROM mianshen.kept WHERE list = $1 AND at < $2", &[&list, &at]).await.map_err(failed)
+    }
+
+    async fn live(&self) -> Result<Arc<dyn Live>, StoreError> {
+        Err(StoreError::Failed("PostgreSQL has no live part yet".to_owned()))
+    }
+
+    async fn live_if_there(&self) -> Result<Option<Arc<dyn Live>>, StoreError> {
+        Ok(None)
     }
 }
