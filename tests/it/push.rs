@@ -78,7 +78,9 @@ fn message(channel: &str, subject: &str, number: u32) -> NewMessage {
     let case = format!("case-of-{subject}");
     let item = Item {
         case: case.clone(),
-        policy: Policy { code: "990100-MZ-0007".to_owned(), version: 1, name: text("高龄津贴"), authority: "样例市民政局".to_owned() },
+        policy: Policy {
+            code: "990100-MZ-0007".to_owned(), version: 1, name: text("高龄津贴"), authority: "样例市民政局".to_owned()
+        },
         mode: "automatic".to_owned(),
         amount: Some("100.00".to_owned()),
         unit: "CNY".to_owned(),
@@ -211,7 +213,11 @@ fn what_is_refused_is_listed_shown_and_sent_again() {
     let list = run(&["push", "list", "--store", &store, "--lang", "en"]);
     assert!(list.stdout.contains(&id) && list.stdout.contains("HTTP 422"), "{}", list.stdout);
     let show = run(&["push", "show", "--store", &store, &id, "--lang", "zh"]);
-    assert!(show.stdout.contains("提醒\n\n确认: https://fw.example/cases/1?t=… 谢谢\n") && show.stdout.contains("状态: dead"), "{}", show.stdout);
+    assert!(
+        show.stdout.contains("提醒\n\n确认: https://fw.example/cases/1?t=… 谢谢\n") && show.stdout.contains("状态: dead"),
+        "{}",
+        show.stdout
+    );
     for shown in [&list.stdout, &show.stdout] {
         assert!(!shown.contains(subject) && !shown.contains("6b49"), "{shown}");
     }
@@ -255,7 +261,9 @@ fn the_file_drop_has_each_message_whole_and_once() {
 fn settings_are_checked_at_their_place() {
     let place = Place::new();
     let check = |text: &str| run(&["push", "--settings", &place.settings(text), "--check", "--lang", "en"]);
-    let good = check("channels:\n  - {name: a, webhook: {url: 'https://fw.example/in', secret_file: secret}}\n  - {name: b, file: {folder: out}}\n");
+    let good = check(
+        "channels:\n  - {name: a, webhook: {url: 'https://fw.example/in', secret_file: secret}}\n  - {name: b, file: {folder: out}}\n",
+    );
     assert_eq!(good.code, Some(0), "{}", good.stderr);
     assert!(good.stdout.starts_with("a: webhook fw.example (hmac-sm3)\nb: files "), "{}", good.stdout);
     let bad = check("channels:\n  - {name: a, webhok: {url: 'https://fw.example/in'}}\n");
