@@ -27,6 +27,7 @@ const LAYERS: [&str; 21] = [
     "readiness",
     "report",
     "store",
+    "ledger",
     "lsp",
     "push",
     "serve",
