@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::{Subcommand, ValueEnum};
 use rand::TryRng;
@@ -9,21 +10,30 @@ use rand::rngs::SysRng;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
+use super::folder::PolicyFolder;
 use super::store::{StoreArg, time_text, with};
 use super::{Context, Exit};
-use crate::diagnostic::{Diagnostic, Lang, code};
+use crate::diagnostic::{Diagnostic, Lang, Severity, code};
 use crate::push::message::{Text, without_tokens};
 use crate::push::settings::Way;
+use crate::push::teller::{Teller, day_of};
 use crate::push::worker::{Done, Tally, Until, Worker};
-use crate::push::{Message, Settings, channel};
+use crate::push::{Composer, Message, Settings, channel};
 use crate::register::identifier::mask;
 use crate::report::{Align, Table, count};
 use crate::serve::clock::now;
-use crate::store::StoreError;
 use crate::store::live::{Batch, DeliveryStep, MessageRow, MessageState};
+use crate::store::trail::Seq;
+use crate::store::{Kept, Store, StoreError};
 
-/// Rows that are read at a time.
+/// Rows and events that are read at a time.
 const PAGE: usize = 1_000;
+
+/// Under which name the store keeps how far events were looked at.
+const KEPT: &str = "push";
+
+/// How often cases are looked through for those whose day has come, in microseconds.
+const LOOK_AGAIN: i64 = 600_000_000;
 
 /// Arguments of `push`.
 #[derive(Debug, Clone, clap::Args)]
@@ -41,6 +51,12 @@ pub struct Args {
     /// 送完现在该送的就结束 / End when what is due now was sent
     #[arg(long)]
     pub once: bool,
+    /// 政策文件夹: 办件推进后, 按政策的说法拟写通知 / The policies folder: what is to be told as cases move on is put in its words
+    #[arg(long, value_name = "DIR", default_value = "policies")]
+    pub policies: PathBuf,
+    /// 只送发件箱里已有的, 不拟写新通知 / Only send what is in the outbox, and ask for nothing new
+    #[arg(long)]
+    pub deliver_only: bool,
     /// 只检查设置和密钥, 不送 / Only check settings and secrets
     #[arg(long, conflicts_with = "once")]
     pub check: bool,
@@ -158,19 +174,38 @@ fn send(args: &Args, context: &Context) -> Told {
     for one in &settings.channels {
         channels.push((one.name.clone(), channel::open(one).map_err(|told| vec![*told])?));
     }
+    let folder = if args.deliver_only { None } else { Some(folder(&args.policies)?) };
     let once = args.once;
     let tally = with(&args.store, async |store| {
+        let live = store.live().await?;
         let worker = Worker {
-            live: store.live().await?,
+            live: Arc::clone(&live),
             channels,
             pace: settings.pace,
             quiet: settings.quiet,
+            offset: settings.offset(),
             clock: Arc::new(now),
             dice: Arc::new(dice),
             heard: Arc::new(heard),
         };
-        let until = if once { Until::Drained } else { Until::Stopped(stopping().map_err(|error| StoreError::Failed(error.to_string()))?) };
-        worker.run(&until).await
+        let telling = folder.as_ref().map(|folder| {
+            let composer = Composer { policies: &folder.set, templates: &folder.messages, settings: &settings };
+            Telling { store, teller: Teller { live: &*live, composer }, looked: None }
+        });
+        if once {
+            if let Some(mut telling) = telling {
+                telling.all().await?;
+            }
+            return worker.run(&Until::Drained).await;
+        }
+        let stop = stopping().map_err(|error| StoreError::Failed(error.to_string()))?;
+        let until = Until::Stopped(stop.clone());
+        let tell = async {
+            if let Some(telling) = telling {
+                telling.until(stop, settings.pace.poll).await;
+            }
+        };
+        tokio::join!(worker.run(&until), tell).0
     });
     let Tally { sent, later, dead } = tally.map_err(|told| vec![*told])?;
     let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
@@ -183,6 +218,59 @@ fn send(args: &Args, context: &Context) -> Told {
         count(dead)
     );
     Ok((text, if dead > 0 { Exit::Findings } else { Exit::Clean }))
+}
+
+/// The policies, which must have no errors.
+fn folder(dir: &Path) -> Result<PolicyFolder, Vec<Diagnostic>> {
+    let folder = PolicyFolder::load(dir);
+    let errors: Vec<Diagnostic> = folder.diagnostics.iter().filter(|told| told.severity == Severity::Error).cloned().collect();
+    if errors.is_empty() { Ok(folder) } else { Err(errors) }
+}
+
+/// Asks for the messages of cases that moved on, and of those whose day has come.
+struct Telling<'a> {
+    store: &'a dyn Store,
+    teller: Teller<'a>,
+    /// When cases were looked through for those whose day has come.
+    looked: Option<i64>,
+}
+
+impl Telling<'_> {
+    /// Looks at everything that happened since it looked last. How far it looked is kept; where that was lost, it looks again
+    /// and asks for nothing twice.
+    async fn all(&mut self) -> Result<(), StoreError> {
+        let kept = self.store.kept(KEPT, KEPT).await?;
+        let mut next: Seq = kept.and_then(|kept| String::from_utf8(kept.body).ok()?.parse().ok()).unwrap_or(1);
+        loop {
+            let asked = self.teller.follow(next, PAGE, now()).await?;
+            if asked.next == next {
+                break;
+            }
+            next = asked.next;
+            self.store.keep(KEPT, &Kept { key: KEPT.to_owned(), at: now(), body: next.to_string().into_bytes() }).await?;
+            if asked.silent > 0 {
+                tracing::warn!(target: "mianshen::push", cases = asked.silent, "no channel or no words: nobody is told");
+            }
+        }
+        let (at, settings) = (now(), self.teller.composer.settings);
+        if self.looked.is_none_or(|looked| at - looked >= LOOK_AGAIN) {
+            self.teller.day(day_of(at, settings.offset()), settings.remind_days, at).await?;
+            self.looked = Some(at);
+        }
+        Ok(())
+    }
+
+    async fn until(mut self, mut stop: watch::Receiver<bool>, poll: Duration) {
+        while !*stop.borrow() {
+            if let Err(error) = self.all().await {
+                tracing::warn!(target: "mianshen::push", %error, "the store failed: trying again");
+            }
+            tokio::select! {
+                () = tokio::time::sleep(poll) => {}
+                _ = stop.changed() => {}
+            }
+        }
+    }
 }
 
 /// Turns when the process is told to end.

@@ -6,8 +6,8 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::event::{Actor, Event, Grant, What};
-use super::written;
 use super::plan::{Next, Plan, after};
+use super::written;
 
 /// Where a case stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -237,6 +237,8 @@ impl Case {
                     (self.told_on, self.step) = (Some(day), Step::Told);
                 }
             }
+            // It waits for what it waited for.
+            What::Sent { .. } | What::Untold { .. } => {}
             What::Confirmed { by_rule } => {
                 (self.confirmed_on, self.step) = (Some(day), Step::Confirmed);
                 if *by_rule {

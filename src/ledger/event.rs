@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::case::Why;
-use super::written;
 use super::plan::Plan;
+use super::written;
 use crate::register::declaration::SubjectKind;
 
 /// The version of the form that events are written in.
@@ -166,6 +166,20 @@ pub enum What {
         #[serde(default, skip_serializing_if = "String::is_empty")]
         message: String,
     },
+    /// The subject was sent something that no step waits for: that its list is public, that it was paid.
+    Sent {
+        /// The channel.
+        channel: String,
+        /// Identifier of the message.
+        message: String,
+    },
+    /// A message to the subject was given up: the channel did not take it.
+    Untold {
+        /// The channel.
+        channel: String,
+        /// Identifier of the message.
+        message: String,
+    },
     /// The subject confirms; `by_rule` where it did not reply and the policy gives it.
     Confirmed {
         /// Whether by the policy's rule for no reply.
@@ -239,6 +253,8 @@ impl What {
             Self::Reviewed => "reviewed",
             Self::Published => "published",
             Self::Told { .. } => "told",
+            Self::Sent { .. } => "sent",
+            Self::Untold { .. } => "untold",
             Self::Confirmed { .. } => "confirmed",
             Self::Declined => "declined",
             Self::Returned => "returned",

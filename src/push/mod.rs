@@ -24,6 +24,7 @@ pub mod pace;
 pub mod quiet;
 pub mod settings;
 mod settings_from_yaml;
+pub mod teller;
 pub mod template;
 pub mod templates;
 mod words;

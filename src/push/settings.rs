@@ -10,6 +10,9 @@ use super::link::{Links, Secret};
 use super::quiet::Quiet;
 use crate::register::declaration::SubjectKind;
 
+/// Seconds that Beijing time is ahead of UTC.
+pub const BEIJING: i32 = 8 * 3_600;
+
 /// Everything that push is told.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -19,8 +22,18 @@ pub struct Settings {
     pub links: Option<Links>,
     /// When nothing is sent.
     pub quiet: Option<Quiet>,
+    /// Days before the last one to reply on which who did not reply is reminded; none: nobody is.
+    pub remind_days: Option<u32>,
     /// How often, how long, how many at once.
     pub pace: Pace,
+}
+
+impl Settings {
+    /// Seconds that the region's time is ahead of UTC.
+    #[must_use]
+    pub fn offset(&self) -> i32 {
+        self.quiet.map_or(BEIJING, |quiet| quiet.offset)
+    }
 }
 
 /// A channel.

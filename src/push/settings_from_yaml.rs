@@ -10,7 +10,7 @@ use url::Url;
 use super::channel::signature::Algorithm;
 use super::link::{Links, Secret};
 use super::quiet::Quiet;
-use super::settings::{Channel, Kafka, Pace, Settings, Way, Webhook};
+use super::settings::{BEIJING, Channel, Kafka, Pace, Settings, Way, Webhook};
 use crate::diagnostic::{Diagnostic, SourceFile, code, has_errors};
 use crate::register::declaration::SubjectKind;
 use crate::yaml::{self, Fields, Node, wrong_shape};
@@ -44,7 +44,7 @@ impl Settings {
     pub fn read(file: &Arc<SourceFile>) -> Result<Self, Vec<Diagnostic>> {
         let (root, mut told) = yaml::parse(file);
         let folder = file.path.parent().map(Path::to_owned).unwrap_or_default();
-        let mut settings = Self { channels: Vec::new(), links: None, quiet: None, pace: Pace::default() };
+        let mut settings = Self { channels: Vec::new(), links: None, quiet: None, remind_days: None, pace: Pace::default() };
         match root {
             Some(root) => whole(&root, &folder, &mut settings, &mut told),
             None if told.is_empty() => told.push(Diagnostic::new(&code::SETTINGS_INVALID, "设置是空的", "the settings are empty")),
@@ -58,6 +58,7 @@ fn whole(root: &Node, folder: &Path, settings: &mut Settings, told: &mut Vec<Dia
     let Some(mut fields) = Fields::new(root, told) else { return };
     settings.links = fields.optional("links").and_then(|node| links(node, folder, fields.diagnostics()));
     settings.quiet = fields.optional("quiet_hours").and_then(|node| quiet(node, fields.diagnostics()));
+    settings.remind_days = number(&mut fields, "remind_days");
     if let Some(node) = fields.optional("pace") {
         pace(node, &mut settings.pace, fields.diagnostics());
     }
@@ -151,7 +152,7 @@ fn quiet(node: &Node, told: &mut Vec<Diagnostic>) -> Option<Quiet> {
     let mut fields = Fields::new(node, told)?;
     let (from, to) = (time(&mut fields, "from"), time(&mut fields, "to"));
     let offset = match fields.optional("offset") {
-        None => Some(8 * 3_600),
+        None => Some(BEIJING),
         Some(node) => {
             let offset = node.text().and_then(|text| text.parse::<chrono::FixedOffset>().ok());
             if offset.is_none() {

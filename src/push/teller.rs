@@ -285,3 +285,6 @@ pub fn day_of(at: i64, offset: i32) -> NaiveDate {
     let local = at.saturating_add(i64::from(offset) * 1_000_000);
     DateTime::from_timestamp_micros(local).map_or_else(NaiveDate::default, |time| time.date_naive())
 }
+
+#[cfg(test)]
+mod tests;

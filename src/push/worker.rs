@@ -4,7 +4,7 @@
 //! one message: order is kept. A message that was sent and whose commit did not happen is sent again under the same
 //! identifier.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::stream::{FuturesUnordered, StreamExt};
@@ -16,9 +16,10 @@ use super::note;
 use super::pace::{Circuit, Dice, micros, wait};
 use super::quiet::Quiet;
 use super::settings::Pace;
+use super::teller::day_of;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
-use crate::store::live::{Batch, CaseRow, CaseStep, DeliveryStep, Live, MessageRow, MessageState};
+use crate::store::live::{Batch, CaseStep, DeliveryStep, Live, MessageRow, MessageState};
 
 /// How often a commit that another was faster than is tried again at once.
 const RACES: usize = 8;
@@ -37,6 +38,8 @@ pub struct Worker {
     pub pace: Pace,
     /// When nothing leaves.
     pub quiet: Option<Quiet>,
+    /// Seconds that the region's time is ahead of UTC: events of cases are about its days.
+    pub offset: i32,
     /// The time.
     pub clock: Arc<Clock>,
     /// What waits are scattered by.
@@ -202,7 +205,7 @@ impl<'a> Lane<'a> {
             self.feel(&outcome, now);
             done.push(Done { step: self.step(&row, outcome, now), row, at: now });
         }
-        while let Err(error) = commit(&*self.worker.live, &done, now).await {
+        while let Err(error) = self.commit(&done, now).await {
             self.again(error).await?;
         }
         for one in done {
@@ -247,41 +250,44 @@ impl<'a> Lane<'a> {
     }
 }
 
-/// Commits what became of messages, with the event of each case that is told of it.
-async fn commit(live: &dyn Live, done: &[Done], now: i64) -> Result<(), StoreError> {
-    let mut races = 0;
-    while !done.is_empty() {
-        let batch = Batch {
-            at: now,
-            cases: case_steps(live, done).await?,
-            deliveries: done.iter().map(|one| one.step.clone()).collect(),
-            ..Batch::default()
-        };
-        match live.commit(&batch).await {
-            Ok(_) => break,
-            // Somebody moved a case on meanwhile: the event goes behind theirs.
-            Err(StoreError::Raced(_)) if races < RACES => races += 1,
-            Err(error) => return Err(error),
+impl Lane<'_> {
+    /// Commits what became of messages, with the event of each case that is told of it.
+    async fn commit(&self, done: &[Done], now: i64) -> Result<(), StoreError> {
+        let (live, mut races) = (&self.worker.live, 0);
+        while !done.is_empty() {
+            let batch = Batch {
+                at: now,
+                cases: self.case_steps(done, now).await?,
+                deliveries: done.iter().map(|one| one.step.clone()).collect(),
+                ..Batch::default()
+            };
+            match live.commit(&batch).await {
+                Ok(_) => break,
+                // Somebody moved a case on meanwhile: the event goes behind theirs.
+                Err(StoreError::Raced(_)) if races < RACES => races += 1,
+                Err(error) => return Err(error),
+            }
         }
+        Ok(())
     }
-    Ok(())
-}
 
-/// The events of cases whose message arrived or was given up: several of one case in one step.
-async fn case_steps(live: &dyn Live, done: &[Done]) -> Result<Vec<CaseStep>, StoreError> {
-    let ends = || done.iter().filter(|one| matches!(one.step.state, MessageState::Sent | MessageState::Dead));
-    let mut ids: Vec<&str> = ends().flat_map(|one| one.row.message.cases.iter().map(String::as_str)).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    if ids.is_empty() {
-        return Ok(Vec::new());
+    /// The events of cases whose message arrived or was given up: several of one case in one step.
+    async fn case_steps(&self, done: &[Done], now: i64) -> Result<Vec<CaseStep>, StoreError> {
+        let ends = || done.iter().filter(|one| matches!(one.step.state, MessageState::Sent | MessageState::Dead));
+        let mut ids: Vec<&str> = ends().flat_map(|one| one.row.message.cases.iter().map(String::as_str)).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let (rows, day) = (self.worker.live.cases_named(&ids).await?, day_of(now, self.worker.offset));
+        let mut steps = Vec::with_capacity(rows.len());
+        for row in &rows {
+            let about: Vec<&Done> = ends().filter(|one| one.row.message.cases.contains(&row.id)).collect();
+            steps.extend(note::step(row, &about, day)?);
+        }
+        Ok(steps)
     }
-    let rows: HashMap<String, CaseRow> = live.cases_named(&ids).await?.into_iter().map(|row| (row.id.clone(), row)).collect();
-    let steps = ids.iter().filter_map(|id| rows.get(*id)).filter_map(|row| {
-        let about: Vec<&Done> = ends().filter(|one| one.row.message.cases.contains(&row.id)).collect();
-        note::step(row, &about)
-    });
-    Ok(steps.collect())
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ fn text(text: &str) -> Text {
 
 /// A message as it is composed.
 fn message(channel: &str, subject: &str, number: u32) -> NewMessage {
-    let case = format!("case-of-{subject}");
+    let case = message::id(Kind::Found, 1, [subject]);
     let item = Item {
         case: case.clone(),
         policy: Policy {
@@ -169,7 +169,7 @@ fn killed_in_the_middle_nothing_is_lost_and_nothing_is_new() {
         (1..=EACH).flat_map(|number| (0..SUBJECTS).map(move |subject| message("a", &format!("p{subject}"), number))).collect();
     let asked: BTreeSet<String> = all.iter().map(|message| message.id.clone()).collect();
     place.ask(all);
-    let arguments = ["push", "--store", &place.path("city.db"), "--settings", &settings, "--lang", "en"];
+    let arguments = ["push", "--store", &place.path("city.db"), "--settings", &settings, "--deliver-only", "--lang", "en"];
     for turn in 0..kills() {
         let mut child = command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         // Some time, another for every turn.
@@ -205,7 +205,7 @@ fn what_is_refused_is_listed_shown_and_sent_again() {
     let id = asked.id.clone();
     place.ask(vec![asked]);
     let store = place.path("city.db");
-    let once = ["push", "--store", &store, "--settings", &settings, "--once", "--lang", "en", "--log", "mianshen=info"];
+    let once = ["push", "--store", &store, "--settings", &settings, "--once", "--deliver-only", "--lang", "en", "--log", "mianshen=info"];
     let sent = run(&once);
     assert_eq!((sent.code, &*sent.stdout), (Some(1), "sent 0 · to be retried 0 · given up 1\n"), "{}", sent.stderr);
     assert!(sent.stderr.contains(&id) && !sent.stderr.contains(subject), "{}", sent.stderr);
@@ -244,7 +244,7 @@ fn the_file_drop_has_each_message_whole_and_once() {
     // Asked for again, as after a replay.
     place.ask(all.clone());
     let store = place.path("city.db");
-    let sent = run(&["push", "--store", &store, "--settings", &settings, "--once", "--lang", "en"]);
+    let sent = run(&["push", "--store", &store, "--settings", &settings, "--once", "--deliver-only", "--lang", "en"]);
     assert_eq!((sent.code, &*sent.stdout), (Some(0), "sent 30 · to be retried 0 · given up 0\n"), "{}", sent.stderr);
     let out = Path::new(&place.path("out")).to_owned();
     let mut names: Vec<_> = fs::read_dir(&out).expect("the folder").map(|entry| entry.expect("an entry").file_name()).collect();
@@ -268,6 +268,6 @@ fn settings_are_checked_at_their_place() {
     assert!(good.stdout.starts_with("a: webhook fw.example (hmac-sm3)\nb: files "), "{}", good.stdout);
     let bad = check("channels:\n  - {name: a, webhok: {url: 'https://fw.example/in'}}\n");
     assert_eq!(bad.code, Some(1));
-    assert!(bad.stderr.contains("did you mean `webhook`?") && bad.stderr.contains("push.yaml:2:14"), "{}", bad.stderr);
+    assert!(bad.stderr.contains("did you mean `webhook`?") && bad.stderr.contains("push.yaml:2:15"), "{}", bad.stderr);
     assert_eq!(run(&["push", "--settings", &place.path("none.yaml"), "--check"]).code, Some(2));
 }

@@ -27,7 +27,6 @@ pub(crate) struct Memory {
 #[derive(Debug, Default)]
 struct Inside {
     cases: BTreeMap<String, CaseRow>,
-    events: Vec<(String, Vec<u8>)>,
     messages: Vec<MessageRow>,
 }
 
@@ -38,13 +37,6 @@ impl Memory {
 
     pub(crate) fn messages(&self) -> Vec<MessageRow> {
         self.inside().messages.clone()
-    }
-
-    /// The events of a case, as they were written.
-    pub(crate) fn events(&self, case: &str) -> Vec<String> {
-        let inside = self.inside();
-        let of_case = inside.events.iter().filter(|(id, _)| id == case);
-        of_case.map(|(_, event)| String::from_utf8_lossy(event).into_owned()).collect()
     }
 }
 
@@ -72,7 +64,6 @@ impl Live for Memory {
         for step in &batch.cases {
             let version = step.expect + step.events.len() as u64;
             inside.cases.insert(step.row.id.clone(), CaseRow { version, at: batch.at, ..step.row.clone() });
-            inside.events.extend(step.events.iter().map(|event| (step.row.id.clone(), event.clone())));
         }
         for message in &batch.messages {
             if inside.messages.iter().any(|row| row.message.id == message.id) {

@@ -144,6 +144,7 @@ fn bench(channels: Vec<(String, Arc<dyn Channel>)>, pace: Pace) -> Bench {
         channels,
         pace,
         quiet: None,
+        offset: 0,
         clock: Arc::new(move || clock.load(Ordering::SeqCst)),
         dice: Arc::new(|| 1.0),
         heard: Arc::new(|_| {}),
