@@ -228,7 +228,7 @@ impl Case {
     pub fn apply(&mut self, event: &Event) {
         let day = event.day;
         match &event.what {
-            What::Found { .. } => {}
+            What::Found { .. } | What::Sent { .. } | What::Untold { .. } => {}
             What::Reviewed => self.review(&event.actor),
             What::Published => (self.published_on, self.step) = (Some(day), Step::Published),
             What::Told { .. } => {
@@ -237,8 +237,6 @@ impl Case {
                     (self.told_on, self.step) = (Some(day), Step::Told);
                 }
             }
-            // It waits for what it waited for.
-            What::Sent { .. } | What::Untold { .. } => {}
             What::Confirmed { by_rule } => {
                 (self.confirmed_on, self.step) = (Some(day), Step::Confirmed);
                 if *by_rule {

@@ -125,7 +125,7 @@ impl Default for Pace {
         Self {
             at_once: 64,
             tries: 20,
-            keep: Duration::from_secs(7 * 86_400),
+            keep: Duration::from_hours(7 * 24),
             first_wait: Duration::from_secs(5),
             most_wait: Duration::from_hours(1),
             failures: 10,

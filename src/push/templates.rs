@@ -104,6 +104,10 @@ impl Templates {
     }
 
     /// The words of a message about a policy.
+    ///
+    /// # Panics
+    ///
+    /// Never: a test sees that every kind is built in.
     #[must_use]
     pub fn of(&self, policy: &str, kind: Kind) -> &Words {
         let own = self.of_policy.get(policy).and_then(|set| set.kinds.get(&kind));
@@ -111,6 +115,10 @@ impl Templates {
     }
 
     /// The words around the cases of a bundle.
+    ///
+    /// # Panics
+    ///
+    /// Never: a test sees that they are built in.
     #[must_use]
     pub fn of_bundle(&self) -> &Words {
         self.built_in.bundle.as_ref().expect("a bundle's words are built in")

@@ -284,7 +284,11 @@ impl Lane<'_> {
         let mut steps = Vec::with_capacity(rows.len());
         for row in &rows {
             let about: Vec<&Done> = ends().filter(|one| one.row.message.cases.contains(&row.id)).collect();
-            steps.extend(note::step(row, &about, day)?);
+            match note::step(row, &about, day) {
+                Ok(step) => steps.extend(step),
+                // One case that cannot be read holds up no other; the message itself tells what became of it.
+                Err(error) => tracing::error!(target: "mianshen::push", case = row.id, %error, "the case cannot be noted on"),
+            }
         }
         Ok(steps)
     }
