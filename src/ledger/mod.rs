@@ -31,7 +31,7 @@ pub use act::{Command, Refusal, possible};
 pub use case::{Case, Review, Step, Why};
 pub use event::{Actor, Event, Grant, Role, VERSION, What};
 pub use found::{Current, Rule, current, found, lost, stands};
-pub use given::{paid, refused};
+pub use given::{Payments, Said, paid, refused};
 pub use list::{Listed, csv, html, listed};
 pub use plan::{Next, Plan};
 pub use row::{act, fold, made};
