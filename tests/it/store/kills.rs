@@ -23,12 +23,12 @@ use crate::support::command;
 const CHILD: &str = "MIANSHEN_TEST_WRITES_TO";
 
 /// How often to kill.
-fn kills() -> u64 {
+pub(super) fn kills() -> u64 {
     std::env::var("MIANSHEN_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(4)
 }
 
 /// Some time, another for every turn: the golden ratio strews them evenly.
-fn pause(turn: u64, longest: u64) -> Duration {
+pub(super) fn pause(turn: u64, longest: u64) -> Duration {
     Duration::from_millis((turn * 618_034 % 1_000_000) * longest / 1_000_000)
 }
 
