@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_bound_and_scatter() {
-        let pace = Pace { first_wait: Duration::from_secs(5), most_wait: Duration::from_secs(60), ..Pace::default() };
+        let pace = Pace { first_wait: Duration::from_secs(5), most_wait: Duration::from_mins(1), ..Pace::default() };
         let waits = |dice: f64| [1, 2, 3, 5, 40, u32::MAX].map(|tries| wait(&pace, tries, None, &move || dice).as_millis());
         assert_eq!(waits(1.0), [5_000, 10_000, 20_000, 60_000, 60_000, 60_000]);
         assert_eq!(waits(0.0), [2_500, 5_000, 10_000, 30_000, 30_000, 30_000]);

@@ -190,7 +190,7 @@ fn killed_in_the_middle_nothing_is_lost_and_nothing_is_new() {
     }
     assert!(of_subject.values().all(|numbers| numbers.is_sorted()), "the order of each subject: {of_subject:?}");
     let again = inbox.got.len() - asked.len();
-    assert!(again <= kills() as usize * 8, "no more comes again than was under way: {again}");
+    assert!(again as u64 <= kills() * 8, "no more comes again than was under way: {again}");
     eprintln!("{} messages, {} kills, {again} came again", asked.len(), kills());
 }
 

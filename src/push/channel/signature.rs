@@ -58,9 +58,9 @@ mod tests {
     fn by_hand<D: Digest>(key: &[u8], text: &[u8]) -> String {
         let mut block = [0_u8; 64];
         if key.len() > 64 {
-            block[..32].copy_from_slice(&D::digest(key))
+            block[..32].copy_from_slice(&D::digest(key));
         } else {
-            block[..key.len()].copy_from_slice(key)
+            block[..key.len()].copy_from_slice(key);
         }
         let (inner, outer) = (block.map(|byte| byte ^ 0x36), block.map(|byte| byte ^ 0x5c));
         let inner = D::new().chain_update(inner).chain_update(text).finalize();

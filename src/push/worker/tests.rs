@@ -345,6 +345,8 @@ async fn a_crash_between_sending_and_writing_sends_the_same_again() {
 
 #[tokio::test]
 async fn what_is_refused_or_tried_too_often_is_given_up() {
+    use MessageState::{Dead, Sent};
+
     let answer = |subject: &str, _| {
         (
             Duration::ZERO,
@@ -371,7 +373,6 @@ async fn what_is_refused_or_tried_too_often_is_given_up() {
     let told: Vec<(String, MessageState, u32, String)> =
         bench.live.messages().into_iter().map(|row| (row.message.id, row.state, row.tries, row.told)).collect();
     let row = |id: &str, state, tries, told: &str| (id.to_owned(), state, tries, told.to_owned());
-    use MessageState::{Dead, Sent};
     assert_eq!(
         told,
         [row("m1", Dead, 1, "HTTP 422"), row("m3", Dead, 1, "HTTP 422"), row("m2", Dead, 3, "HTTP 500"), row("m4", Sent, 1, "HTTP 200")]
