@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Step, Why};
 use super::event::{Actor, Role, What};
-use super::written;
 use super::plan::Next;
 use super::words;
+use super::written;
 use crate::diagnostic::Message;
 use crate::eligibility::grant::amount_text;
 use crate::policy::document::NoReply;
@@ -62,9 +62,8 @@ pub enum Command {
 }
 
 /// All commands by their words, in the order of a case's way.
-pub(super) const COMMANDS: [&str; 13] = [
-    "review", "publish", "tell", "confirm", "decline", "return", "object", "correct", "withdraw", "pay", "rate", "close", "lapse",
-];
+pub(super) const COMMANDS: [&str; 13] =
+    ["review", "publish", "tell", "confirm", "decline", "return", "object", "correct", "withdraw", "pay", "rate", "close", "lapse"];
 
 impl Command {
     /// The word in requests and on the command line.
@@ -190,12 +189,11 @@ fn may(case: &Case, command: &str, actor: &Actor, day: NaiveDate) -> Result<(), 
     let is_paid = case.paid_on.is_some();
     let on_its_way = !is_paid && !step.is_over() && step != Step::Declined;
     match command {
-        "object" => Ok(()),
         "review" if case.open.is_empty() => fault("没有待审核的事项", "there is nothing to review"),
         "review" if case.reviewers.iter().any(|before| before.is_same(actor)) && only_the_second(case) => {
             fault("复核须由本部门另一人进行", "another official of the department confirms")
         }
-        "review" => Ok(()),
+        "object" | "review" => Ok(()),
         "return" if on_its_way && step != Step::Returned => Ok(()),
         // An objection opens again what ended without payment.
         "return" if !is_paid && !on_its_way && case.open.contains_key(&Why::Objection) => Ok(()),

@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::case::Why;
-use super::written;
 use super::plan::Plan;
+use super::written;
 use crate::register::declaration::SubjectKind;
 
 /// The version of the form that events are written in.
@@ -143,6 +143,7 @@ mod kind {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "events are read one case at a time")]
 pub enum What {
     /// The grant was found: the case begins.
     Found {

@@ -86,7 +86,9 @@ impl Book {
         let existing: Vec<CaseRow> = self.rows.values().cloned().collect();
         let steps = found(std::slice::from_ref(current), &existing, &finder(), day(on)).expect("rows are ours");
         let count = steps.len();
-        steps.into_iter().for_each(|step| self.commit(step));
+        for step in steps {
+            self.commit(step);
+        }
         count
     }
 
@@ -98,7 +100,9 @@ impl Book {
         let row = self.rows[&"a".repeat(32)].clone();
         let step = act(&row, &command, actor, ("a ground", request), day(on)).expect("the row is ours")?;
         let moved = step.is_some();
-        step.into_iter().for_each(|step| self.commit(step));
+        if let Some(step) = step {
+            self.commit(step);
+        }
         Ok(moved)
     }
 
@@ -199,7 +203,10 @@ fn who_may_do_what() {
     let told = |book: &mut Book, command, actor: &Actor| book.act(command, actor, 0).expect_err("not his").told();
     let other = Actor::official("张三", "", "990100-RS");
     assert_eq!(told(&mut book, Command::Publish, &other).get(Lang::En), "department 990100-MZ answers for it; nothing can be done now");
-    assert_eq!(told(&mut book, Command::Publish, &Actor::subject("王五", "me")).en, "this step is not yours; possible now: decline, object");
+    assert_eq!(
+        told(&mut book, Command::Publish, &Actor::subject("王五", "me")).en,
+        "this step is not yours; possible now: decline, object"
+    );
     assert_eq!(told(&mut book, Command::Publish, &official(" ")).zh, "须写明真实姓名; 现在没有可办的步骤");
     let row = book.rows.values().next().expect("one").clone();
     let bare = act(&row, &Command::Withdraw, &official("张三"), ("", ""), day(0)).expect("ours").expect_err("no ground");
@@ -267,7 +274,9 @@ fn losing_a_grant_stops_nothing() {
     assert!(lose(&book, Verdict::No, "2026-07").is_empty(), "of a month that is past");
     let steps = lose(&book, Verdict::No, "2026-06");
     assert_eq!(steps.len(), 1);
-    steps.into_iter().for_each(|step| book.commit(step));
+    for step in steps {
+        book.commit(step);
+    }
     assert!(book.rows[&id].in_review);
     assert!(lose(&book, Verdict::No, "2026-06").is_empty(), "told once");
     assert_eq!(book.case().next(day(1)), Next::Pay);
@@ -327,7 +336,7 @@ fn lists_are_masked_and_safe_in_spreadsheets() {
     book.act(Command::Publish, &official("张三"), 0).expect("on the list");
     let line = Listed { region: "=1+1".to_owned(), ..listed(&book.case()).expect("on the list") };
     assert_eq!(
-        csv(&[line.clone()], Lang::En),
+        csv(std::slice::from_ref(&line), Lang::En),
         "case,subject,region,occasion,period,amount,from,until\r\n\
          aaaaaaaaaaaa,1101**********002X,'=1+1,,2026-06,100.00 CNY,2026-06-01,2026-06-06\r\n"
     );
@@ -367,9 +376,11 @@ fn actor() -> impl Strategy<Value = Actor> {
 fn plan() -> impl Strategy<Value = Plan> {
     let modes = prop_oneof![Just(Mode::Automatic), Just(Mode::Confirm), Just(Mode::Commit), Just(Mode::Review)];
     let rule = prop_oneof![Just(None), Just(Some(NoReply::Give)), Just(Some(NoReply::Review)), Just(Some(NoReply::Close))];
-    (modes, prop_oneof![Just(None), Just(Some(3))], any::<bool>(), any::<bool>(), rule).prop_map(|(mode, notice_days, second, tell, no_reply)| {
-        Plan::of(mode, &Delivery { notice_days, second_review: second, no_reply, reply_within_days: Some(2), ..delivery(mode) }, tell)
-    })
+    (modes, prop_oneof![Just(None), Just(Some(3))], any::<bool>(), any::<bool>(), rule).prop_map(
+        |(mode, notice_days, second, tell, no_reply)| {
+            Plan::of(mode, &Delivery { notice_days, second_review: second, no_reply, reply_within_days: Some(2), ..delivery(mode) }, tell)
+        },
+    )
 }
 
 proptest! {
