@@ -228,7 +228,8 @@ fn verify(arg: &StoreArg, context: &Context) -> Result<(String, Exit), Box<Diagn
                 let (of_cases, of_events) = (word("个办件", "cases"), word("条事件, 完整", "events, whole"));
                 lines.push_str(&format!("{cases} {of_cases}, {records} {of_events}\n"));
             }
-            faults.extend(events.chain.faults.iter().map(|fault| format!("{}: {}", word("办件事件", "events"), context.say(&fault.words()))));
+            faults
+                .extend(events.chain.faults.iter().map(|fault| format!("{}: {}", word("办件事件", "events"), context.say(&fault.words()))));
             faults.extend(events.faults.iter().map(|fault| context.say(&fault.words()).to_string()));
         }
     }

@@ -1,5 +1,6 @@
 //! The store: one suite on SQLite files and on a PostgreSQL server that the test starts; what `match` puts into it.
 
+mod encrypted;
 mod faults;
 mod kills;
 mod live;

@@ -118,7 +118,7 @@ fn position(source: &str, next: i64) -> Position {
 }
 
 /// A generation of two persons, and the lease.
-async fn filled(live: &dyn Live) -> Fence {
+pub(super) async fn filled(live: &dyn Live) -> Fence {
     let mut fill = live.fill().await.expect("a filling");
     fill.rows(vec![rows("p1", "births", "b1"), rows("p1", "population", "r1"), rows("p2", "population", "r2")]).await.expect("rows");
     fill.mentions(vec![mention("p1", "births", "p9")]).await.expect("mentions");
@@ -146,15 +146,15 @@ fn case_row(id: &str, step: &str) -> CaseRow {
     }
 }
 
-fn case_step(id: &str, step: &str, expect: u64, events: &[&str]) -> CaseStep {
+pub(super) fn case_step(id: &str, step: &str, expect: u64, events: &[&str]) -> CaseStep {
     CaseStep { row: case_row(id, step), expect, events: events.iter().map(|event| event.as_bytes().to_vec()).collect() }
 }
 
-fn batch_of(cases: Vec<CaseStep>) -> Batch {
+pub(super) fn batch_of(cases: Vec<CaseStep>) -> Batch {
     Batch { at: 5_000, cases, ..Batch::default() }
 }
 
-fn message(id: &str, subject: &str, not_before: i64) -> NewMessage {
+pub(super) fn message(id: &str, subject: &str, not_before: i64) -> NewMessage {
     NewMessage {
         id: id.to_owned(),
         channel: "webhook".to_owned(),
