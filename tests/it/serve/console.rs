@@ -398,9 +398,7 @@ fn cases_are_worked_on_by_forms() {
     let browser = Browser::sign_in(server.address, &key("clerk"));
     let queue = browser.get("/console/en/cases");
     sound("cases", &queue);
-    assert!(queue.text().contains("/console/en/cases/") && queue.text().contains("Next page"), "{}", queue.text());
-    let pages = crawl(&browser, &place);
-    assert!(pages.len() > 50, "{} pages", pages.len());
+    assert!(queue.text().contains("/console/en/cases/"), "{}", queue.text());
     let page = browser.get(&place);
     sound(&place, &page);
     assert!(page.text().contains("found") && !page.text().contains(&grant["subject_id"]), "{}", page.text());
