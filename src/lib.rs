@@ -12,6 +12,7 @@ pub mod ledger;
 pub mod lsp;
 pub mod policy;
 pub mod program;
+pub mod push;
 pub mod readiness;
 pub mod region;
 pub mod register;

@@ -10,6 +10,7 @@ use crate::check::bind::Binder;
 use crate::check::{self, Checked, CheckedPolicy};
 use crate::diagnostic::{Diagnostic, code};
 use crate::policy::{self, document::PolicySet};
+use crate::push::Templates;
 use crate::region::{self, RegionTree};
 use crate::register;
 use crate::register::declaration::Registers;
@@ -28,6 +29,8 @@ pub struct PolicyFolder {
     pub set: PolicySet,
     /// Every fact, and the policies without faults (all versions).
     pub checked: Checked,
+    /// The words of messages.
+    pub messages: Templates,
     /// What was found wrong, in the order of files and places.
     pub diagnostics: Vec<Diagnostic>,
 }
@@ -49,6 +52,9 @@ impl PolicyFolder {
             let (checked, told) = check::check(registers, &folder.set.policies, &folder.set.parameters, &folder.regions);
             folder.diagnostics.extend(told.into_iter().filter(|diagnostic| !names_unread(diagnostic, &folder.set)));
             folder.checked = checked;
+            let (messages, told) = Templates::load(&folder.set, texts);
+            folder.diagnostics.extend(told);
+            folder.messages = messages;
         }
         in_order(&mut folder.diagnostics);
         folder

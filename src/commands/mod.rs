@@ -22,6 +22,7 @@ pub mod match_results;
 pub mod match_store;
 pub mod new;
 pub mod progress;
+pub mod push;
 pub mod readiness;
 pub mod serve;
 pub mod simulate;
@@ -85,6 +86,8 @@ pub enum Verb {
     Case(Box<case::Args>),
     /// 服务找人的 HTTP 接口: 谁有哪些服务, 为什么; 谁可以问, 谁问过 / Serve over HTTP which services find whom and why, to those who may ask
     Serve(serve::Args),
+    /// 推送: 把发件箱里的通知送出; 列出、重发没有送到的 / Push: send what people are to hear; list and retry what did not arrive
+    Push(push::Args),
     /// 编辑器里的检查、说明和补全 (语言服务器) / Checks, meanings and completion inside editors: a language server
     Lsp(lsp::Args),
 }
@@ -114,6 +117,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Audit(args) => audit::run(&args, &context),
         Verb::Case(args) => case::run(&args, &context),
         Verb::Serve(args) => serve::run(&args, &context),
+        Verb::Push(args) => push::run(&args, &context),
         Verb::Lsp(args) => lsp::run(&args, &context),
     }
 }

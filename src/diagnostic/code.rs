@@ -81,6 +81,8 @@ codes! {
     POLICY_WITHOUT_CASES "MS1040" "policy-without-cases" Warning Policy;
     CASE_FAILS "MS1041" "case-fails" Error Policy;
     UNFOUNDED_EXCLUSION "MS1042" "unfounded-exclusion" Error Policy;
+    UNKNOWN_PLACEHOLDER "MS1050" "unknown-placeholder" Error Policy;
+    TEMPLATE_SYNTAX "MS1051" "template-syntax" Error Policy;
     NEVER_HOLDS "MS1101" "never-holds" Error Policy;
     ALWAYS_HOLDS "MS1102" "always-holds" Warning Policy;
     CONTRADICTORY_CONDITIONS "MS1103" "contradictory-conditions" Error Policy;

@@ -164,7 +164,9 @@ fn sort_in(dir: &Path, path: PathBuf, found: &mut Found) {
     }
     let inside = path.strip_prefix(dir).unwrap_or(&path);
     let mut folders = inside.parent().into_iter().flat_map(Path::components).map(std::path::Component::as_os_str);
-    if inside.starts_with("registers") || inside == Path::new("regions.yaml") {
+    // What messages say is push's own to read.
+    let is_elsewhere = inside.starts_with("registers") || inside == Path::new("regions.yaml");
+    if is_elsewhere || path.file_name().is_some_and(|name| name == "messages.yaml") {
         return;
     }
     match folders.find_map(|folder| ["parameters", "bundles"].into_iter().find(|name| folder == *name)) {
@@ -258,7 +260,11 @@ pub fn read_file(path: &Path) -> Result<(Arc<SourceFile>, String), Box<Diagnosti
 }
 
 /// As [`read_file`], with texts that stand in for some files.
-pub(super) fn read_file_with(path: &Path, texts: &Texts) -> Result<(Arc<SourceFile>, String), Box<Diagnostic>> {
+///
+/// # Errors
+///
+/// When it cannot be read or is not UTF-8.
+pub fn read_file_with(path: &Path, texts: &Texts) -> Result<(Arc<SourceFile>, String), Box<Diagnostic>> {
     let bytes =
         texts.bytes(path).map_err(|error| Box::new(missing(path, &format!("读不了: {error}"), &format!("cannot be read: {error}"))))?;
     let sha256 = content_hash(&bytes);

@@ -35,7 +35,7 @@ mod versions;
 pub use bundles::read_bundles;
 pub use cases::{case_files, case_files_with, load_case_file, load_case_file_with, load_cases, read_cases};
 pub use format::{Formatted, format};
-pub use load::{content_hash, load, load_path, load_with, read_file, yaml_files};
+pub use load::{content_hash, load, load_path, load_with, read_file, read_file_with, yaml_files};
 pub use parameters::{lookup, read_parameters, read_value, unique_names, values_on};
 pub use read::read_policy;
 pub use read_listed::{ENTITIES, LIST, PERSONS};

@@ -12,6 +12,7 @@ mod match_faults;
 mod match_sample;
 mod new;
 mod outcome;
+mod push;
 mod readiness;
 mod serve;
 mod silence;

@@ -1,0 +1,388 @@
+//! `push.yaml` read with the place of every mistake.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveTime;
+use url::Url;
+
+use super::channel::signature::Algorithm;
+use super::link::{Links, Secret};
+use super::quiet::Quiet;
+use super::settings::{BEIJING, Channel, Kafka, Pace, Settings, Way, Webhook};
+use crate::diagnostic::{Diagnostic, SourceFile, code, has_errors};
+use crate::register::declaration::SubjectKind;
+use crate::yaml::{self, Fields, Node, wrong_shape};
+
+/// The fewest bytes of a secret.
+const LEAST_SECRET: usize = 16;
+
+const DAY: Duration = Duration::from_hours(24);
+
+impl Settings {
+    /// Reads a settings file, and the secrets that it names. Paths in it are those from its folder.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake, at its place; `path-missing` or `file-unreadable` where the file cannot be read.
+    pub fn load(path: &Path) -> Result<Self, Vec<Diagnostic>> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let shown = path.display();
+            let code = if error.kind() == std::io::ErrorKind::NotFound { &code::PATH_MISSING } else { &code::FILE_UNREADABLE };
+            let told = Diagnostic::new(code, format!("读不了设置 {shown}: {error}"), format!("cannot read the settings {shown}: {error}"));
+            vec![told.help("写法见 docs/push.md", "docs/push.md says how they are written")]
+        })?;
+        Self::read(&SourceFile::new(path, text))
+    }
+
+    /// Reads the text of a settings file.
+    ///
+    /// # Errors
+    ///
+    /// Every mistake, at its place.
+    pub fn read(file: &Arc<SourceFile>) -> Result<Self, Vec<Diagnostic>> {
+        let (root, mut told) = yaml::parse(file);
+        let folder = file.path.parent().map(Path::to_owned).unwrap_or_default();
+        let mut settings = Self { channels: Vec::new(), links: None, quiet: None, remind_days: None, pace: Pace::default() };
+        match root {
+            Some(root) => whole(&root, &folder, &mut settings, &mut told),
+            None if told.is_empty() => told.push(Diagnostic::new(&code::SETTINGS_INVALID, "设置是空的", "the settings are empty")),
+            None => {}
+        }
+        if has_errors(&told) { Err(told) } else { Ok(settings) }
+    }
+}
+
+fn whole(root: &Node, folder: &Path, settings: &mut Settings, told: &mut Vec<Diagnostic>) {
+    let Some(mut fields) = Fields::new(root, told) else { return };
+    settings.links = fields.optional("links").and_then(|node| links(node, folder, fields.diagnostics()));
+    settings.quiet = fields.optional("quiet_hours").and_then(|node| quiet(node, fields.diagnostics()));
+    settings.remind_days = number(&mut fields, "remind_days");
+    if let Some(node) = fields.optional("pace") {
+        pace(node, &mut settings.pace, fields.diagnostics());
+    }
+    fields.required("channels");
+    for node in fields.list("channels") {
+        let Some(channel) = channel(node, folder, fields.diagnostics()) else { continue };
+        if settings.channels.iter().any(|other| other.name == channel.name) {
+            let name = &channel.name;
+            let (zh, en) = (format!("渠道“{name}”写了两次"), format!("channel `{name}` is given twice"));
+            fields.report(Diagnostic::new(&code::DUPLICATE_NAME, zh, en).at(node.span()));
+        }
+        settings.channels.push(channel);
+    }
+    fields.finish();
+}
+
+fn invalid(node: &Node, zh: impl Into<String>, en: impl Into<String>) -> Diagnostic {
+    Diagnostic::new(&code::SETTINGS_INVALID, zh, en).at(node.span())
+}
+
+/// A secret from a file or from the environment; settings themselves hold none.
+fn secret(fields: &mut Fields<'_>, folder: &Path, file: &'static str, env: &'static str) -> Option<Secret> {
+    let (from_file, from_env) = (fields.optional(file), fields.optional(env));
+    let (node, read) = match (from_file, from_env) {
+        (Some(node), None) => (node, std::fs::read(folder.join(node.text()?)).map_err(|error| error.to_string())),
+        (None, Some(node)) => (node, std::env::var(node.text()?).map(String::into_bytes).map_err(|error| error.to_string())),
+        (Some(_), Some(node)) => {
+            fields.report(invalid(node, format!("{file} 和 {env} 只能写一个"), format!("`{file}` and `{env}` exclude each other")));
+            return None;
+        }
+        (None, None) => {
+            fields.required(file);
+            return None;
+        }
+    };
+    let told = match read {
+        Ok(bytes) => {
+            let bytes = bytes.trim_ascii();
+            if bytes.len() >= LEAST_SECRET {
+                return Some(Secret::new(bytes));
+            }
+            let (zh, en) =
+                (format!("密钥太短, 至少 {LEAST_SECRET} 字节"), format!("the secret is too short: at least {LEAST_SECRET} bytes"));
+            invalid(node, zh, en).help("用 openssl rand -hex 32 生成", "make one with openssl rand -hex 32")
+        }
+        Err(error) => invalid(node, format!("读不了这个密钥: {error}"), format!("this secret cannot be read: {error}")),
+    };
+    fields.report(told);
+    None
+}
+
+/// An address over TLS, or on this machine.
+fn address(fields: &mut Fields<'_>, key: &'static str) -> Option<Url> {
+    let node = fields.required(key)?;
+    let Some(url) =
+        node.text().and_then(|text| Url::parse(text).ok()).filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
+    else {
+        fields.report(wrong_shape(node, "网址, 如 https://host/path", "an address such as https://host/path"));
+        return None;
+    };
+    if !url.username().is_empty() || url.password().is_some() {
+        let told = invalid(node, "密码不能写在网址里", "a password does not belong into an address");
+        fields.report(told.help("签名已证明来源", "the signature shows who sends"));
+        return None;
+    }
+    let is_here = match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    };
+    if url.scheme() == "http" && !is_here {
+        let told = invalid(node, "通知里有个人信息, 只能经 https 送出", "messages hold personal data: they leave over https only");
+        fields.report(told.help("改为 https; 只有本机可用 http", "use https; http is for this machine only"));
+        return None;
+    }
+    Some(url)
+}
+
+fn links(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<Links> {
+    let mut fields = Fields::new(node, told)?;
+    let base = address(&mut fields, "base_url");
+    let key = secret(&mut fields, folder, "key_file", "key_env");
+    let mut days = 60;
+    whole_number(&mut fields, "days", &mut days);
+    fields.finish();
+    Some(Links { base: base?, key: key?, days })
+}
+
+fn quiet(node: &Node, told: &mut Vec<Diagnostic>) -> Option<Quiet> {
+    let mut fields = Fields::new(node, told)?;
+    let (from, to) = (time(&mut fields, "from"), time(&mut fields, "to"));
+    let offset = match fields.optional("offset") {
+        None => Some(BEIJING),
+        Some(node) => {
+            let offset = node.text().and_then(|text| text.parse::<chrono::FixedOffset>().ok());
+            if offset.is_none() {
+                fields.report(wrong_shape(node, "与 UTC 的时差, 如 +08:00", "an offset from UTC such as +08:00"));
+            }
+            offset.map(|offset| offset.local_minus_utc())
+        }
+    };
+    fields.finish();
+    Some(Quiet { from: from?, to: to?, offset: offset? })
+}
+
+fn time(fields: &mut Fields<'_>, key: &'static str) -> Option<NaiveTime> {
+    let node = fields.required(key)?;
+    let time = node.text().and_then(|text| NaiveTime::parse_from_str(text, "%H:%M").ok());
+    if time.is_none() {
+        fields.report(wrong_shape(node, "时间, 如 \"21:00\"", "a time such as \"21:00\""));
+    }
+    time
+}
+
+fn pace(node: &Node, pace: &mut Pace, told: &mut Vec<Diagnostic>) {
+    let Some(mut fields) = Fields::new(node, told) else { return };
+    whole_number(&mut fields, "at_once", &mut pace.at_once);
+    whole_number(&mut fields, "tries", &mut pace.tries);
+    if let Some(days) = number::<u32>(&mut fields, "keep_days") {
+        pace.keep = DAY * days;
+    }
+    seconds(&mut fields, "first_wait_seconds", &mut pace.first_wait);
+    seconds(&mut fields, "most_wait_seconds", &mut pace.most_wait);
+    whole_number(&mut fields, "failures", &mut pace.failures);
+    seconds(&mut fields, "rest_seconds", &mut pace.rest);
+    if let Some(node) = fields.optional("most_wait_seconds").filter(|_| pace.most_wait < pace.first_wait) {
+        fields.report(invalid(node, "最长等待短于首次等待", "the longest wait is shorter than the first"));
+    }
+    fields.finish();
+}
+
+fn number<T: TryFrom<i64>>(fields: &mut Fields<'_>, key: &'static str) -> Option<T> {
+    let node = fields.optional(key)?;
+    let number = fields.integer(key)?;
+    let read = T::try_from(number).ok().filter(|_| number > 0);
+    if read.is_none() {
+        fields.report(wrong_shape(node, "一个大于零的整数", "a whole number above zero"));
+    }
+    read
+}
+
+fn whole_number<T: TryFrom<i64>>(fields: &mut Fields<'_>, key: &'static str, value: &mut T) {
+    if let Some(read) = number(fields, key) {
+        *value = read;
+    }
+}
+
+fn seconds(fields: &mut Fields<'_>, key: &'static str, value: &mut Duration) {
+    if let Some(read) = number::<u32>(fields, key) {
+        *value = Duration::from_secs(read.into());
+    }
+}
+
+fn channel(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<Channel> {
+    let mut fields = Fields::new(node, told)?;
+    let name = fields.required_text("name");
+    let subjects = subjects(&mut fields);
+    let policies = fields.texts("policies").into_iter().map(|(text, _)| text).collect();
+    let ways = [fields.optional("webhook"), fields.optional("file"), fields.optional("kafka")];
+    let way = match ways {
+        [Some(node), None, None] => webhook(node, folder, fields.diagnostics()).map(Way::Webhook),
+        [None, Some(node), None] => file(node, folder, fields.diagnostics()).map(Way::File),
+        [None, None, Some(node)] => kafka(node, folder, fields.diagnostics()).map(Way::Kafka),
+        _ => {
+            let place = fields.span();
+            fields.report(
+                Diagnostic::new(&code::SETTINGS_INVALID, "渠道须有一种方式", "a channel has one way")
+                    .at(place)
+                    .help("webhook、file 或 kafka", "webhook, file or kafka"),
+            );
+            None
+        }
+    };
+    fields.finish();
+    Some(Channel { name: name?, subjects, policies, way: way? })
+}
+
+fn subjects(fields: &mut Fields<'_>) -> Vec<SubjectKind> {
+    let mut found = Vec::new();
+    for (text, place) in fields.texts("subjects") {
+        match SubjectKind::ALL.into_iter().find(|kind| kind.name() == text) {
+            Some(kind) => found.push(kind),
+            None => {
+                let words = SubjectKind::ALL.map(SubjectKind::name);
+                let list = words.join(", ");
+                fields.report(
+                    Diagnostic::new(&code::WRONG_SHAPE, format!("“subjects”里不能有“{text}”"), format!("`subjects` cannot hold `{text}`"))
+                        .at(place)
+                        .did_you_mean(&text, words)
+                        .help(format!("可用的值: {list}"), format!("one of: {list}")),
+                );
+            }
+        }
+    }
+    found
+}
+
+fn webhook(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<Webhook> {
+    let mut fields = Fields::new(node, told)?;
+    let url = address(&mut fields, "url");
+    let secret = secret(&mut fields, folder, "secret_file", "secret_env");
+    let algorithm = fields.choice("algorithm", Algorithm::WORDS).unwrap_or(Algorithm::Sm3);
+    let key_id = fields.text("key_id").unwrap_or_default();
+    if let Some(node) = fields.optional("key_id").filter(|_| !key_id.bytes().all(|byte| byte.is_ascii_graphic())) {
+        fields.report(wrong_shape(node, "可打印的 ASCII 字符", "printable ASCII"));
+    }
+    let ca = fields.optional("ca_file").and_then(|node| {
+        let path = folder.join(node.text()?);
+        match std::fs::read(&path).map_err(|error| error.to_string()).and_then(|pem| super::channel::webhook::certificates(&pem)) {
+            Ok(_) => Some(path),
+            Err(error) => {
+                fields.report(invalid(node, format!("证书不能用: {error}"), format!("these certificates cannot be used: {error}")));
+                None
+            }
+        }
+    });
+    let mut timeout = Duration::from_secs(10);
+    seconds(&mut fields, "timeout_seconds", &mut timeout);
+    fields.finish();
+    Some(Webhook { url: url?, secret: secret?, algorithm, key_id, ca, timeout })
+}
+
+fn file(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<PathBuf> {
+    let mut fields = Fields::new(node, told)?;
+    let path = fields.required_text("folder").map(|path| folder.join(path));
+    fields.finish();
+    path
+}
+
+fn kafka(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<Kafka> {
+    if !cfg!(feature = "kafka") {
+        told.push(
+            invalid(node, "这个程序编译时没有带 Kafka", "this program was built without Kafka")
+                .help("用 cargo build --features kafka 编译", "build it with cargo build --features kafka"),
+        );
+        return None;
+    }
+    let mut fields = Fields::new(node, told)?;
+    let (brokers, topic) = (fields.required_text("brokers"), fields.required_text("topic"));
+    let mut timeout = Duration::from_secs(30);
+    seconds(&mut fields, "timeout_seconds", &mut timeout);
+    let mut options = Vec::new();
+    for node in fields.list("options") {
+        options.extend(option(node, folder, fields.diagnostics()));
+    }
+    fields.finish();
+    Some(Kafka { brokers: brokers?, topic: topic?, timeout, options })
+}
+
+/// `{name, value}`, or `{name, value_file | value_env}` for what is secret.
+fn option(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<(String, Secret)> {
+    let mut fields = Fields::new(node, told)?;
+    let name = fields.required_text("name");
+    let value = match fields.text("value") {
+        Some(value) => Some(Secret::new(value)),
+        None => secret(&mut fields, folder, "value_file", "value_env"),
+    };
+    fields.finish();
+    Some((name?, value?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In a folder with a secret.
+    fn read(text: &str) -> Result<Settings, Vec<Diagnostic>> {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("secret"), "0123456789abcdef0123\n").expect("written");
+        std::fs::write(folder.path().join("short"), "0123\n").expect("written");
+        Settings::read(&SourceFile::new(folder.path().join("push.yaml"), text))
+    }
+
+    #[track_caller]
+    fn faults(text: &str, expected: &[(&str, &str)]) {
+        let told = read(text).expect_err("the settings are faulty");
+        let told: Vec<(&str, &str)> =
+            told.iter().map(|one| (one.code.name, one.primary.as_ref().map_or("", |place| place.text()))).collect();
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn what_is_said_is_taken() {
+        let settings = read(
+            "links: {base_url: 'https://fw.example/m', key_file: secret, days: 30}\nquiet_hours: {from: '21:00', to: '08:00'}\npace: {at_once: 8, tries: 3, keep_days: 2, first_wait_seconds: 1}\nchannels:\n  - {name: platform, subjects: [person, household], webhook: {url: 'https://fw.example/in', secret_file: secret, algorithm: hmac-sha256, key_id: k1}}\n  - {name: drop, policies: ['990100-MZ'], file: {folder: out}}\n",
+        )
+        .expect("no mistake");
+        let links = settings.links.expect("links");
+        assert_eq!((links.days, links.key.bytes()), (30, b"0123456789abcdef0123".as_slice()));
+        assert_eq!(settings.quiet.map(|quiet| quiet.offset), Some(28_800));
+        assert_eq!((settings.pace.at_once, settings.pace.tries, settings.pace.keep), (8, 3, DAY * 2));
+        let [platform, drop] = &settings.channels[..] else { panic!("two channels") };
+        assert!(matches!(&platform.way, Way::Webhook(webhook) if webhook.algorithm == Algorithm::Sha256 && webhook.key_id == "k1"));
+        assert!(platform.takes(SubjectKind::Person, "A") && !platform.takes(SubjectKind::Entity, "A"));
+        assert!(drop.takes(SubjectKind::Entity, "990100-MZ-0007") && !drop.takes(SubjectKind::Entity, "990100-RS-0001"));
+        assert!(!format!("{settings:?}", settings = settings.channels).contains("0123456789"));
+    }
+
+    #[test]
+    fn mistakes_are_told_at_their_place() {
+        faults("chanels: []\n", &[("missing-key", "chanels"), ("unknown-key", "chanels")]);
+        faults("channels: [{name: a}]\n", &[("settings-invalid", "name")]);
+        faults(
+            "channels: [{name: a, file: {folder: x}}, {name: a, file: {folder: y}}]\n",
+            &[("duplicate-name", "{name: a, file: {folder: y}}")],
+        );
+        faults("channels: [{name: a, subjects: [persn], file: {folder: x}}]\n", &[("wrong-shape", "persn")]);
+        faults("quiet_hours: {from: 9pm, to: '08:00'}\nchannels: []\n", &[("wrong-shape", "9pm")]);
+        faults("quiet_hours: {from: '21:00', to: '08:00', offset: Beijing}\nchannels: []\n", &[("wrong-shape", "Beijing")]);
+        faults("pace: {tries: 0}\nchannels: []\n", &[("wrong-shape", "0")]);
+        faults("pace: {first_wait_seconds: 9, most_wait_seconds: 3}\nchannels: []\n", &[("settings-invalid", "3")]);
+    }
+
+    #[test]
+    fn secrets_and_plain_http_do_not_belong_there() {
+        let webhook = |webhook: &str| format!("channels: [{{name: a, webhook: {{{webhook}}}}}]\n");
+        faults(&webhook("url: 'http://fw.example', secret_file: secret"), &[("settings-invalid", "'http://fw.example'")]);
+        faults(&webhook("url: 'https://a:b@fw.example', secret_file: secret"), &[("settings-invalid", "'https://a:b@fw.example'")]);
+        faults(&webhook("url: ftp://x, secret_file: secret"), &[("wrong-shape", "ftp://x")]);
+        faults(&webhook("url: 'http://127.0.0.1:9', secret_file: short"), &[("settings-invalid", "short")]);
+        faults(&webhook("url: 'http://127.0.0.1:9', secret_file: none"), &[("settings-invalid", "none")]);
+        faults(&webhook("url: 'http://127.0.0.1:9', secret: abc"), &[("missing-key", "url"), ("unknown-key", "secret")]);
+        faults(&webhook("url: 'http://127.0.0.1:9', secret_file: secret, algorithm: md5"), &[("wrong-shape", "md5")]);
+        faults(&webhook("url: 'http://127.0.0.1:9', secret_file: secret, ca_file: secret"), &[("settings-invalid", "secret")]);
+    }
+}

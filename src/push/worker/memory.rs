@@ -1,0 +1,187 @@
+//! A live store in memory with cases and messages alone, whose commits can be made to fail before or after they are done.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+
+use crate::register::declaration::SubjectKind;
+use crate::store::StoreError;
+use crate::store::live::{
+    Batch, CaseCount, CaseEvent, CaseFilter, CaseRow, Committed, Fence, Live, LiveFill, LiveState, Mention, MessageCount, MessageRow,
+    MessageState, Position, RowsOf, Standing, Timer, TimerKey,
+};
+use crate::store::trail::{Head, Seq};
+
+#[derive(Debug, Default)]
+pub(crate) struct Memory {
+    inside: Mutex<Inside>,
+    /// So many commits fail without being done.
+    pub(crate) fail: AtomicU32,
+    /// So many commits are done, and fail all the same: as if the answer was lost.
+    pub(crate) lose: AtomicU32,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    cases: BTreeMap<String, CaseRow>,
+    messages: Vec<MessageRow>,
+}
+
+impl Memory {
+    fn inside(&self) -> MutexGuard<'_, Inside> {
+        self.inside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn messages(&self) -> Vec<MessageRow> {
+        self.inside().messages.clone()
+    }
+}
+
+fn one_of(count: &AtomicU32) -> bool {
+    count.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+}
+
+fn none<T>() -> Result<T, StoreError> {
+    Err(StoreError::Failed("this store has cases and messages alone".to_owned()))
+}
+
+#[async_trait]
+impl Live for Memory {
+    async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError> {
+        if one_of(&self.fail) {
+            return Err(StoreError::Failed("made to fail".to_owned()));
+        }
+        let mut inside = self.inside();
+        for step in &batch.cases {
+            if inside.cases.get(&step.row.id).map_or(0, |row| row.version) != step.expect {
+                return Err(StoreError::Raced(step.row.id.clone()));
+            }
+        }
+        let mut committed = Committed::default();
+        for step in &batch.cases {
+            let version = step.expect + step.events.len() as u64;
+            inside.cases.insert(step.row.id.clone(), CaseRow { version, at: batch.at, ..step.row.clone() });
+        }
+        for message in &batch.messages {
+            if inside.messages.iter().any(|row| row.message.id == message.id) {
+                committed.folded += 1;
+                continue;
+            }
+            let number = inside.messages.len() as u64 + 1;
+            let (at, state) = (batch.at, MessageState::Waiting);
+            inside.messages.push(MessageRow { number, message: message.clone(), at, state, tries: 0, told: String::new(), changed_at: at });
+        }
+        for step in &batch.deliveries {
+            let row = inside.messages.iter_mut().find(|row| row.message.id == step.id).ok_or(StoreError::Missing)?;
+            (row.state, row.tries, row.told, row.changed_at) = (step.state, step.tries, step.told.clone(), batch.at);
+            row.message.not_before = step.not_before;
+        }
+        if one_of(&self.lose) { Err(StoreError::Failed("the answer was lost".to_owned())) } else { Ok(committed) }
+    }
+
+    async fn outbox(&self, channel: &str, now: i64, limit: usize) -> Result<Vec<MessageRow>, StoreError> {
+        let (mut seen, mut found) = (BTreeSet::new(), Vec::new());
+        for row in self.inside().messages.iter().filter(|row| row.message.channel == channel && row.state == MessageState::Waiting) {
+            if seen.insert((row.message.kind, row.message.subject.clone())) && row.message.not_before <= now && found.len() < limit {
+                found.push(row.clone());
+            }
+        }
+        Ok(found)
+    }
+
+    async fn message(&self, id: &str) -> Result<Option<MessageRow>, StoreError> {
+        Ok(self.inside().messages.iter().find(|row| row.message.id == id).cloned())
+    }
+
+    async fn messages_of(&self, case: &str) -> Result<Vec<MessageRow>, StoreError> {
+        Ok(self.inside().messages.iter().filter(|row| row.message.cases.iter().any(|id| id == case)).cloned().collect())
+    }
+
+    async fn messages_in(&self, state: MessageState, after: Option<u64>, limit: usize) -> Result<Vec<MessageRow>, StoreError> {
+        let after = after.unwrap_or(0);
+        Ok(self.inside().messages.iter().filter(|row| row.state == state && row.number > after).take(limit).cloned().collect())
+    }
+
+    async fn case(&self, id: &str) -> Result<Option<CaseRow>, StoreError> {
+        Ok(self.inside().cases.get(id).cloned())
+    }
+
+    async fn cases_named(&self, ids: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
+        Ok(self.inside().cases.values().filter(|row| ids.contains(&row.id.as_str())).cloned().collect())
+    }
+
+    async fn message_counts(&self) -> Result<Vec<MessageCount>, StoreError> {
+        none()
+    }
+
+    async fn lease(&self, _: &str, _: i64, _: i64) -> Result<Fence, StoreError> {
+        none()
+    }
+
+    async fn release(&self, _: &Fence) -> Result<(), StoreError> {
+        none()
+    }
+
+    async fn state(&self) -> Result<Option<LiveState>, StoreError> {
+        none()
+    }
+
+    async fn positions(&self) -> Result<Vec<Position>, StoreError> {
+        none()
+    }
+
+    async fn rows(&self, _: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
+        none()
+    }
+
+    async fn mentions(&self, _: &[&str]) -> Result<Vec<Mention>, StoreError> {
+        none()
+    }
+
+    async fn standing(&self, _: SubjectKind, _: &[&str]) -> Result<Vec<Standing>, StoreError> {
+        none()
+    }
+
+    async fn standing_after(&self, _: SubjectKind, _: Option<&str>, _: usize) -> Result<Vec<Standing>, StoreError> {
+        none()
+    }
+
+    async fn due(&self, _: NaiveDate, _: Option<&TimerKey>, _: usize) -> Result<Vec<Timer>, StoreError> {
+        none()
+    }
+
+    async fn due_counts(&self, _: NaiveDate) -> Result<Vec<(NaiveDate, u64)>, StoreError> {
+        none()
+    }
+
+    async fn fill(&self) -> Result<Box<dyn LiveFill>, StoreError> {
+        none()
+    }
+
+    async fn cases(&self, _: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {
+        none()
+    }
+
+    async fn case_counts(&self, _: Option<&str>) -> Result<Vec<CaseCount>, StoreError> {
+        none()
+    }
+
+    async fn case_events(&self, _: &str) -> Result<Vec<CaseEvent>, StoreError> {
+        none()
+    }
+
+    async fn events_from(&self, _: Seq, _: usize) -> Result<Vec<CaseEvent>, StoreError> {
+        none()
+    }
+
+    async fn events_head(&self) -> Result<Option<Head>, StoreError> {
+        none()
+    }
+
+    async fn erase_case(&self, _: &str) -> Result<u64, StoreError> {
+        none()
+    }
+}
