@@ -7,10 +7,20 @@
 //!
 //! Events are taken in batches: all images of a register are cast together, as columns.
 
+mod decode;
+mod encoding;
+mod envelope;
+mod lane;
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use bytes::Bytes;
+
+pub use decode::{Decoder, TopicRule};
+pub use encoding::Encoding;
 
 use super::order::Order;
 use crate::diagnostic::Message;
