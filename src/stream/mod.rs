@@ -6,5 +6,7 @@
 //! ```
 
 pub mod change;
+pub mod dead_letter;
 pub mod order;
+pub mod source;
 pub mod timer;
