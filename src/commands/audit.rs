@@ -16,8 +16,10 @@ use crate::register::identifier::subject_of;
 use crate::report::{Align, Table, count};
 use crate::serve::clock::now;
 use crate::store::StoreError;
+use crate::store::live::{VerifiedEvents, verify_events};
 use crate::store::trail::{
-    Action as Done, Content, Erasure, Head, Selection, Seq, Signing, Subject, read_heads, read_public_key, verify as verify_trail,
+    Action as Done, Chain, Content, Erasure, Head, Selection, Seq, SignedHead, Signing, Subject, Verified, read_heads, read_public_key,
+    verify as verify_trail, verify_nothing,
 };
 
 /// The signing key as PEM text.
@@ -157,8 +159,50 @@ fn verify(store: &StoreArg, heads: Option<&Path>, public_key: Option<&Path>, con
         Some(path) => read_heads(path).map_err(|error| unreadable(path, &error))?,
         None => Vec::new(),
     };
-    let heads: Vec<(Seq, Option<Head>)> = signed.iter().map(|head| (head.seq, head.open(trusted.as_ref()))).collect();
-    let verified = with(store, async |store| verify_trail(store, &heads).await)?;
+    let of_chain = |chain: Chain| -> Vec<(Seq, Option<Head>)> {
+        signed.iter().filter(|head| head.chain == chain).map(|head| (head.seq, head.open(trusted.as_ref()))).collect()
+    };
+    let (of_trail, of_cases) = (of_chain(Chain::Trail), of_chain(Chain::Cases));
+    let (verified, events) = with(store, async |store| {
+        let events = match store.live_if_there().await? {
+            Some(live) => verify_events(&*live, &of_cases).await?,
+            // A live part that was there when heads were signed is gone.
+            None => VerifiedEvents { chain: verify_nothing(&of_cases), ..VerifiedEvents::default() },
+        };
+        Ok((verify_trail(store, &of_trail).await?, events))
+    })?;
+    let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
+    let mut text = chain_text(&verified, context);
+    if events != VerifiedEvents::default() {
+        text.push_str(&format!("\n{} {}\n", pick("办件", "cases"), count(events.cases)));
+        text.push_str(&chain_text(&events.chain, context));
+        text.extend(events.faults.iter().map(|fault| format!("{}\n", context.say(&fault.words()))));
+        text.push('\n');
+    }
+    if !signed.is_empty() && trusted.is_none() {
+        text.push_str(pick(
+            "注意: 没有给出可信公钥, 签名只与链头文件里的公钥相比\n",
+            "note: without a trusted public key, signatures were held against the keys in the file itself\n",
+        ));
+    }
+    let is_whole = verified.faults.is_empty();
+    text.push_str(if is_whole {
+        pick("留痕完整\n", "the trail is whole\n")
+    } else {
+        pick("留痕有问题\n", "the trail is not whole\n")
+    });
+    if events != VerifiedEvents::default() {
+        text.push_str(if events.is_whole() {
+            pick("办件事件完整\n", "the events of cases are whole\n")
+        } else {
+            pick("办件事件有问题\n", "the events of cases are not whole\n")
+        });
+    }
+    Ok((text, if is_whole && events.is_whole() { Exit::Clean } else { Exit::Findings }))
+}
+
+/// What was found of a chain, and how long it is.
+fn chain_text(verified: &Verified, context: &Context) -> String {
     let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
     let mut text: String = verified.faults.iter().map(|fault| format!("{}\n", context.say(&fault.words()))).collect();
     let newest = verified.head.map_or_else(|| "-".to_owned(), |head| time_text(head.at));
@@ -172,18 +216,7 @@ fn verify(store: &StoreArg, heads: Option<&Path>, public_key: Option<&Path>, con
         count(verified.heads),
         pick("最新", "newest"),
     ));
-    if !signed.is_empty() && trusted.is_none() {
-        text.push_str(pick(
-            "注意: 没有给出可信公钥, 签名只与链头文件里的公钥相比\n",
-            "note: without a trusted public key, signatures were held against the keys in the file itself\n",
-        ));
-    }
-    text.push_str(if verified.faults.is_empty() {
-        pick("留痕完整\n", "the trail is whole\n")
-    } else {
-        pick("留痕有问题\n", "the trail is not whole\n")
-    });
-    Ok((text, if verified.faults.is_empty() { Exit::Clean } else { Exit::Findings }))
+    text
 }
 
 fn show(store: &StoreArg, written: &str, by: &str, limit: usize, context: &Context) -> Told {
@@ -233,19 +266,37 @@ fn heads(store: &StoreArg, out: &Path, context: &Context) -> Told {
             format!("make one with openssl genpkey -algorithm ed25519, and name its file in {KEY_FILE}"),
         )));
     };
-    let Some(head) = with(store, async |store| store.trail_head().await)? else {
+    let heads = with(store, async |store| {
+        let of_cases = match store.live_if_there().await? {
+            Some(live) => live.events_head().await?,
+            None => None,
+        };
+        let heads = [(Chain::Trail, store.trail_head().await?), (Chain::Cases, of_cases)];
+        Ok(heads.into_iter().filter_map(|(chain, head)| Some((chain, head?))).collect::<Vec<_>>())
+    })?;
+    if heads.is_empty() {
         return Ok((context.pick("留痕是空的\n", "the trail is empty\n").to_owned(), Exit::Clean));
-    };
-    let signed = signing.sign(&head);
+    }
+    let signed: Vec<_> = heads.iter().map(|(chain, head)| signing.sign(*chain, head)).collect();
     let write = || {
-        let mut line = serde_json::to_vec(&signed).map_err(std::io::Error::other)?;
-        line.push(b'\n');
+        let mut lines = Vec::new();
+        for head in &signed {
+            serde_json::to_writer(&mut lines, head).map_err(std::io::Error::other)?;
+            lines.push(b'\n');
+        }
         let mut file = File::options().create(true).append(true).open(out)?;
-        file.write_all(&line)?;
+        file.write_all(&lines)?;
         file.sync_all()
     };
     write().map_err(|error| Box::new(StoreError::Failed(error.to_string()).into_diagnostic(&out.display().to_string())))?;
-    Ok((format!("{} {} · {}\n", context.pick("已签名第", "signed record"), signed.seq, out.display()), Exit::Clean))
+    let line = |head: &SignedHead| {
+        let what = match head.chain {
+            Chain::Trail => context.pick("已签名留痕第", "signed record of the trail"),
+            Chain::Cases => context.pick("已签名办件事件第", "signed event of cases"),
+        };
+        format!("{what} {} · {}\n", head.seq, out.display())
+    };
+    Ok((signed.iter().map(line).collect(), Exit::Clean))
 }
 
 fn erase(store: &StoreArg, erasure: &Erasure, context: &Context) -> Told {

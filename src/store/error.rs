@@ -62,7 +62,10 @@ impl StoreError {
             Self::Busy => fault("另一批次正在装入".to_owned(), "another run is being loaded".to_owned())
                 .help("等它结束后再运行", "wait for it to end, then run again"),
             Self::Fenced(what) => fault(format!("已由另一个流处理进程接管: {what}"), format!("another stream process took over: {what}"))
-                .help("一次只运行一个 mianshen stream; 本进程没有写入任何内容", "run one mianshen stream at a time; nothing of this one was written"),
+                .help(
+                    "一次只运行一个 mianshen stream; 本进程没有写入任何内容",
+                    "run one mianshen stream at a time; nothing of this one was written",
+                ),
             Self::Raced(case) => fault(format!("办件已被他人推进: {case}"), format!("another moved the case on meanwhile: {case}"))
                 .help("重新打开办件再办", "open the case again, then act"),
             Self::Full => fault("磁盘已满".to_owned(), "the disk is full".to_owned()).help(

@@ -159,6 +159,20 @@ pub trait Store: Send + Sync + fmt::Debug {
     ///
     /// When the store cannot be written.
     async fn forget_before(&self, list: &str, at: i64) -> Result<u64, StoreError>;
+
+    /// Its live part: rows, standing, cases and messages. Where there is none yet, one is made.
+    ///
+    /// # Errors
+    ///
+    /// When what is there is something else or newer, or when it cannot be read or written.
+    async fn live(&self) -> Result<Arc<dyn live::Live>, StoreError>;
+
+    /// Its live part, where there is one: looking makes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::live`].
+    async fn live_if_there(&self) -> Result<Option<Arc<dyn live::Live>>, StoreError>;
 }
 
 /// One run in the store. It does not change, and goes on giving what it gave while newer runs come in.

@@ -3,6 +3,8 @@
 //! ```text
 //!  city.db            head: runs, the pointer, what a server keeps      small, WAL
 //!  city.db.trail      access trail                                      WAL, every commit on the disk
+//!  city.db.live       rows, standing, cases, messages                   WAL, every commit on the disk
+//!  city.db.filling    locked while a generation of the live part is filled
 //!  city.db.runs/      run-000012.db, one per run                        written once, then only read
 //!  city.db.loading    locked while a run is loaded
 //! ```
@@ -40,6 +42,14 @@ impl Places {
         self.beside(".trail")
     }
 
+    pub(super) fn live(&self) -> PathBuf {
+        self.beside(".live")
+    }
+
+    pub(super) fn filling(&self) -> PathBuf {
+        self.beside(".filling")
+    }
+
     pub(super) fn runs(&self) -> PathBuf {
         self.beside(".runs")
     }
@@ -67,9 +77,9 @@ pub(super) fn run_name(id: RunId) -> String {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Form {
     /// In the header of the file (`PRAGMA application_id`).
-    application: i64,
+    pub application: i64,
     /// What makes a file of each version out of one of the version before; the first makes it out of nothing.
-    steps: &'static [&'static str],
+    pub steps: &'static [&'static str],
 }
 
 /// The head.

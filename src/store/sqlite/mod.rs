@@ -3,17 +3,19 @@
 mod backup;
 mod check;
 mod files;
+mod live;
 mod load;
 mod run;
 mod trail;
 
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::live::Live;
 use super::trail::{Content, Erasure, Head, Record, Seq};
 use super::{Kept, Load, RunId, RunSummary, Store, StoreError, StoredRun};
 use crate::register::declaration::SubjectKind;
@@ -29,6 +31,7 @@ pub struct SqliteStore {
     writer: Arc<Mutex<Connection>>,
     readers: Pool,
     trail: Arc<trail::TrailFile>,
+    live: OnceLock<Arc<live::LiveFile>>,
     current: ArcSwapOption<SqliteRun>,
 }
 
@@ -49,6 +52,7 @@ impl SqliteStore {
             trail: Arc::new(trail::TrailFile::open(&places.trail())?),
             writer: Arc::new(Mutex::new(writer)),
             readers: Pool::new(move || open_to_read(&head, &HEAD)),
+            live: OnceLock::new(),
             current: ArcSwapOption::empty(),
             places,
         })
@@ -236,5 +240,19 @@ impl Store for SqliteStore {
             Ok(gone as u64)
         })
         .await
+    }
+
+    async fn live(&self) -> Result<Arc<dyn Live>, StoreError> {
+        if let Some(live) = self.live.get() {
+            return Ok(Arc::clone(live) as Arc<dyn Live>);
+        }
+        let places = self.places.clone();
+        let opened = waiting(move || live::LiveFile::open(&places)).await?;
+        // Who came second uses what the first opened.
+        Ok(Arc::clone(self.live.get_or_init(|| Arc::new(opened))) as Arc<dyn Live>)
+    }
+
+    async fn live_if_there(&self) -> Result<Option<Arc<dyn Live>>, StoreError> {
+        if self.places.live().is_file() { self.live().await.map(Some) } else { Ok(None) }
     }
 }

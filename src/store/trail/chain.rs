@@ -78,11 +78,20 @@ pub fn hash_of(before: &Digest, digest: &Digest, at: i64, seq: Seq) -> Digest {
 ///
 /// When the system gives no random bytes.
 pub fn salted(contents: &[Content]) -> Result<Vec<Salted>, StoreError> {
-    let failed = |error: &dyn std::fmt::Display| StoreError::Failed(error.to_string());
-    let mut salts = vec![[0_u8; 16]; contents.len()];
-    SysRng.try_fill_bytes(salts.as_flattened_mut()).map_err(|error| failed(&error))?;
-    let salted = |(content, salt)| Ok(Salted { salt, text: serde_json::to_vec(content).map_err(|error| failed(&error))? });
-    contents.iter().zip(salts).map(salted).collect()
+    let failed = |error: serde_json::Error| StoreError::Failed(error.to_string());
+    let salted = |(content, salt)| Ok(Salted { salt, text: serde_json::to_vec(content).map_err(failed)? });
+    contents.iter().zip(salts(contents.len())?).map(salted).collect()
+}
+
+/// So many salts.
+///
+/// # Errors
+///
+/// When the system gives no random bytes.
+pub fn salts(count: usize) -> Result<Vec<[u8; 16]>, StoreError> {
+    let mut salts = vec![[0_u8; 16]; count];
+    SysRng.try_fill_bytes(salts.as_flattened_mut()).map_err(|error| StoreError::Failed(error.to_string()))?;
+    Ok(salts)
 }
 
 /// The records that follow a head, all of one time.

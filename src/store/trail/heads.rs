@@ -10,12 +10,33 @@ use super::chain::Head;
 use crate::eligibility::results::manifest::hex;
 use crate::store::StoreError;
 
-/// What every signature begins with, so that it can be taken for nothing else.
-const PURPOSE: &[u8] = b"mianshen access trail head 1\n";
+/// Which chain a head ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Chain {
+    /// The access trail.
+    #[default]
+    Trail,
+    /// The events of cases.
+    Cases,
+}
+
+impl Chain {
+    /// What every signature begins with, so that it can be taken for nothing else.
+    fn purpose(self) -> &'static [u8] {
+        match self {
+            Self::Trail => b"mianshen access trail head 1\n",
+            Self::Cases => b"mianshen case events head 1\n",
+        }
+    }
+}
 
 /// A head with its signature.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SignedHead {
+    /// The chain; a line without it is of the access trail.
+    #[serde(default)]
+    pub chain: Chain,
     /// The number of the newest record.
     pub seq: u64,
     /// Its time, in microseconds since 1970 (UTC).
@@ -49,11 +70,12 @@ impl Signing {
         self.0.verifying_key()
     }
 
-    /// Signs a head.
+    /// Signs the head of a chain.
     #[must_use]
-    pub fn sign(&self, head: &Head) -> SignedHead {
-        let signature = self.0.sign(&message(head));
+    pub fn sign(&self, chain: Chain, head: &Head) -> SignedHead {
+        let signature = self.0.sign(&message(chain, head));
         SignedHead {
+            chain,
             seq: head.seq,
             at: head.at,
             hash: hex(&head.hash),
@@ -80,7 +102,7 @@ impl SignedHead {
         let own = VerifyingKey::from_bytes(&bytes(&self.key)?).ok()?;
         let signature = Signature::from_bytes(&bytes(&self.signature)?);
         let key = trusted.unwrap_or(&own);
-        key.verify_strict(&message(&head), &signature).is_ok().then_some(head)
+        key.verify_strict(&message(self.chain, &head), &signature).is_ok().then_some(head)
     }
 }
 
@@ -98,8 +120,8 @@ pub fn read_heads(path: &Path) -> Result<Vec<SignedHead>, StoreError> {
     lines.map(head).collect()
 }
 
-fn message(head: &Head) -> Vec<u8> {
-    [PURPOSE, &head.seq.to_be_bytes(), &head.at.to_be_bytes(), &head.hash].concat()
+fn message(chain: Chain, head: &Head) -> Vec<u8> {
+    [chain.purpose(), &head.seq.to_be_bytes(), &head.at.to_be_bytes(), &head.hash].concat()
 }
 
 fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
@@ -119,7 +141,7 @@ mod tests {
 
     fn signed() -> (Signing, SignedHead) {
         let signing = Signing(SigningKey::from_bytes(&[3; 32]));
-        let head = signing.sign(&Head { seq: 7, at: 1_000, hash: [9; 32] });
+        let head = signing.sign(Chain::Trail, &Head { seq: 7, at: 1_000, hash: [9; 32] });
         (signing, head)
     }
 
@@ -139,6 +161,7 @@ mod tests {
         assert!(SignedHead { at: 1_001, ..head.clone() }.open(None).is_none());
         assert!(SignedHead { hash: "00".repeat(32), ..head.clone() }.open(None).is_none());
         assert!(SignedHead { signature: "zz".repeat(64), ..head.clone() }.open(None).is_none());
+        assert!(SignedHead { chain: Chain::Cases, ..head.clone() }.open(None).is_none(), "a head of one chain is none of another");
         assert!(SignedHead { key: String::new(), ..head }.open(None).is_none());
     }
 

@@ -17,7 +17,8 @@ mod heads;
 mod verify;
 
 pub use append::Trail;
-pub use chain::{Digest, GENESIS, Head, Record, Salted, Seq, digest_of, hash_of, link, salted};
+pub use chain::{Digest, GENESIS, Head, Record, Salted, Seq, digest_of, hash_of, link, salted, salts};
 pub use content::{Action, Content, Erasure, Selection, Subject, erased, erasing};
-pub use heads::{SignedHead, Signing, read_heads, read_public_key};
-pub use verify::{Fault, Verified, verify};
+pub use heads::{Chain, SignedHead, Signing, read_heads, read_public_key};
+pub use verify::{Fault, Verified, verify, verify_nothing};
+pub(super) use verify::{Links, PAGE};

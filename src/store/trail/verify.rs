@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use super::chain::{Digest, GENESIS, Head, Seq, digest_of, hash_of};
+use super::chain::{Digest, GENESIS, Head, Record, Seq, digest_of, hash_of};
 use super::content::erased;
 use crate::diagnostic::Message;
 use crate::store::{Store, StoreError};
 
 /// Records that are read at a time.
-const PAGE: usize = 4_096;
+pub(in crate::store) const PAGE: usize = 4_096;
 
 /// Something that does not hold together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,58 +106,99 @@ pub struct Verified {
 ///
 /// When the trail cannot be read.
 pub async fn verify(store: &dyn Store, heads: &[(Seq, Option<Head>)]) -> Result<Verified, StoreError> {
-    let mut verified = Verified { heads: heads.len() as u64, ..Verified::default() };
-    let mut wanted: BTreeMap<Seq, Vec<Head>> = BTreeMap::new();
-    for (seq, head) in heads {
-        match head {
-            Some(head) => wanted.entry(head.seq).or_default().push(*head),
-            None => verified.faults.push(Fault::BadSignature(*seq)),
-        }
-    }
-    let (mut before, mut at): (Digest, i64) = (GENESIS, i64::MIN);
-    let (mut next, mut gone, mut allowed): (Seq, Vec<Seq>, Vec<(Seq, Seq)>) = (1, Vec::new(), Vec::new());
+    let mut links = Links::new(heads);
+    let mut allowed: Vec<(Seq, Seq)> = Vec::new();
     loop {
-        let page = store.trail_records(next, PAGE).await?;
-        let is_last = page.len() < PAGE;
-        for record in page {
-            if record.seq != next {
-                verified.faults.push(Fault::Gap { from: next, to: record.seq });
-            }
-            if record.hash != hash_of(&before, &record.digest, record.at, record.seq) {
-                verified.faults.push(Fault::Edited(record.seq));
-            }
-            if record.at < at {
-                verified.faults.push(Fault::TimeBack(record.seq));
-            }
-            match &record.content {
-                None => gone.push(record.seq),
-                Some(content) if digest_of(content) != record.digest => verified.faults.push(Fault::ContentEdited(record.seq)),
-                Some(_) => allowed.extend(record.said().iter().flat_map(erased).filter(|(_, last)| *last < record.seq)),
-            }
-            for head in wanted.remove(&record.seq).unwrap_or_default() {
-                if (head.hash, head.at) != (record.hash, record.at) {
-                    verified.faults.push(Fault::HeadDiffers(record.seq));
-                }
-            }
-            verified.records += 1;
-            verified.head = Some(Head { seq: record.seq, at: record.at, hash: record.hash });
-            (before, at, next) = (record.hash, record.at, record.seq.saturating_add(1));
+        let page = store.trail_records(links.next(), PAGE).await?;
+        for record in &page {
+            links.step(record, record.content.as_ref().map(digest_of));
+            allowed.extend(record.said().iter().flat_map(erased).filter(|(_, last)| *last < record.seq));
         }
-        if is_last {
+        if page.len() < PAGE {
             break;
         }
     }
     allowed.sort_unstable();
-    for seq in gone {
-        if is_in(&allowed, seq) {
-            verified.erased += 1;
-        } else {
-            verified.faults.push(Fault::ContentGone(seq));
+    Ok(links.end(|seq| is_in(&allowed, seq)))
+}
+
+/// What heads that were signed say of a chain that is not there.
+#[must_use]
+pub fn verify_nothing(heads: &[(Seq, Option<Head>)]) -> Verified {
+    Links::new(heads).end(|_| false)
+}
+
+/// A chain that is walked from its first record on, and held against heads that were signed.
+pub(in crate::store) struct Links {
+    verified: Verified,
+    wanted: BTreeMap<Seq, Vec<Head>>,
+    before: Digest,
+    at: i64,
+    next: Seq,
+    gone: Vec<Seq>,
+}
+
+impl Links {
+    /// Before the first record; `None` stands for a head whose signature does not verify.
+    pub(in crate::store) fn new(heads: &[(Seq, Option<Head>)]) -> Self {
+        let mut verified = Verified { heads: heads.len() as u64, ..Verified::default() };
+        let mut wanted: BTreeMap<Seq, Vec<Head>> = BTreeMap::new();
+        for (seq, head) in heads {
+            match head {
+                Some(head) => wanted.entry(head.seq).or_default().push(*head),
+                None => verified.faults.push(Fault::BadSignature(*seq)),
+            }
         }
+        Self { verified, wanted, before: GENESIS, at: i64::MIN, next: 1, gone: Vec::new() }
     }
-    verified.faults.extend(wanted.into_keys().map(Fault::TailCut));
-    verified.faults.sort_by_key(|fault| (fault.seq(), *fault));
-    Ok(verified)
+
+    /// The number of the record that is to follow.
+    pub(in crate::store) fn next(&self) -> Seq {
+        self.next
+    }
+
+    /// Takes the next record that is there, with the digest that its content has now; none where the content is gone.
+    pub(in crate::store) fn step(&mut self, record: &Record, content: Option<Digest>) {
+        let seq = record.seq;
+        let faults = &mut self.verified.faults;
+        if seq != self.next {
+            faults.push(Fault::Gap { from: self.next, to: seq });
+        }
+        if record.hash != hash_of(&self.before, &record.digest, record.at, seq) {
+            faults.push(Fault::Edited(seq));
+        }
+        if record.at < self.at {
+            faults.push(Fault::TimeBack(seq));
+        }
+        match content {
+            None => self.gone.push(seq),
+            Some(digest) if digest != record.digest => faults.push(Fault::ContentEdited(seq)),
+            Some(_) => {}
+        }
+        for head in self.wanted.remove(&seq).unwrap_or_default() {
+            if (head.hash, head.at) != (record.hash, record.at) {
+                faults.push(Fault::HeadDiffers(seq));
+            }
+        }
+        self.verified.records += 1;
+        self.verified.head = Some(Head { seq, at: record.at, hash: record.hash });
+        (self.before, self.at, self.next) = (record.hash, record.at, seq.saturating_add(1));
+    }
+
+    /// What was found, after the last record; `was_erased` says whether the content of a record is gone in due form.
+    pub(in crate::store) fn end(self, was_erased: impl Fn(Seq) -> bool) -> Verified {
+        let mut verified = self.verified;
+        for seq in self.gone {
+            if was_erased(seq) {
+                verified.erased += 1;
+            } else {
+                verified.faults.push(Fault::ContentGone(seq));
+            }
+        }
+        verified.faults.extend(self.wanted.into_keys().map(Fault::TailCut));
+        verified.faults.sort_by_key(|fault| (fault.seq(), *fault));
+        verified
+    }
 }
 
 /// Whether one of the ranges holds the number. Ranges of different erasures do not overlap: content is erased once.

@@ -15,6 +15,11 @@
 //! Rows, standing, timers, day and positions belong to a *generation*: a new one is filled aside and becomes the current one
 //! in one transaction. Cases and messages belong to none and stay.
 
+mod batch;
+mod chain;
+mod filter;
+mod verify;
+
 use std::fmt;
 
 use async_trait::async_trait;
@@ -23,6 +28,9 @@ use chrono::NaiveDate;
 use super::StoreError;
 use super::trail::{Digest, Head, Seq};
 use crate::register::declaration::SubjectKind;
+pub(super) use batch::{NO_DAY, behind, day_of, kind_number, kind_of, state_number, state_of};
+pub(super) use chain::chained;
+pub use verify::{CaseFault, VerifiedEvents, verify_events};
 
 /// A live store. Every method may be called from any thread of a tokio runtime.
 #[async_trait]
@@ -195,8 +203,9 @@ pub trait Live: Send + Sync + fmt::Debug {
     /// When the store cannot be read.
     async fn messages_of(&self, case: &str) -> Result<Vec<MessageRow>, StoreError>;
 
-    /// Messages of a channel that wait and whose time has come, oldest first, at most one per subject (the oldest that waits,
-    /// and none of a subject whose oldest one's time has not come: so order is kept per subject), at most `limit` of them.
+    /// Messages of a channel that wait and whose time has come, those whose time came first, first, then by number; at most one
+    /// per subject (the oldest of the channel that waits, and none of a subject whose oldest one's time has not come: so order
+    /// is kept per subject), at most `limit` of them.
     ///
     /// # Errors
     ///

@@ -1,0 +1,123 @@
+//! Reading what belongs to a generation: rows, mentions, standing, timers, the state and the positions.
+
+use chrono::NaiveDate;
+use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+
+use super::limited;
+use crate::register::declaration::SubjectKind;
+use crate::store::StoreError;
+use crate::store::live::{LiveState, Mention, Position, RowsOf, Standing, Timer, TimerKey, day_of, kind_number, kind_of};
+use crate::store::sqlite::files::failed;
+
+/// The current generation; none before the first was filled.
+pub(super) fn current(connection: &Connection) -> Result<Option<i64>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id FROM generation WHERE is_current = 1").map_err(failed)?;
+    statement.query_row([], |row| row.get(0)).optional().map_err(failed)
+}
+
+/// All that a query gives.
+pub(super) fn all<T>(
+    connection: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut read: impl FnMut(&Row<'_>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let mut rows = statement.query(params).map_err(failed)?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next().map_err(failed)? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+pub(super) fn state(connection: &Connection) -> Result<Option<LiveState>, StoreError> {
+    let sql = "SELECT as_of, body FROM generation WHERE is_current = 1";
+    let state = |row: &Row<'_>| {
+        let as_of: String = row.get(0).map_err(failed)?;
+        Ok(LiveState { as_of: day_of(&as_of)?, body: row.get(1).map_err(failed)? })
+    };
+    all(connection, sql, [], state).map(|mut found| found.pop())
+}
+
+pub(super) fn positions(connection: &Connection) -> Result<Vec<Position>, StoreError> {
+    let position = |row: &Row<'_>| {
+        let read = || Ok(Position { source: row.get(0)?, partition: row.get(1)?, next: row.get(2)? });
+        read().map_err(failed)
+    };
+    all(connection, "SELECT source, part, next FROM position ORDER BY source, part", [], position)
+}
+
+pub(super) fn rows(connection: &Connection, ids: &[String]) -> Result<Vec<RowsOf>, StoreError> {
+    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let sql = "SELECT register, body FROM register_row WHERE generation = ?1 AND id = ?2 ORDER BY register";
+    each(connection, sql, generation, ids, |id, row| Ok(RowsOf { id: id.to_owned(), register: row.get(0)?, body: row.get(1)? }))
+}
+
+pub(super) fn mentions(connection: &Connection, ids: &[String]) -> Result<Vec<Mention>, StoreError> {
+    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let sql = "SELECT register, owner FROM mention WHERE generation = ?1 AND id = ?2 ORDER BY register, owner";
+    each(connection, sql, generation, ids, |id, row| Ok(Mention { id: id.to_owned(), register: row.get(0)?, owner: row.get(1)? }))
+}
+
+/// What a query gives for one identifier after the other.
+fn each<T>(
+    connection: &Connection,
+    sql: &str,
+    generation: i64,
+    ids: &[String],
+    read: impl Fn(&str, &Row<'_>) -> rusqlite::Result<T>,
+) -> Result<Vec<T>, StoreError> {
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let mut found = Vec::new();
+    for id in ids {
+        let mut rows = statement.query(params![generation, id]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            found.push(read(id, row).map_err(failed)?);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn standing(connection: &Connection, kind: SubjectKind, ids: &[String]) -> Result<Vec<Standing>, StoreError> {
+    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let sql = "SELECT body FROM standing WHERE generation = ?1 AND kind = ?2 AND id = ?3";
+    let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+    let mut found = Vec::new();
+    for id in ids {
+        let body = statement.query_row(params![generation, kind_number(kind), id], |row| row.get(0)).optional().map_err(failed)?;
+        found.extend(body.map(|body| Standing { kind, id: id.clone(), body }));
+    }
+    Ok(found)
+}
+
+pub(super) fn standing_after(connection: &Connection, kind: SubjectKind, after: &str, limit: usize) -> Result<Vec<Standing>, StoreError> {
+    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let sql = "SELECT id, body FROM standing WHERE generation = ?1 AND kind = ?2 AND id > ?3 ORDER BY id LIMIT ?4";
+    let standing = |row: &Row<'_>| Ok(Standing { kind, id: row.get(0).map_err(failed)?, body: row.get(1).map_err(failed)? });
+    all(connection, sql, params![generation, kind_number(kind), after, limited(limit)], standing)
+}
+
+pub(super) fn due(connection: &Connection, until: NaiveDate, after: Option<&TimerKey>, limit: usize) -> Result<Vec<Timer>, StoreError> {
+    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let sql = "SELECT t.day, t.kind, t.id, t.body FROM timer t
+        WHERE t.generation = ?1 AND t.day <= ?2 AND (t.day, t.kind, t.id) > (?3, ?4, ?5)
+        ORDER BY t.day, t.kind, t.id LIMIT ?6";
+    let timer = |row: &Row<'_>| {
+        let read = || Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+        let (day, kind, id, body) = read().map_err(failed)?;
+        Ok(Timer { key: TimerKey { day: day_of(&day)?, kind: kind_of(kind)?, id }, body })
+    };
+    let (day, kind, id) = after.map_or((String::new(), 0, ""), |key| (key.day.to_string(), kind_number(key.kind), key.id.as_str()));
+    all(connection, sql, params![generation, until.to_string(), day, kind, id, limited(limit)], timer)
+}
+
+pub(super) fn due_counts(connection: &Connection, until: NaiveDate) -> Result<Vec<(NaiveDate, u64)>, StoreError> {
+    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let sql = "SELECT day, count(*) FROM timer WHERE generation = ?1 AND day <= ?2 GROUP BY day ORDER BY day";
+    let count = |row: &Row<'_>| {
+        let day: String = row.get(0).map_err(failed)?;
+        Ok((day_of(&day)?, row.get::<_, i64>(1).map_err(failed)?.cast_unsigned()))
+    };
+    all(connection, sql, params![generation, until.to_string()], count)
+}
