@@ -10,6 +10,7 @@ pub mod context;
 pub mod diff;
 pub mod docs;
 pub mod dossier;
+pub mod due;
 pub mod explain;
 pub mod fmt;
 pub mod folder;
@@ -78,6 +79,8 @@ pub enum Verb {
     Diff(diff::Args),
     /// 存储: 批次、备份、恢复、核对 / The store: its runs, backup, restore, verification
     Store(store::Args),
+    /// 哪些天起判定可能变动, 只因日子到了: 每天多少对象, 哪些政策 / On which days verdicts may change by the day alone: how many subjects, of which policies
+    Due(due::Args),
     /// 访问留痕: 核对、谁看过、链头、删除内容 / The access trail: verify it, who looked, heads, erasure
     Audit(audit::Args),
     /// 服务找人的 HTTP 接口: 谁有哪些服务, 为什么; 谁可以问, 谁问过 / Serve over HTTP which services find whom and why, to those who may ask
@@ -108,6 +111,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Docs(args) => docs::run(&args, &context),
         Verb::Diff(args) => diff::run(&args, &context),
         Verb::Store(args) => store::run(&args, &context),
+        Verb::Due(args) => due::run(&args, &context),
         Verb::Audit(args) => audit::run(&args, &context),
         Verb::Serve(args) => serve::run(&args, &context),
         Verb::Lsp(args) => lsp::run(&args, &context),

@@ -8,5 +8,6 @@
 pub mod change;
 pub mod dead_letter;
 pub mod order;
+pub mod settings;
 pub mod source;
 pub mod timer;

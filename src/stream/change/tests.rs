@@ -8,8 +8,8 @@ use arrow::datatypes::{Date32Type, Decimal128Type};
 use bytes::Bytes;
 
 use super::*;
-use crate::register::declaration::Registers;
 use crate::region::RegionTree;
+use crate::register::declaration::Registers;
 use crate::stream::order::{LogKind, LogPosition};
 
 const ID: &str = "110105194912310038";
@@ -212,7 +212,8 @@ fn good_events_go_on_beside_bad_ones() {
     let good = |id: &str| format!(r#"{{"op":"c","after":{{"person_id":"{id}","death_date":20600,"recorded_on":20610}}}}"#);
     let ids = [ID, "110105194912310031", "11010519491231002X"];
     let decoded = decoder().decode(ids.iter().map(|id| raw(Some("death"), None, Some(&good(id)))).collect());
-    let told: Vec<_> = decoded.changes.iter().map(|change| text(change.after.as_ref().expect("a row"), "person_id").expect("known")).collect();
+    let told: Vec<_> =
+        decoded.changes.iter().map(|change| text(change.after.as_ref().expect("a row"), "person_id").expect("known")).collect();
     assert_eq!(told, [ID, "11010519491231002X"]);
     assert_eq!(decoded.refused.len(), 1);
 }
@@ -248,4 +249,24 @@ fn rows_without_an_identifying_key_are_told_whole() {
 fn rules_of_a_topic() {
     let payload = format!(r#"{{"op":"c","after":{}}}"#, death(r#""death_date":1782777600000,"recorded_on":1782777600000"#));
     assert_eq!(day(&one(decoded(Some("millis"), &payload)).after.expect("a row"), "death_date").as_deref(), Some("2026-06-30"));
+}
+
+/// The texts between fences of a language in the page about changes.
+fn examples(language: &str) -> Vec<String> {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/changes.md")).expect("the page");
+    let fence = format!("```{language}\n");
+    page.split(&fence).skip(1).filter_map(|rest| rest.split_once("```").map(|(text, _)| text.to_owned())).collect()
+}
+
+#[test]
+fn the_examples_of_the_page() {
+    let events = examples("json");
+    let ops: Vec<Op> = events.iter().flat_map(|text| text.lines()).map(|line| one(decoded(None, line)).op).collect();
+    assert_eq!(ops, [Op::Insert, Op::Delete, Op::Insert]);
+    let (registers, _) = world();
+    let settings = examples("yaml");
+    let read = |text: &String| {
+        crate::stream::settings::Settings::read(&crate::diagnostic::SourceFile::new("streams.yaml", text.clone()), &registers)
+    };
+    assert_eq!(settings.iter().map(|text| read(text).expect("sound").sources.len()).collect::<Vec<_>>(), [3]);
 }

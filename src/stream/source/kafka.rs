@@ -1,7 +1,7 @@
 //! Events from Kafka: a consumer group reads topics, each partition from where our store is.
 //!
-//! Offsets are those of the store: when partitions are assigned, each is sought at the position that was committed with what was
-//! made of its events. They are committed to the broker too, for people to watch, and never read back. When partitions are
+//! Offsets are those of the store: when partitions are assigned, each is taken from the position that was committed with what
+//! was made of its events. They are committed to the broker too, for people to watch, and never read back. When partitions are
 //! taken away, what was read of them and not given yet is dropped; what was given is fenced by its positions in the store.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -13,10 +13,11 @@ use bytes::Bytes;
 use futures::FutureExt as _;
 use rdkafka::client::ClientContext;
 use rdkafka::config::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance, StreamConsumer};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, StreamConsumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
+use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use super::{ChangeSource, Clock, Taken};
 use crate::diagnostic::{Diagnostic, code};
@@ -47,14 +48,12 @@ pub trait StoredPositions: Send + Sync {
     async fn positions(&self) -> Result<Vec<Position>, Box<Diagnostic>>;
 }
 
-/// Which partitions are ours, and since which assignment; filled from the threads of the client.
+/// Which partitions are ours; filled when the client is polled.
 #[derive(Debug, Default)]
 struct Assigned {
-    /// Assigned, and not sought yet.
-    new: BTreeSet<(String, i32)>,
+    /// Assigned to us, and not fetched yet: first it must be known where the store is.
+    new: Option<BTreeSet<(String, i32)>>,
     own: BTreeSet<(String, i32)>,
-    /// Counts assignments.
-    epoch: u64,
 }
 
 struct Context {
@@ -64,29 +63,18 @@ struct Context {
 impl ClientContext for Context {}
 
 impl ConsumerContext for Context {
-    fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let Rebalance::Revoke(partitions) = rebalance else { return };
-        let _ = consumer;
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, why: RDKafkaRespErr, partitions: &mut TopicPartitionList) {
         let mut assigned = lock(&self.assigned);
-        for partition in named(partitions) {
-            assigned.own.remove(&partition);
-            assigned.new.remove(&partition);
+        assigned.own.clear();
+        if why == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+            // The client waits until they are taken.
+            assigned.new = Some(named(partitions).into_iter().collect());
+            return;
         }
-        assigned.epoch += 1;
-    }
-
-    fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let Rebalance::Assign(partitions) = rebalance else { return };
-        // Nothing is fetched before each partition stands where the store is.
-        let paused = consumer.pause(partitions).is_ok();
-        let mut assigned = lock(&self.assigned);
-        for partition in named(partitions) {
-            assigned.new.insert(partition.clone());
-            if paused {
-                assigned.own.insert(partition);
-            }
+        assigned.new = None;
+        if let Err(error) = consumer.unassign() {
+            tracing::warn!(%error, "kafka");
         }
-        assigned.epoch += 1;
     }
 }
 
@@ -123,6 +111,7 @@ impl KafkaSource {
             .set("bootstrap.servers", &settings.brokers)
             .set("group.id", &settings.group)
             .set("enable.auto.commit", "false")
+            .set("partition.assignment.strategy", "range,roundrobin")
             .set("auto.offset.reset", "earliest")
             .set("enable.partition.eof", "false");
         settings.options.iter().for_each(|(key, value)| {
@@ -148,8 +137,7 @@ impl KafkaSource {
     /// The partitions that this member of the group has, with their topics.
     #[must_use]
     pub fn partitions(&self) -> Vec<(String, i32)> {
-        let assigned = lock(&self.assigned);
-        assigned.own.difference(&assigned.new).cloned().collect()
+        lock(&self.assigned).own.iter().cloned().collect()
     }
 
     fn failed(&self, error: &KafkaError) -> Box<Diagnostic> {
@@ -160,40 +148,28 @@ impl KafkaSource {
         format!("{}:{topic}", self.name)
     }
 
-    /// Puts newly assigned partitions where the store is, and lets them be fetched.
-    async fn seek_new(&mut self) -> Result<(), Box<Diagnostic>> {
-        loop {
-            let (new, epoch) = {
-                let assigned = lock(&self.assigned);
-                (assigned.new.clone(), assigned.epoch)
-            };
-            // What was read of partitions that are gone, or come back, is dropped.
-            let own = lock(&self.assigned).own.clone();
-            self.read.retain(|event| is_of(event, &own, &new));
-            if new.is_empty() {
-                return Ok(());
-            }
-            let positions = self.stored.positions().await?;
-            let mut list = TopicPartitionList::new();
-            for (topic, partition) in &new {
-                let source = self.source(topic);
-                let known = positions.iter().find(|position| position.source == source && position.partition == *partition);
-                let offset = known.map_or(Offset::Beginning, |position| Offset::Offset(position.next));
-                list.add_partition_offset(topic, *partition, offset).map_err(|error| self.failed(&error))?;
-            }
-            let sought = self.consumer.seek_partitions(list.clone(), Duration::from_secs(10));
-            if lock(&self.assigned).epoch != epoch {
-                // Assigned anew in the meantime.
-                continue;
-            }
-            sought.map_err(|error| self.failed(&error))?;
-            self.consumer.resume(&list).map_err(|error| self.failed(&error))?;
-            let mut assigned = lock(&self.assigned);
-            for partition in &new {
-                assigned.new.remove(partition);
-                assigned.own.insert(partition.clone());
-            }
+    /// Takes newly assigned partitions, each from where the store is; drops what was read of those that are gone.
+    async fn take_new(&mut self) -> Result<(), Box<Diagnostic>> {
+        let new = {
+            let assigned = lock(&self.assigned);
+            self.read.retain(|event| is_of(event, &assigned.own));
+            assigned.new.clone()
+        };
+        let Some(new) = new else { return Ok(()) };
+        let positions = self.stored.positions().await?;
+        let mut list = TopicPartitionList::new();
+        for (topic, partition) in &new {
+            let source = self.source(topic);
+            let known = positions.iter().find(|position| position.source == source && position.partition == *partition);
+            let offset = known.map_or(Offset::Beginning, |position| Offset::Offset(position.next));
+            list.add_partition_offset(topic, *partition, offset).map_err(|error| self.failed(&error))?;
         }
+        // While the store was asked, nobody polled: what is assigned is still the same.
+        self.consumer.assign(&list).map_err(|error| self.failed(&error))?;
+        let mut assigned = lock(&self.assigned);
+        assigned.new = None;
+        assigned.own = new;
+        Ok(())
     }
 
     fn event(&self, message: &BorrowedMessage<'_>) -> RawEvent {
@@ -214,10 +190,8 @@ impl KafkaSource {
     }
 }
 
-fn is_of(event: &RawEvent, own: &BTreeSet<(String, i32)>, new: &BTreeSet<(String, i32)>) -> bool {
-    let Some(topic) = event.topic.as_deref() else { return false };
-    let place = (topic.to_owned(), event.origin.partition);
-    own.contains(&place) && !new.contains(&place)
+fn is_of(event: &RawEvent, own: &BTreeSet<(String, i32)>) -> bool {
+    event.topic.as_deref().is_some_and(|topic| own.contains(&(topic.to_owned(), event.origin.partition)))
 }
 
 fn failed(brokers: &str, error: &KafkaError) -> Box<Diagnostic> {
@@ -237,7 +211,7 @@ impl ChangeSource for KafkaSource {
         &self.name
     }
 
-    /// Nothing: partitions are sought when they are assigned.
+    /// Nothing: where partitions are read from is asked when they are assigned.
     async fn seek(&mut self, _: &[Position]) -> Result<(), Box<Diagnostic>> {
         Ok(())
     }
@@ -246,7 +220,7 @@ impl ChangeSource for KafkaSource {
         let deadline = tokio::time::sleep(wait);
         tokio::pin!(deadline);
         while self.read.len() < at_most {
-            self.seek_new().await?;
+            self.take_new().await?;
             let message = if self.read.is_empty() {
                 tokio::select! {
                     message = self.consumer.recv() => Some(message),
@@ -264,23 +238,18 @@ impl ChangeSource for KafkaSource {
                 None => {}
                 Some(Ok(message)) => {
                     let event = self.event(&message);
-                    let (own, new) = {
-                        let assigned = lock(&self.assigned);
-                        (assigned.own.clone(), assigned.new.clone())
-                    };
-                    // What was fetched before a partition was sought is read again.
-                    if is_of(&event, &own, &new) {
+                    if is_of(&event, &lock(&self.assigned).own) {
                         self.read.push_back(event);
                     }
                 }
-                Some(Err(KafkaError::MessageConsumption(error))) if error != rdkafka::types::RDKafkaErrorCode::Fatal => {
+                Some(Err(KafkaError::MessageConsumption(error))) if error != RDKafkaErrorCode::Fatal => {
                     // The client tries again by itself; a broker that is away comes back.
                     tracing::warn!(%error, "kafka");
                 }
                 Some(Err(error)) => return Err(self.failed(&error)),
             }
         }
-        self.seek_new().await?;
+        self.take_new().await?;
         let taken = self.read.len().min(at_most);
         Ok(Taken::Events(self.read.drain(..taken).collect()))
     }
@@ -302,3 +271,7 @@ impl ChangeSource for KafkaSource {
         self.consumer.commit(&list, CommitMode::Async).map_err(|error| self.failed(&error))
     }
 }
+
+#[cfg(test)]
+#[path = "kafka_tests.rs"]
+mod tests;
