@@ -38,7 +38,7 @@ pub struct Settings {
     pub token: Option<[u8; 32]>,
     /// The longest body, in bytes.
     pub longest_body: usize,
-    /// So many events may wait; who posts more waits, or is told to come again.
+    /// So many posts may wait; who posts more waits, or is told to come again.
     pub waiting: usize,
     /// How long a post waits for its commit before it is told to come again.
     pub patience: Duration,
@@ -49,7 +49,7 @@ impl Settings {
     #[must_use]
     pub fn new(listen: SocketAddr, token: Option<&str>) -> Self {
         let token = token.map(|token| Sha256::digest(token.trim().as_bytes()).into());
-        Self { listen, token, longest_body: 16 << 20, waiting: 100_000, patience: Duration::from_secs(30) }
+        Self { listen, token, longest_body: 16 << 20, waiting: 64, patience: Duration::from_secs(30) }
     }
 }
 
@@ -151,7 +151,6 @@ impl HttpSource {
         let listener = TcpListener::bind(address).await.map_err(failed)?;
         let local = listener.local_addr().map_err(failed)?;
         let longest = settings.longest_body;
-        // A post holds at least one event.
         let (sender, posts) = mpsc::channel(settings.waiting.max(1));
         let shared = Arc::new(Shared { settings, posts: sender, answers: Mutex::default(), clock });
         let router = Router::new()

@@ -190,7 +190,7 @@ fn identity_links(table: &Table) -> Vec<IdentityLink> {
         let (old, new, kind) = (old.as_string::<i32>(), new.as_string::<i32>(), kind.as_string::<i32>());
         for row in 0..batch.num_rows() {
             let Some(day) = on.value_as_date(row).filter(|_| on.is_valid(row)) else { continue };
-            let text = |column: &arrow::array::StringArray| column.value(row).to_owned();
+            let text = |column: &arrow::array::StringArray| column.value(row).trim().to_ascii_uppercase();
             links.push(IdentityLink { old: text(old), new: text(new), split: kind.value(row) == "split", on: day });
         }
     }
