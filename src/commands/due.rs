@@ -128,7 +128,9 @@ fn by_day(due: &Due, common: &BTreeMap<NaiveDate, BTreeMap<String, Why>>, contex
 /// Why a day concerns everybody, with how many policies.
 fn reasons(policies: &BTreeMap<String, Why>, context: &Context) -> String {
     let mut by_why: BTreeMap<Why, u64> = BTreeMap::new();
-    policies.values().for_each(|why| *by_why.entry(*why).or_default() += 1);
+    for why in policies.values() {
+        *by_why.entry(*why).or_default() += 1;
+    }
     let word = |why: &Why| match why {
         Why::Policy => context.pick("政策生效或失效", "policies in force"),
         Why::Parameter => context.pick("标准变动", "parameters"),

@@ -96,7 +96,11 @@ impl WrittenRows {
         &self.types
     }
 
-    /// Reads rows.
+    /// Reads rows: a column of texts for each of [`Self::names`], each of so many rows.
+    ///
+    /// # Panics
+    ///
+    /// When there are more or fewer columns, or one is of another length.
     #[must_use]
     pub fn read(&self, fields: Vec<StringArray>, rows: usize) -> TypedRows {
         let columns = fields.into_iter().map(|field| Arc::new(field) as ArrayRef).collect();

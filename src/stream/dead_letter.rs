@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
+use std::hash::BuildHasher as _;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -72,9 +72,7 @@ impl DeadLetter {
 
     /// What tells whether two are the same: place, field and event.
     fn identity(&self, hasher: &DefaultHashBuilder) -> u64 {
-        let mut state = hasher.build_hasher();
-        (&self.source, self.partition, self.position, &self.field, &self.event).hash(&mut state);
-        state.finish()
+        hasher.hash_one((&self.source, self.partition, self.position, &self.field, &self.event))
     }
 }
 
@@ -117,7 +115,7 @@ impl DeadLetterFile {
         let mut new = 0;
         for letter in refused.iter().map(DeadLetter::new) {
             if self.known.insert(letter.identity(&self.hasher)) {
-                serde_json::to_writer(&mut lines, &letter).expect("texts and numbers");
+                serde_json::to_writer(&mut lines, &letter).map_err(|error| failed(&self.path, &error.into()))?;
                 lines.push(b'\n');
                 new += 1;
             }

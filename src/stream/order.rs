@@ -10,8 +10,8 @@
 //! 4. Else by the time at the source; where it gives none, by the time of arrival.
 //! 5. Then by arrival: by the position in the source that they came from.
 //!
-//! Positions are the numbers that databases count up per row: the `lsn` of PostgreSQL's log, file, position and row of MySQL's,
-//! `change_lsn` and serial number of SQL Server's and Db2's, `scn` and number within the statement of Oracle's.
+//! Positions are the numbers that databases count up per row: the `lsn` of `PostgreSQL`, file, position and row of `MySQL`,
+//! `change_lsn` and serial number of SQL Server and Db2, `scn` and number within the statement of Oracle.
 
 /// The database whose log numbers an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -94,7 +94,9 @@ impl Order {
                 moment
             }
         };
-        [moment.time, moment.arrival].iter().for_each(|number| bytes.extend(spread(*number).to_be_bytes()));
+        for number in [moment.time, moment.arrival] {
+            bytes.extend(spread(number).to_be_bytes());
+        }
     }
 
     /// Reads what [`Self::write`] has written, and what comes behind it; none where it is no such thing.

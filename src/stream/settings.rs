@@ -315,7 +315,7 @@ dead_letters: dead.ndjson
             ("topics: [{topic: a, decimal_places: 99}]", "99"),
         ] {
             let told = read(folder.path(), text).expect_err(text);
-            let places: Vec<&str> = told.iter().filter_map(|one| one.primary.as_ref().map(|place| place.text())).collect();
+            let places: Vec<&str> = told.iter().filter_map(|one| one.primary.as_ref().map(crate::diagnostic::Span::text)).collect();
             assert!(places.contains(&place), "{text}: {places:?}");
         }
     }

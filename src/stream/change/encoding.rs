@@ -122,7 +122,7 @@ fn write_instant(number: i64, per_second: i64, out: &mut String) {
 
 /// The day as text; where there is no such day, the number, which is none either.
 fn write_day(days: Option<i32>, number: i64, out: &mut String) {
-    let day = days.and_then(|days| NaiveDate::from_epoch_days(days)).filter(|day| (0..=9_999).contains(&day.year()));
+    let day = days.and_then(NaiveDate::from_epoch_days).filter(|day| (0..=9_999).contains(&day.year()));
     match day {
         Some(day) => put(out, format_args!("{:04}-{:02}-{:02}", day.year(), day.month(), day.day())),
         None => put(out, format_args!("{number}?")),

@@ -69,6 +69,7 @@ pub(super) struct Envelope<'a> {
     /// At the source, in microseconds since 1970 (UTC).
     pub(super) time: Option<i64>,
     /// What is inside, where the event is wrapped together with its schema.
+    #[expect(clippy::option_option, reason = "there, null, and not there are three things")]
     pub(super) payload: Option<Option<Box<Envelope<'a>>>>,
 }
 
@@ -337,5 +338,6 @@ fn log_number(file: &str) -> Option<u64> {
 fn hexadecimal(text: &str) -> Option<[u64; 2]> {
     let mut parts = text.split(':').map(|part| u64::from_str_radix(part, 16).ok());
     let (first, second, third) = (parts.next()??, parts.next()??, parts.next()??);
-    (parts.next().is_none() && first <= u64::from(u32::MAX) && second <= u64::from(u32::MAX)).then_some([first << 32 | second, third])
+    let (first, second) = (u32::try_from(first).ok()?, u32::try_from(second).ok()?);
+    parts.next().is_none().then_some([u64::from(first) << 32 | u64::from(second), third])
 }

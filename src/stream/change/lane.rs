@@ -114,7 +114,7 @@ impl Lane {
             self.text.clear();
             if !write_text(value, self.types[column], encoding, &mut self.text) {
                 // No column takes it, so that it is told like any other value that cannot be read.
-                self.text.push_str("\u{fffd}");
+                self.text.push('\u{fffd}');
             }
             builder.append_value(&self.text);
         }

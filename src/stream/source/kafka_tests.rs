@@ -69,7 +69,10 @@ impl Drop for Broker {
 
 /// A store of positions, with what was committed.
 #[derive(Default)]
-struct Stored(Mutex<(Positions, Vec<RawEvent>, BTreeMap<(String, i32), i64>)>);
+struct Stored(Mutex<(Positions, Vec<RawEvent>, Next)>);
+
+/// Where to go on reading, by source and partition.
+type Next = BTreeMap<(String, i32), i64>;
 
 #[async_trait]
 impl StoredPositions for Stored {

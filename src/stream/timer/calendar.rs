@@ -62,7 +62,9 @@ pub fn calendar(rules: &Rules<'_>, from: NaiveDate, until: NaiveDate) -> BTreeMa
         for code in codes.into_iter().filter(|code| version(before, code) != version(policies, code)) {
             let both: BTreeMap<String, CheckedPolicy> =
                 before.iter().chain(policies).map(|(code, policy)| (code.clone(), policy.clone())).collect();
-            reached([code.clone()], &both).iter().for_each(|code| note(day, code, Why::Policy));
+            for code in reached([code.clone()], &both) {
+                note(day, &code, Why::Policy);
+            }
         }
         before = policies;
     }
@@ -70,7 +72,9 @@ pub fn calendar(rules: &Rules<'_>, from: NaiveDate, until: NaiveDate) -> BTreeMa
         let policies = law.on(day.clamp(from, until));
         let reading =
             policies.values().filter(|policy| reads(policy, &rules.checked.catalogue, &names)).map(|policy| policy.document.code.clone());
-        reached(reading, policies).iter().for_each(|code| note(day, code, Why::Parameter));
+        for code in reached(reading, policies) {
+            note(day, &code, Why::Parameter);
+        }
     }
     for day in
         rules.regions.regions().flat_map(|region| [Some(region.from), region.to]).flatten().filter(|day| *day > from && *day <= until)

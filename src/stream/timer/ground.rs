@@ -49,7 +49,7 @@ struct Dossiers {
 pub(super) struct Row<'a> {
     table: &'a Table,
     batch: usize,
-    row: usize,
+    at: usize,
 }
 
 impl Ground {
@@ -138,7 +138,7 @@ impl Ground {
             Rc::clone(by.entry(column.to_owned()).or_insert_with(|| Rc::new(self.places(table, column))))
         };
         let found = places.get(id).map(Vec::as_slice).unwrap_or_default();
-        found.iter().map(|&(batch, row)| Row { table, batch, row }).collect()
+        found.iter().map(|&(batch, row)| Row { table, batch, at: row }).collect()
     }
 
     fn places(&self, table: &Table, column: &str) -> Places {
@@ -158,7 +158,7 @@ impl Ground {
     pub(super) fn id(&self, row: Row<'_>, column: &str) -> Option<String> {
         let ids = cast(row.batch().column_by_name(column)?, &DataType::Utf8).ok()?;
         let ids = ids.as_string::<i32>();
-        let id = ids.is_valid(row.row).then(|| ids.value(row.row))?;
+        let id = ids.is_valid(row.at).then(|| ids.value(row.at))?;
         Some(self.identities.today(id).unwrap_or(id).to_owned())
     }
 }
@@ -170,13 +170,13 @@ impl<'a> Row<'a> {
 
     /// The value in a column, by its place among the declared ones.
     pub(super) fn value(self, column: usize) -> Option<Value> {
-        self.table.batches[self.batch].1.value(column, self.row)
+        self.table.batches[self.batch].1.value(column, self.at)
     }
 
     /// The day in a column.
     pub(super) fn day(self, column: &str) -> Option<i64> {
         let days = self.batch().column_by_name(column)?.as_primitive_opt::<Date32Type>()?;
-        days.is_valid(self.row).then(|| i64::from(days.value(self.row)))
+        days.is_valid(self.at).then(|| i64::from(days.value(self.at)))
     }
 }
 

@@ -99,7 +99,7 @@ impl Timers {
         }));
         let mut facts = BTreeMap::new();
         while let Some(id) = open.pop() {
-            if !facts.contains_key(&id) {
+            if let std::collections::btree_map::Entry::Vacant(place) = facts.entry(id) {
                 let plan = fact_plan(&mut catalogue, binder, id);
                 match &plan {
                     FactPlan::Linked { fact, .. } => open.push(*fact),
@@ -109,7 +109,7 @@ impl Timers {
                     }
                     FactPlan::Rows { .. } | FactPlan::LinkEnd { .. } | FactPlan::Unknowable => {}
                 }
-                facts.insert(id, plan);
+                place.insert(plan);
             }
         }
         let links = &catalogue.registers.links;
