@@ -9,7 +9,7 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 22] = [
+const LAYERS: [&str; 23] = [
     "diagnostic",
     "yaml",
     "region",
@@ -30,6 +30,7 @@ const LAYERS: [&str; 22] = [
     "ledger",
     "lsp",
     "push",
+    "stream",
     "serve",
     "commands",
 ];

@@ -11,6 +11,7 @@ pub mod context;
 pub mod diff;
 pub mod docs;
 pub mod dossier;
+pub mod due;
 pub mod explain;
 pub mod fmt;
 pub mod folder;
@@ -80,6 +81,8 @@ pub enum Verb {
     Diff(diff::Args),
     /// 存储: 批次、备份、恢复、核对 / The store: its runs, backup, restore, verification
     Store(store::Args),
+    /// 哪些天起判定可能变动, 只因日子到了: 每天多少对象, 哪些政策 / On which days verdicts may change by the day alone: how many subjects, of which policies
+    Due(due::Args),
     /// 访问留痕: 核对、谁看过、链头、删除内容 / The access trail: verify it, who looked, heads, erasure
     Audit(audit::Args),
     /// 办件: 从发现到兑付的每一步, 公示名单, 核对 / Cases: every step from found to paid, published lists, verification
@@ -114,6 +117,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Docs(args) => docs::run(&args, &context),
         Verb::Diff(args) => diff::run(&args, &context),
         Verb::Store(args) => store::run(&args, &context),
+        Verb::Due(args) => due::run(&args, &context),
         Verb::Audit(args) => audit::run(&args, &context),
         Verb::Case(args) => case::run(&args, &context),
         Verb::Serve(args) => serve::run(&args, &context),
