@@ -19,4 +19,5 @@ pub mod sample;
 pub mod serve;
 pub mod simulate;
 pub mod store;
+pub mod stream;
 pub mod yaml;

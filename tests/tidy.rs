@@ -9,7 +9,7 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 20] = [
+const LAYERS: [&str; 21] = [
     "diagnostic",
     "yaml",
     "region",
@@ -27,6 +27,7 @@ const LAYERS: [&str; 20] = [
     "readiness",
     "report",
     "store",
+    "stream",
     "lsp",
     "serve",
     "commands",

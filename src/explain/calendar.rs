@@ -17,7 +17,7 @@ use crate::region::RegionTree;
 use crate::register::declaration::SubjectKind;
 
 /// The place of the day among the facts.
-pub(super) const DAY: usize = usize::MAX;
+pub(crate) const DAY: usize = usize::MAX;
 
 /// What no rule tells is looked up day by day, on at most so many days.
 pub(super) const DAY_BY_DAY: i64 = 3_700;
@@ -26,7 +26,7 @@ pub(super) const DAY_BY_DAY: i64 = 3_700;
 const AHEAD: i64 = 130 * 366;
 
 /// An expression with the day as a fact.
-pub(super) fn with_day(expr: &Expr) -> Expr {
+pub(crate) fn with_day(expr: &Expr) -> Expr {
     match expr.kind {
         Kind::AsOf => Expr { kind: Kind::Fact(DAY), ..expr.clone() },
         _ => expr.map_children(&mut with_day),
@@ -34,7 +34,7 @@ pub(super) fn with_day(expr: &Expr) -> Expr {
 }
 
 /// An open expression over the facts of `kind`, bound to the standards of the judge's day, with the day still moving.
-pub(super) fn moving(judge: &mut Judge<'_>, expr: &Expr, kind: SubjectKind) -> Expr {
+pub(crate) fn moving(judge: &mut Judge<'_>, expr: &Expr, kind: SubjectKind) -> Expr {
     let open = judge.open(expr, kind);
     judge.binder.bind(&with_day(&open))
 }

@@ -8,7 +8,7 @@
 //!                           └───── explain ──▶ Reason (the tree) ── text, JSON
 //! ```
 
-mod calendar;
+pub(crate) mod calendar;
 mod change;
 pub mod excerpt;
 pub mod facts;
@@ -21,7 +21,7 @@ mod phrase;
 pub mod reason;
 pub mod rule;
 mod sentence;
-mod steps;
+pub(crate) mod steps;
 pub mod story;
 #[cfg(test)]
 mod tests;

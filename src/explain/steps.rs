@@ -11,19 +11,19 @@ use crate::check::ir::{ArithOp, Expr, Function, Kind, Number, Ty, Value};
 use crate::program::interpreter::{Answer, evaluate};
 
 /// The values of facts.
-pub(super) type Row<'a> = &'a dyn Fn(usize) -> Option<Value>;
+pub(crate) type Row<'a> = &'a dyn Fn(usize) -> Option<Value>;
 
 /// One value that moves while all others stay.
 #[derive(Clone, Copy)]
-pub(super) struct Axis<'a> {
+pub(crate) struct Axis<'a> {
     /// The fact that moves.
-    pub(super) fact: usize,
+    pub(crate) fact: usize,
     /// Of numbers, the digits behind the point; none: days.
-    pub(super) scale: Option<u8>,
+    pub(crate) scale: Option<u8>,
     /// The other facts.
-    pub(super) row: Row<'a>,
+    pub(crate) row: Row<'a>,
     /// What no rule tells is looked up tick by tick, on at most so many ticks.
-    pub(super) scan: i64,
+    pub(crate) scan: i64,
 }
 
 /// Steps that were found.
@@ -37,7 +37,7 @@ pub(super) struct Steps {
 
 /// Which way a value goes as the tick grows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(crate) enum Way {
     Still,
     Up,
     Down,
@@ -45,7 +45,7 @@ enum Way {
 }
 
 impl Way {
-    fn flip(self) -> Self {
+    pub(crate) fn flip(self) -> Self {
         match self {
             Self::Up => Self::Down,
             Self::Down => Self::Up,
@@ -53,7 +53,7 @@ impl Way {
         }
     }
 
-    fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Still, way) | (way, Self::Still) => way,
             (one, other) if one == other => one,
@@ -63,7 +63,7 @@ impl Way {
 }
 
 /// Whether a fact stands in an expression.
-pub(super) fn mentions(expr: &Expr, fact: usize) -> bool {
+pub(crate) fn mentions(expr: &Expr, fact: usize) -> bool {
     matches!(expr.kind, Kind::Fact(index) if index == fact) || expr.children().into_iter().any(|child| mentions(child, fact))
 }
 
@@ -77,7 +77,7 @@ impl Axis<'_> {
     }
 
     /// The value of an expression at a tick; none: unknown.
-    pub(super) fn at(&self, expr: &Expr, tick: i64) -> Option<Answer> {
+    pub(crate) fn at(&self, expr: &Expr, tick: i64) -> Option<Answer> {
         evaluate(expr, &|fact| if fact == self.fact { Some(self.value(tick)) } else { (self.row)(fact) }).ok().flatten()
     }
 
@@ -157,7 +157,7 @@ impl Axis<'_> {
     }
 
     /// The expression with the branch of each `case` that applies at a tick in its place.
-    fn reduced(&self, expr: &Expr, tick: i64) -> Expr {
+    pub(crate) fn reduced(&self, expr: &Expr, tick: i64) -> Expr {
         let Kind::Case { branches, otherwise } = &expr.kind else {
             return expr.map_children(&mut |child| self.reduced(child, tick));
         };
@@ -171,7 +171,7 @@ impl Axis<'_> {
         otherwise.as_deref().map_or_else(|| Expr::new(Kind::Unknown, expr.ty), |last| self.reduced(last, tick))
     }
 
-    fn way(&self, expr: &Expr) -> Way {
+    pub(crate) fn way(&self, expr: &Expr) -> Way {
         if !mentions(expr, self.fact) {
             return Way::Still;
         }
@@ -221,7 +221,7 @@ impl Axis<'_> {
     }
 }
 
-fn order(left: Answer, right: Answer) -> Option<Ordering> {
+pub(crate) fn order(left: Answer, right: Answer) -> Option<Ordering> {
     match (left, right) {
         (Answer::Number(left), Answer::Number(right)) => Some(left.cmp(&right)),
         (Answer::Date(left), Answer::Date(right)) => Some(left.cmp(&right)),
@@ -230,7 +230,7 @@ fn order(left: Answer, right: Answer) -> Option<Ordering> {
 }
 
 /// The first tick of a range that passes a test which all later ones pass too.
-fn first(from: i64, to: i64, passes: impl Fn(i64) -> bool) -> Option<i64> {
+pub(crate) fn first(from: i64, to: i64, passes: impl Fn(i64) -> bool) -> Option<i64> {
     if !passes(to) {
         return None;
     }

@@ -28,9 +28,11 @@ mod seen_keys;
 mod settle;
 pub mod sources;
 mod transcode;
+mod written_rows;
 
 pub use declaration_checks::check_coverage;
 pub use declaration_from_yaml::{load, load_with};
 pub use reader::{ReadOptions, ReadOutcome, RegisterReader, hash_file, open};
 pub use schema::{SchemaOf, schema};
 pub use sources::{RegisterSource, SourceFormat, Sources};
+pub use written_rows::{TypedRows, WrittenFault, WrittenRows};

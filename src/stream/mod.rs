@@ -1,0 +1,10 @@
+//! The stream: registers change, and what follows from it is known seconds later.
+//!
+//! ```text
+//! source (file, standard input, HTTP, Kafka) ─▶ RawEvent ─▶ change (typed rows, order) ─▶ Change ─▶ …
+//!                                                              └─▶ dead letters
+//! ```
+
+pub mod change;
+pub mod order;
+pub mod timer;

@@ -1,0 +1,200 @@
+//! The first day on which an expression may come out otherwise, though nothing changes but the day.
+//!
+//! Never later than the day on which it does. Where rules tell the day (a comparison of which one side only grows), it is that
+//! day; where none does, the next day on which one of its parts changes.
+
+use std::cmp::Ordering;
+
+use crate::check::ir::{Expr, Function, Kind, Ty, Value};
+use crate::explain::calendar::DAY;
+use crate::explain::steps::{Axis, Way, first, order};
+use crate::program::interpreter::Answer;
+
+/// No day at all.
+pub(super) const NEVER: i64 = i64::MAX;
+
+/// So many days on which parts change, but not the whole, are passed over before one of them is told.
+const PASSED_OVER: usize = 48;
+
+/// What is known of the facts in expressions.
+pub(super) struct Forecast<'a> {
+    /// The value of a fact today; none: unknown.
+    pub(super) value: &'a dyn Fn(usize) -> Option<Value>,
+    /// The first day on which a fact may be another.
+    pub(super) changes: &'a dyn Fn(usize) -> i64,
+    /// Days behind this one are not told.
+    pub(super) until: i64,
+}
+
+impl Forecast<'_> {
+    /// The first day behind `today` on which a bound expression, with the day as the fact [`DAY`], may come out otherwise.
+    pub(super) fn next(&self, expr: &Expr, today: i64) -> i64 {
+        if !self.moves(expr) || self.is_never_known(expr, today) {
+            return NEVER;
+        }
+        let found = match &expr.kind {
+            Kind::Fact(DAY) => today + 1,
+            Kind::Fact(index) => (self.changes)(*index),
+            Kind::And(items) => self.passing(expr, today, &|day| self.joined(items, day, false)),
+            Kind::Or(items) => self.passing(expr, today, &|day| self.joined(items, day, true)),
+            Kind::Compare(_, left, right) => self.passing(expr, today, &|day| self.compared(expr, left, right, day)),
+            Kind::Case { branches, otherwise } => self.passing(expr, today, &|day| self.chosen(branches, otherwise.as_deref(), day)),
+            Kind::Call(Function::Coalesce, items) => self.passing(expr, today, &|day| self.first_known(items, day)),
+            _ => self.passing(expr, today, &|day| self.grown(expr, day)),
+        };
+        if found > self.until { NEVER } else { found }
+    }
+
+    /// The value on a day; none: unknown.
+    pub(super) fn at(&self, expr: &Expr, day: i64) -> Option<Answer> {
+        self.axis().at(expr, day)
+    }
+
+    /// Whether an expression surely is no today.
+    pub(super) fn is_no(&self, expr: &Expr, today: i64) -> bool {
+        self.at(expr, today) == Some(Answer::Bool(false))
+    }
+
+    fn axis(&self) -> Axis<'_> {
+        Axis { fact: DAY, scale: None, row: self.value, scan: 0 }
+    }
+
+    fn moves(&self, expr: &Expr) -> bool {
+        if let Kind::Fact(index) = expr.kind {
+            return index == DAY || (self.changes)(index) != NEVER;
+        }
+        expr.children().into_iter().any(|child| self.moves(child))
+    }
+
+    /// Whether a part that stays is unknown, and with it the whole, whatever the day.
+    fn is_never_known(&self, expr: &Expr, day: i64) -> bool {
+        if !self.moves(expr) {
+            return self.at(expr, day).is_none();
+        }
+        match &expr.kind {
+            Kind::Call(Function::Coalesce, _) => false,
+            Kind::Arith(..) | Kind::Negate(_) | Kind::Call(..) | Kind::Compare(..) => {
+                expr.children().into_iter().any(|child| self.is_never_known(child, day))
+            }
+            _ => false,
+        }
+    }
+
+    /// The first day on which one of the facts of an expression may be another.
+    fn limit(&self, expr: &Expr) -> i64 {
+        let mut limit = NEVER;
+        expr.for_each_fact(&mut |index| {
+            if index != DAY {
+                limit = limit.min((self.changes)(index));
+            }
+        });
+        limit
+    }
+
+    /// The first of the days that `candidate` gives, each behind the one before, on which the expression is another. On days on
+    /// which a fact may be another, that cannot be seen.
+    fn passing(&self, expr: &Expr, today: i64, candidate: &dyn Fn(i64) -> i64) -> i64 {
+        let limit = self.limit(expr);
+        let now = self.at(expr, today);
+        let mut day = today;
+        for _ in 0..PASSED_OVER {
+            day = candidate(day);
+            if day > self.until || day >= limit || self.at(expr, day) != now {
+                return day;
+            }
+        }
+        candidate(day)
+    }
+
+    fn soonest<'e>(&self, items: impl IntoIterator<Item = &'e Expr>, day: i64) -> i64 {
+        items.into_iter().map(|item| self.next(item, day)).min().unwrap_or(NEVER)
+    }
+
+    /// Of an `and` (or an `or`): one part that is no (yes) settles it, so that all of these must change before it can.
+    fn joined(&self, items: &[Expr], day: i64, settling: bool) -> i64 {
+        let settled = items.iter().filter(|item| self.at(item, day) == Some(Answer::Bool(settling)));
+        settled.map(|item| self.next(item, day)).max().unwrap_or_else(|| self.soonest(items, day))
+    }
+
+    /// Of a `case`: its conditions up to the one that chooses, and what is chosen.
+    fn chosen(&self, branches: &[(Expr, Expr)], otherwise: Option<&Expr>, day: i64) -> i64 {
+        let mut next = NEVER;
+        for (when, then) in branches {
+            next = next.min(self.next(when, day));
+            match self.at(when, day) {
+                Some(Answer::Bool(true)) => return next.min(self.next(then, day)),
+                Some(Answer::Bool(false)) => {}
+                _ => return next,
+            }
+        }
+        next.min(otherwise.map_or(NEVER, |otherwise| self.next(otherwise, day)))
+    }
+
+    fn first_known(&self, items: &[Expr], day: i64) -> i64 {
+        let mut next = NEVER;
+        for item in items {
+            next = next.min(self.next(item, day));
+            if self.at(item, day).is_some() {
+                break;
+            }
+        }
+        next
+    }
+
+    /// Of a number or a date that only grows (or only shrinks): where it first is another; else where a part is.
+    fn grown(&self, expr: &Expr, day: i64) -> i64 {
+        let limit = self.limit(expr);
+        let end = limit.saturating_sub(1).min(self.until);
+        let is_one_way = matches!(expr.ty, Ty::Number | Ty::Date) && matches!(self.axis().way(expr), Way::Up | Way::Down);
+        if is_one_way
+            && end > day
+            && let (Some(now), Some(last)) = (self.at(expr, day), self.at(expr, end))
+        {
+            let is_another = |tick: i64| self.at(expr, tick).as_ref() != Some(&now);
+            return if last == now { limit } else { first(day, end, is_another).unwrap_or(day + 1) };
+        }
+        self.soonest(expr.children(), day)
+    }
+
+    /// Of a comparison: until a `case` in it chooses otherwise, its sides have fixed forms; where these only part or only meet,
+    /// one overtakes the other once.
+    fn compared(&self, whole: &Expr, left: &Expr, right: &Expr, day: i64) -> i64 {
+        let parts = [left, right];
+        let chosen_until = parts.iter().map(|part| self.cases(part, day)).min().unwrap_or(NEVER);
+        let limit = self.limit(whole);
+        let end = chosen_until.min(limit).saturating_sub(1).min(self.until);
+        let axis = self.axis();
+        let [left_now, right_now] = parts.map(|part| axis.reduced(part, day));
+        let way = axis.way(&left_now).and(axis.way(&right_now).flip());
+        let order = |tick: i64| order(axis.at(&left_now, tick)?, axis.at(&right_now, tick)?);
+        match way {
+            Way::Still => end + 1,
+            Way::Up | Way::Down if end > day && order(day).is_some() && order(end).is_some() => {
+                let least = if way == Way::Up { Ordering::Less } else { Ordering::Greater };
+                let met = first(day, end, |tick| order(tick) != Some(least));
+                let passed = first(day, end, |tick| order(tick) == Some(least.reverse()));
+                let now = self.at(whole, day);
+                let days = [met, passed].into_iter().flatten().filter(|tick| *tick > day);
+                days.filter(|tick| self.at(whole, *tick) != now).min().unwrap_or(end + 1)
+            }
+            _ => self.soonest(parts, day),
+        }
+    }
+
+    /// The first day on which a `case` in an expression may choose otherwise.
+    fn cases(&self, expr: &Expr, day: i64) -> i64 {
+        let Kind::Case { branches, otherwise } = &expr.kind else {
+            return expr.children().into_iter().map(|child| self.cases(child, day)).min().unwrap_or(NEVER);
+        };
+        let mut next = NEVER;
+        for (when, then) in branches {
+            next = next.min(self.next(when, day));
+            match self.at(when, day) {
+                Some(Answer::Bool(true)) => return next.min(self.cases(then, day)),
+                Some(Answer::Bool(false)) => {}
+                _ => return next,
+            }
+        }
+        next.min(otherwise.as_deref().map_or(NEVER, |otherwise| self.cases(otherwise, day)))
+    }
+}

@@ -1,0 +1,211 @@
+//! The reckoning: of a subject and all that it rests on, the first day on which something may be another.
+
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+use chrono::{Days, NaiveDate};
+
+use super::forecast::{Forecast, NEVER};
+use super::ground::{Ground, Row};
+use super::plan::{EachPlan, FactPlan, PolicyPlan, RowPlan, Timers, beginnings};
+use super::{Next, TOLD_TOGETHER};
+use crate::check::bind::days;
+use crate::check::catalogue::FactId;
+use crate::check::ir::Value;
+use crate::register::declaration::SubjectKind;
+
+/// How far ahead: longer than a life.
+const AHEAD: i64 = 130 * 366;
+
+/// Days of the subjects of one ground.
+pub struct Reckoning<'a> {
+    timers: &'a Timers,
+    ground: &'a Ground,
+    today: i64,
+    /// What was found of facts: of the subjects of a micro-batch, many rest on the same.
+    found: RefCell<HashMap<(FactId, String), i64>>,
+}
+
+impl<'a> Reckoning<'a> {
+    /// Of some timers over some ground.
+    #[must_use]
+    pub fn new(timers: &'a Timers, ground: &'a Ground) -> Self {
+        Self { timers, ground, today: i64::from(days(timers.as_of)), found: RefCell::default() }
+    }
+
+    /// When the verdicts, grants or amounts of a subject may be others; none where no day changes them.
+    #[must_use]
+    pub fn next(&self, kind: SubjectKind, id: &str) -> Option<Next> {
+        let renumbered = self.ground.renumbered(id).unwrap_or(NEVER).min(self.listed(kind, id));
+        let mut policies: Vec<(NaiveDate, String)> = Vec::new();
+        for policy in self.timers.policies.iter().filter(|policy| policy.kind == kind) {
+            let day = self.policy(policy, id).min(renumbered);
+            policies.extend(self.date(day).map(|day| (day, policy.code.clone())));
+        }
+        policies.sort();
+        let day = policies.first()?.0;
+        let last = day.checked_add_days(Days::new(TOLD_TOGETHER.unsigned_abs())).unwrap_or(day);
+        policies.retain(|(day, _)| *day <= last);
+        Some(Next { day, policies })
+    }
+
+    fn date(&self, day: i64) -> Option<NaiveDate> {
+        let ahead = u64::try_from(day.checked_sub(self.today)?).ok()?;
+        if day == NEVER { None } else { self.timers.as_of.checked_add_days(Days::new(ahead)) }
+    }
+
+    /// When a subject may begin or cease to be one: a household is one while it has members.
+    fn listed(&self, kind: SubjectKind, id: &str) -> i64 {
+        match (kind, self.timers.members) {
+            (SubjectKind::Household, Some(link)) => self.linked(link, id, &|_| NEVER),
+            _ => NEVER,
+        }
+    }
+
+    fn policy(&self, policy: &PolicyPlan, id: &str) -> i64 {
+        let (conditions, is_no) = self.conditions(policy, id);
+        if is_no {
+            return conditions;
+        }
+        let worth = self.of_subject(policy.kind, id, |forecast| {
+            policy.worth.iter().map(|expr| forecast.next(expr, self.today)).min().unwrap_or(NEVER)
+        });
+        let each = policy.each.as_ref().map_or(NEVER, |each| self.each(each, id));
+        let given = super::ALWAYS_READ[..2].iter().map(|register| self.rows_begin(register, id)).min().unwrap_or(NEVER);
+        let of_household = match self.timers.household {
+            Some(link) if !policy.of_household.is_empty() => self.linked(link, id, &|end| {
+                policy.of_household.iter().map(|other| self.conditions(&self.timers.policies[*other], end).0).min().unwrap_or(NEVER)
+            }),
+            _ => NEVER,
+        };
+        [conditions, worth, each, given, of_household].into_iter().min().unwrap_or(NEVER)
+    }
+
+    /// When the verdict of a policy may be another, and whether it is a no today.
+    fn conditions(&self, policy: &PolicyPlan, id: &str) -> (i64, bool) {
+        let is_no = RefCell::new(false);
+        let day = self.of_subject(policy.kind, id, |forecast| {
+            *is_no.borrow_mut() = forecast.is_no(&policy.conditions, self.today);
+            forecast.next(&policy.conditions, self.today)
+        });
+        (day, is_no.into_inner())
+    }
+
+    fn of_subject(&self, kind: SubjectKind, id: &str, ask: impl FnOnce(&Forecast<'_>) -> i64) -> i64 {
+        let value = |index: usize| self.ground.value(kind, id, index);
+        let changes = |index: usize| self.fact(FactId { kind, index }, id);
+        ask(&Forecast { value: &value, changes: &changes, until: self.today + AHEAD })
+    }
+
+    /// When a fact of a subject may be another.
+    fn fact(&self, fact: FactId, id: &str) -> i64 {
+        let key = (fact, id.to_owned());
+        if let Some(&found) = self.found.borrow().get(&key) {
+            return found;
+        }
+        let found = self.fact_anew(fact, id);
+        self.found.borrow_mut().insert(key, found);
+        found
+    }
+
+    fn fact_anew(&self, fact: FactId, id: &str) -> i64 {
+        if self.ground.has(fact.kind, id) && !self.ground.tells(fact.kind, fact.index) {
+            return self.today + 1;
+        }
+        match self.timers.facts.get(&fact) {
+            None | Some(FactPlan::Unknowable) => self.today + 1,
+            Some(FactPlan::Rows { register, rows, agrees_with }) => {
+                let own = self.rows_of(register, id).into_iter().map(|row| self.row(register, row, rows, None)).min().unwrap_or(NEVER);
+                let others = agrees_with.iter().map(|other| self.rows_begin(other, id)).min().unwrap_or(NEVER);
+                own.min(others)
+            }
+            Some(FactPlan::LinkEnd { link }) => self.linked(*link, id, &|_| NEVER),
+            Some(FactPlan::Linked { link, fact }) => self.linked(*link, id, &|end| self.fact(*fact, end)),
+            Some(FactPlan::Many { link, rows }) => {
+                let declared = &self.timers.catalogue.registers.links[*link];
+                self.linked_rows(*link, id, &|row, end| {
+                    self.row(&declared.register, row, rows, end.map(|end| (declared.to, end)))
+                })
+            }
+        }
+    }
+
+    fn rows_of(&self, register: &str, id: &str) -> Vec<Row<'a>> {
+        let declared = self.timers.catalogue.registers.registers.get(register);
+        declared.map_or_else(Vec::new, |declared| self.ground.rows(register, &declared.key, id))
+    }
+
+    /// When a row of a register may begin to be seen.
+    fn rows_begin(&self, register: &str, id: &str) -> i64 {
+        let rows = self.rows_of(register, id).into_iter();
+        rows.filter_map(|row| self.begins(register, row)).min().unwrap_or(NEVER)
+    }
+
+    /// The day on which a row begins to be seen, where it is still to come.
+    fn begins(&self, register: &str, row: Row<'_>) -> Option<i64> {
+        let declared = self.timers.catalogue.registers.registers.get(register)?;
+        beginnings(declared).filter_map(|column| row.day(column)).filter(|day| *day > self.today).min()
+    }
+
+    /// When a row may be seen, count, or give something else; where facts of another subject stand beside it, they count too.
+    fn row(&self, register: &str, row: Row<'_>, plan: &RowPlan, beside: Option<(SubjectKind, &str)>) -> i64 {
+        if let Some(begins) = self.begins(register, row) {
+            return begins;
+        }
+        let columns = self.timers.catalogue.rows.get(register).map_or(0, Vec::len);
+        let value = |index: usize| -> Option<Value> {
+            match (index.checked_sub(columns), beside) {
+                (None, _) => row.value(index),
+                (Some(index), Some((kind, id))) => self.ground.value(kind, id, index),
+                (Some(_), None) => None,
+            }
+        };
+        let changes = |index: usize| match (index.checked_sub(columns), beside) {
+            (Some(index), Some((kind, id))) => self.fact(FactId { kind, index }, id),
+            _ => NEVER,
+        };
+        let forecast = Forecast { value: &value, changes: &changes, until: self.today + AHEAD };
+        let counts = plan.filter.as_ref().map_or(NEVER, |filter| forecast.next(filter, self.today));
+        if plan.filter.as_ref().is_some_and(|filter| forecast.is_no(filter, self.today)) {
+            return counts;
+        }
+        plan.values.iter().map(|value| forecast.next(value, self.today)).min().unwrap_or(NEVER).min(counts)
+    }
+
+    /// When a link of a subject may lead elsewhere, or what it leads to may be another.
+    fn linked(&self, link: usize, id: &str, end: &dyn Fn(&str) -> i64) -> i64 {
+        self.linked_rows(link, id, &|_, at| at.map_or(NEVER, end))
+    }
+
+    fn linked_rows(&self, link: usize, id: &str, each: &dyn Fn(Row<'a>, Option<&str>) -> i64) -> i64 {
+        let declared = &self.timers.catalogue.registers.links[link];
+        let rows = self.ground.rows(&declared.register, &declared.from_column, id);
+        let of_row = |row: Row<'a>| {
+            if let Some(begins) = self.begins(&declared.register, row) {
+                return begins;
+            }
+            let value = |index: usize| row.value(index);
+            let forecast = Forecast { value: &value, changes: &|_| NEVER, until: self.today + AHEAD };
+            let filter = self.timers.link_filters.get(link).and_then(Option::as_ref);
+            let holds = filter.map_or(NEVER, |filter| forecast.next(filter, self.today));
+            if filter.is_some_and(|filter| forecast.is_no(filter, self.today)) {
+                return holds;
+            }
+            let end = self.ground.id(row, &declared.to_column);
+            let renumbered = end.as_deref().and_then(|end| self.ground.renumbered(end)).unwrap_or(NEVER);
+            each(row, end.as_deref()).min(holds).min(renumbered)
+        };
+        rows.into_iter().map(of_row).min().unwrap_or(NEVER)
+    }
+
+    /// When an occasion may be there, or be worth something else.
+    fn each(&self, plan: &EachPlan, id: &str) -> i64 {
+        match plan.link {
+            Some(link) => self.linked_rows(link, id, &|row, end| self.row(&plan.register, row, &plan.rows, end.map(|end| (plan.kind, end)))),
+            None => {
+                let rows = self.rows_of(&plan.register, id).into_iter();
+                rows.map(|row| self.row(&plan.register, row, &plan.rows, Some((plan.kind, id)))).min().unwrap_or(NEVER)
+            }
+        }
+    }
+}
