@@ -7,4 +7,8 @@
 
 pub mod change;
 pub mod order;
+pub mod paths;
+pub mod reach;
+pub mod rows;
 pub mod timer;
+pub mod view;
