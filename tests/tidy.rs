@@ -9,7 +9,7 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 21] = [
+const LAYERS: [&str; 22] = [
     "diagnostic",
     "yaml",
     "region",
@@ -27,6 +27,7 @@ const LAYERS: [&str; 21] = [
     "readiness",
     "report",
     "store",
+    "ledger",
     "stream",
     "lsp",
     "serve",

@@ -84,7 +84,7 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Option<Staging>, tar
     request.bar.stage(Message::new("决议与写出", "resolving and writing"), None);
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let resolving = Instant::now();
-    let Beside { registers, paid, refusals, conflicts } = beside(request, dossiers.as_ref(), needed.as_ref())?;
+    let Beside { registers, paid, refusals, conflicts } = beside(request, dossiers.as_ref(), needed.as_ref(), target.as_ref())?;
     let silent = dossiers.as_ref().map(|dossiers| dossiers.silent.clone()).unwrap_or_default();
     // Their files are many and large: where no store wants them, they go while the rest is worked on.
     let (kept, removed) = if target.is_some() { (dossiers, None) } else { (None, dossiers) };
@@ -181,17 +181,26 @@ struct Beside {
     conflicts: Vec<ConflictRow>,
 }
 
-/// Payments, refusals and conflicts; nothing for a run on a dossier file.
-fn beside(request: &Request<'_>, dossiers: Option<&Dossiers>, needed: Option<&BTreeSet<FactId>>) -> Result<Beside, Diagnostic> {
+/// Payments, refusals and conflicts, with what the cases of the store say of them; nothing for a run on a dossier file.
+fn beside(
+    request: &Request<'_>,
+    dossiers: Option<&Dossiers>,
+    needed: Option<&BTreeSet<FactId>>,
+    target: Option<&Target>,
+) -> Result<Beside, Diagnostic> {
     let (Some(dossiers), Some(sources)) = (dossiers, request.sources) else { return Ok(Beside::default()) };
     let (identities, declared) = (&dossiers.intake.identities, &request.folder.registers);
     let mut registers: BTreeMap<String, ReadOutcome> = BTreeMap::new();
-    let (paid, outcome) = read_paid(declared, sources, request.binder, identities).map_err(|told| *told)?;
+    let (mut paid, outcome) = read_paid(declared, sources, request.binder, identities).map_err(|told| *told)?;
     registers.extend(outcome);
-    let (refusals, outcome) = read_refusals(declared, sources, request.binder, identities).map_err(|told| *told)?;
+    let (mut refusals, outcome) = read_refusals(declared, sources, request.binder, identities).map_err(|told| *told)?;
     registers.extend(outcome);
     registers.extend(dossiers.intake.registers.iter().map(|(name, outcome)| (name.clone(), outcome.clone())));
-    Ok(Beside { registers, paid, refusals, conflicts: conflicts(dossiers, request.catalogue, needed) })
+    let mut found = conflicts(dossiers, request.catalogue, needed);
+    if let Some(target) = target {
+        target.said(identities, request.as_of)?.beside(&mut paid, &mut refusals, &mut found);
+    }
+    Ok(Beside { registers, paid, refusals, conflicts: found })
 }
 
 fn manifest(request: &Request<'_>, inputs: BTreeMap<String, Input>, counts: RunCounts, results: BTreeMap<String, ResultFile>) -> Manifest {

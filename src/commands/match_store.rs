@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use walkdir::WalkDir;
 
 use super::match_registers::{Args, scratch};
@@ -14,17 +15,23 @@ use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::progress::Progress;
 use crate::diagnostic::{Diagnostic, Message};
 use crate::dossier::Dossiers;
+use crate::dossier::identity::Identities;
 use crate::eligibility::grant::Resolution;
 use crate::eligibility::results::manifest::Manifest;
 use crate::eligibility::results::{QuarantineRow, common_tables};
+use crate::ledger::{Case, Said};
 use crate::register::Sources;
 use crate::register::declaration::SubjectKind;
 use crate::serve::clock;
 use crate::store::fill::{Filling, fill};
+use crate::store::live::{CaseCursor, CaseFilter};
 use crate::store::{Address, Load, PolicyFile, RunSummary, Store, StoreError};
 
 /// The largest file of a policies folder that is kept with a run.
 const LARGEST_FILE: u64 = 16 << 20;
+
+/// Cases that are read at a time.
+const CASES: usize = 4_096;
 
 /// A store that a run goes into.
 pub struct Target {
@@ -80,6 +87,31 @@ pub struct Filled {
 }
 
 impl Target {
+    /// What the cases of the store say by a day of what is given and refused; nothing where it has none.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub fn said(&self, identities: &Identities, by: NaiveDate) -> Result<Said, Diagnostic> {
+        let told = |error: StoreError| error.into_diagnostic(&self.store.place());
+        waiting(async {
+            let mut said = Said::default();
+            let Some(live) = self.store.live_if_there().await? else { return Ok(said) };
+            let mut filter = CaseFilter { limit: CASES, ..CaseFilter::default() };
+            loop {
+                let rows = live.cases(&filter).await?;
+                for row in &rows {
+                    said.take(&Case::of(row)?, identities, by);
+                }
+                match rows.last() {
+                    Some(last) if rows.len() == CASES => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
+                    _ => return Ok(said),
+                }
+            }
+        })
+        .map_err(told)
+    }
+
     /// Where intermediate files go when there is no other place: beside the store, or where the system has them.
     #[must_use]
     pub fn scratch(&self) -> PathBuf {

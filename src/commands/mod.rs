@@ -4,6 +4,7 @@
 //! and one to [`run`].
 
 pub mod audit;
+pub mod case;
 pub mod cases;
 pub mod check;
 pub mod context;
@@ -80,6 +81,8 @@ pub enum Verb {
     Store(store::Args),
     /// 访问留痕: 核对、谁看过、链头、删除内容 / The access trail: verify it, who looked, heads, erasure
     Audit(audit::Args),
+    /// 办件: 从发现到兑付的每一步, 公示名单, 核对 / Cases: every step from found to paid, published lists, verification
+    Case(Box<case::Args>),
     /// 服务找人的 HTTP 接口: 谁有哪些服务, 为什么; 谁可以问, 谁问过 / Serve over HTTP which services find whom and why, to those who may ask
     Serve(serve::Args),
     /// 编辑器里的检查、说明和补全 (语言服务器) / Checks, meanings and completion inside editors: a language server
@@ -109,6 +112,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Diff(args) => diff::run(&args, &context),
         Verb::Store(args) => store::run(&args, &context),
         Verb::Audit(args) => audit::run(&args, &context),
+        Verb::Case(args) => case::run(&args, &context),
         Verb::Serve(args) => serve::run(&args, &context),
         Verb::Lsp(args) => lsp::run(&args, &context),
     }

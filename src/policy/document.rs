@@ -251,6 +251,36 @@ pub struct Delivery {
     pub notice_days: Option<i64>,
     /// Days until payment.
     pub pay_within_days: Option<i64>,
+    /// Whether another official of the department confirms what one has reviewed.
+    pub second_review: bool,
+    /// Days that the subject has to confirm or decline, counted from the day it was told.
+    pub reply_within_days: Option<i64>,
+    /// What becomes of a grant whose subject did not reply in these days; none: it stays open.
+    pub no_reply: Option<NoReply>,
+}
+
+/// What becomes of a grant whose subject did not reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoReply {
+    /// It is given, as if it were confirmed.
+    Give,
+    /// An official decides.
+    Review,
+    /// The case is closed; it is no refusal.
+    Close,
+}
+
+impl NoReply {
+    /// The word in files.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Give => "give",
+            Self::Review => "review",
+            Self::Close => "close",
+        }
+    }
 }
 
 /// How a grant reaches its subject.

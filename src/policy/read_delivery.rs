@@ -1,11 +1,12 @@
 //! How a policy reaches people, and how it stands to other policies.
 
-use super::document::{Delivery, Exclusion, Keep, Mode};
+use super::document::{Delivery, Exclusion, Keep, Mode, NoReply};
 use crate::diagnostic::{Diagnostic, Span};
 use crate::yaml::{Fields, Node, wrong_shape};
 
 pub(super) const MODES: [(&str, Mode); 4] =
     [("automatic", Mode::Automatic), ("confirm", Mode::Confirm), ("commit", Mode::Commit), ("review", Mode::Review)];
+pub(super) const NO_REPLY: [(&str, NoReply); 3] = [("give", NoReply::Give), ("review", NoReply::Review), ("close", NoReply::Close)];
 pub(super) const KEEPS: [(&str, Keep); 3] = [("highest", Keep::Highest), ("this", Keep::This), ("other", Keep::Other)];
 
 /// Reads `delivery`.
@@ -15,8 +16,14 @@ pub(super) fn read_delivery(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> O
     let mode = fields.choice("mode", &MODES);
     let notice_days = whole_days(&mut fields, "notice_days");
     let pay_within_days = whole_days(&mut fields, "pay_within_days");
+    let second_review = fields.boolean("second_review").unwrap_or(false);
+    let reply_within_days = whole_days(&mut fields, "reply_within_days");
+    let no_reply = fields.choice("no_reply", &NO_REPLY);
+    if no_reply.is_some() && reply_within_days.is_none() {
+        fields.report(wrong_shape(node, "有 no_reply 就要有 reply_within_days", "`no_reply` needs `reply_within_days` beside it"));
+    }
     fields.finish();
-    Some(Delivery { mode: mode?, notice_days, pay_within_days })
+    Some(Delivery { mode: mode?, notice_days, pay_within_days, second_review, reply_within_days, no_reply })
 }
 
 fn whole_days(fields: &mut Fields<'_>, key: &'static str) -> Option<i64> {

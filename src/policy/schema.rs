@@ -6,7 +6,7 @@ use super::cases::{MODES as CASE_MODES, VERDICTS};
 use super::parameters::TYPES;
 use super::read_basis::STATUSES;
 use super::read_benefit::{EXHAUSTIONS, KINDS, PAYEES, PERIODS, ROUNDINGS, SCOPES, SPANS};
-use super::read_delivery::{KEEPS, MODES};
+use super::read_delivery::{KEEPS, MODES, NO_REPLY};
 use super::read_guide::{DAYS, FORMS};
 use super::read_listed::LAST_DAYS;
 use crate::register::declaration::SubjectKind;
@@ -79,7 +79,7 @@ fn policy() -> Value {
         ("benefit!", benefit()),
         ("cap", object(&[("amount!", defined("expression")), ("per!", words(&SCOPES))])),
         ("budget", budget()),
-        ("delivery!", object(&[("mode!", words(&MODES)), ("notice_days", whole(0)), ("pay_within_days", whole(0))])),
+        ("delivery!", delivery()),
         ("commit", defined("texts")),
         ("requires", other(&[("policy!", text())])),
         ("excludes", other(&[("policy!", text()), ("keep", words(&KEEPS))])),
@@ -89,6 +89,17 @@ fn policy() -> Value {
     // A policy that a list decides needs no criteria of its own.
     policy["anyOf"] = json!([{"required": ["criteria"]}, {"required": ["listed"]}]);
     policy
+}
+
+fn delivery() -> Value {
+    object(&[
+        ("mode!", words(&MODES)),
+        ("notice_days", whole(0)),
+        ("pay_within_days", whole(0)),
+        ("second_review", said(json!({"type": "boolean"}), "须由本部门另一人复核 / another official of the department confirms")),
+        ("reply_within_days", said(whole(0), "告知后几天内答复 / days to reply, from the day of being told")),
+        ("no_reply", said(words(&NO_REPLY), "逾期未答复时 / what becomes of it without a reply")),
+    ])
 }
 
 fn listed() -> Value {

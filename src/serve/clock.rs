@@ -25,6 +25,13 @@ pub fn told(micros: i64) -> String {
     DateTime::from_timestamp_micros(micros).map_or_else(String::new, |time| time.format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string())
 }
 
+/// The day in Beijing now: the day by which deadlines count.
+#[must_use]
+pub fn beijing() -> NaiveDate {
+    const EIGHT_HOURS: i64 = 8 * 3_600 * 1_000_000;
+    day(now() + EIGHT_HOURS)
+}
+
 /// The day of a time, UTC.
 #[must_use]
 pub fn day(micros: i64) -> NaiveDate {

@@ -148,6 +148,7 @@ impl Problem {
             StatusCode::METHOD_NOT_ALLOWED => ("方法不对", "Method not allowed"),
             StatusCode::REQUEST_TIMEOUT => ("超时", "Timeout"),
             StatusCode::CONFLICT => ("冲突", "Conflict"),
+            StatusCode::PRECONDITION_FAILED => ("已被改动", "Changed meanwhile"),
             StatusCode::PAYLOAD_TOO_LARGE => ("太大", "Too large"),
             StatusCode::UNSUPPORTED_MEDIA_TYPE => ("内容类型不对", "Unsupported media type"),
             StatusCode::UNPROCESSABLE_ENTITY => ("内容有误", "Unprocessable content"),

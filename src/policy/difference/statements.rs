@@ -24,7 +24,7 @@ pub struct Topic {
 pub(super) type Statements = Vec<(Topic, String)>;
 
 /// The words for people of each key.
-pub(super) const KEYS: [(&str, &str, &str); 58] = [
+pub(super) const KEYS: [(&str, &str, &str); 61] = [
     ("version", "版本", "version"),
     ("name", "名称", "name"),
     ("authority", "机关", "authority"),
@@ -60,6 +60,9 @@ pub(super) const KEYS: [(&str, &str, &str); 58] = [
     ("delivery.mode", "送达方式", "delivery mode"),
     ("delivery.notice_days", "公示天数", "days of public notice"),
     ("delivery.pay_within_days", "支付期限 (天)", "days until payment"),
+    ("delivery.second_review", "须复核", "second review"),
+    ("delivery.reply_within_days", "答复期限 (天)", "days to reply"),
+    ("delivery.no_reply", "逾期未答复时", "without a reply"),
     ("commit", "可承诺的事实", "fact that may be committed to"),
     ("requires", "以之为前提的政策", "required policy"),
     ("excludes", "互斥的政策", "excluded policy"),
@@ -214,6 +217,9 @@ fn relations(policy: &PolicyDocument, said: &mut Gather) {
     said.say("delivery.mode", policy.delivery.mode.name());
     said.say_some("delivery.notice_days", policy.delivery.notice_days);
     said.say_some("delivery.pay_within_days", policy.delivery.pay_within_days);
+    said.say_some("delivery.second_review", policy.delivery.second_review.then_some("yes"));
+    said.say_some("delivery.reply_within_days", policy.delivery.reply_within_days);
+    said.say_some("delivery.no_reply", policy.delivery.no_reply.map(crate::policy::document::NoReply::name));
     for (fact, _) in &policy.commit {
         said.say_of("commit", fact, fact);
     }

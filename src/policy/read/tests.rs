@@ -2,7 +2,7 @@
 
 use super::read_policy;
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::policy::document::{CapScope, CriteriaNode, EachSource, Exhaustion, Keep, Mode, Payee, Period, PolicyDocument, Rounding};
+use crate::policy::document::{CapScope, CriteriaNode, EachSource, Exhaustion, Keep, Mode, NoReply, Payee, Period, PolicyDocument, Rounding};
 use crate::register::declaration::SubjectKind;
 use crate::yaml;
 
@@ -249,4 +249,14 @@ fn keys_that_must_be_there() {
         "each: {id: x, where: a}\ncap: {amount: 3}",
         &[("missing-key", "id"), ("missing-key", "amount")],
     );
+}
+
+#[test]
+fn a_rule_for_no_reply_needs_its_days() {
+    let delivery = "delivery: {mode: automatic, notice_days: 5, pay_within_days: 20}";
+    let whole = "delivery: {mode: confirm, second_review: yes, reply_within_days: 15, no_reply: give}";
+    let (document, _) = check_with(delivery, whole, &[]);
+    let read = document.expect("a policy").delivery;
+    assert_eq!((read.second_review, read.reply_within_days, read.no_reply), (true, Some(15), Some(NoReply::Give)));
+    check_with(delivery, "delivery: {mode: confirm, no_reply: give}", &[("wrong-shape", "{mode: confirm, no_reply: give}")]);
 }

@@ -28,6 +28,7 @@ use utoipa::openapi::{OpenApi, SecurityRequirement};
     )),
     tags(
         (name = "subjects", description = "One stored subject: its services, reasons, dossier"),
+        (name = "cases", description = "Grants on their way: queues, what happened, the steps to take"),
         (name = "evaluation", description = "Facts and policies that are posted; nothing of them is kept"),
         (name = "policies", description = "What policies say"),
         (name = "runs", description = "What the stored runs found as a whole"),

@@ -6,6 +6,7 @@ pub mod admin;
 pub mod answers;
 pub mod bulk;
 mod bulk_arrow;
+pub mod cases;
 pub mod catalogue;
 pub mod document;
 pub mod evaluate;
@@ -58,6 +59,10 @@ pub fn routes() -> Routes {
         .routes(routes!(explaining::dossier))
         .routes(routes!(explaining::what_if))
         .routes(routes!(looks::looks))
+        .routes(routes!(cases::cases))
+        .routes(routes!(cases::queue))
+        .routes(routes!(cases::case))
+        .routes(routes!(cases::step))
         .routes(routes!(simulations::start))
         .routes(routes!(simulations::get, simulations::cancel))
         .routes(routes!(simulations::events))

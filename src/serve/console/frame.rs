@@ -145,6 +145,7 @@ fn navigation(words: Words, path: &str, reach: Reach) -> Markup {
         (reach.figures, "policies", words.pick("政策", "Policies")),
         (reach.bench, "bench", words.pick("规则试算", "Rule bench")),
         (reach.subjects, "subjects", words.pick("服务对象", "Subjects")),
+        (reach.subjects, "cases", words.pick("办件", "Cases")),
         (reach.figures, "runs", words.pick("批次", "Runs")),
         (reach.trail, "trail", words.pick("留痕", "Access trail")),
     ];

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! /console/{lang}/            overview       /console/{lang}/subjects   POST: one subject
-//!                policies     list, sheet    /console/{lang}/runs       runs and their manifests
+//!                policies     list, sheet    /console/{lang}/cases      the queue, a case, published lists
+//!                                            /console/{lang}/runs       runs and their manifests
 //!                bench/CODE   rule bench     /console/{lang}/trail      who looked
 //!                *.html       the site of policies and guides
 //! cookie ── session ── guard (the same as for the API) ──▶ Visit ──▶ page
@@ -17,6 +18,7 @@
 mod assets;
 mod bench;
 mod bench_answer;
+mod cases;
 mod chart;
 mod desk;
 mod figures;
@@ -123,6 +125,9 @@ pub fn routes(serving: &Serving) -> Router<Serving> {
         .route("/console/{lang}/bench/{code}", get(pages::bench).post(pages::tried))
         .route("/console/{lang}/bench/{code}/draft", post(pages::draft))
         .route("/console/{lang}/subjects", get(subject::search).post(subject::sheet))
+        .route("/console/{lang}/cases", get(cases::queue))
+        .route("/console/{lang}/cases/{id}", get(cases::one).post(cases::step))
+        .route("/console/{lang}/lists", get(cases::lists))
         .route("/console/{lang}/runs", get(pages::runs))
         .route("/console/{lang}/runs/{id}", get(pages::run))
         .route("/console/{lang}/trail", get(pages::trail).post(pages::trail_about))

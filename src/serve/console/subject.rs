@@ -22,6 +22,7 @@ use crate::register::identifier::subject_of;
 use crate::report::explanation;
 use crate::serve::api::at_work;
 use crate::serve::api::subjects::Reached;
+use crate::serve::dto::cases::CaseOf;
 use crate::serve::guard::mask;
 use crate::serve::judging::OfStored;
 use crate::serve::problem::Problem;
@@ -62,7 +63,7 @@ pub(super) async fn search(visit: Visit) -> Response {
 }
 
 /// The purposes that the caller may name.
-fn purposes(visit: &Visit) -> Vec<Purpose> {
+pub(super) fn purposes(visit: &Visit) -> Vec<Purpose> {
     let settings = visit.console.serving().settings();
     let grant = &visit.caller.grant;
     let may = |purpose: &&Purpose| {
@@ -125,7 +126,8 @@ async fn told(visit: &Visit, sent: &Search) -> Result<Markup, Problem> {
     if seen.explained {
         reached.note(&serving, Action::Explain, seen.codes.clone()).await?;
     }
-    Ok(body(visit, &reached, &seen, looks.as_deref(), &sent.purpose))
+    let cases = super::cases::of_subject(visit, &reached, &sent.purpose).await?;
+    Ok(body(visit, &reached, &seen, &cases, looks.as_deref(), &sent.purpose))
 }
 
 /// What of a subject is shown, and what the trail is told of it.
@@ -245,7 +247,14 @@ fn answer_of(value: &Value) -> Answer {
     }
 }
 
-fn body(visit: &Visit, reached: &Reached, seen: &Seen, looks: Option<&[Record]>, purpose: &str) -> Markup {
+fn body(
+    visit: &Visit,
+    reached: &Reached,
+    seen: &Seen,
+    cases: &[CaseOf],
+    looks: Option<&[Record]>,
+    purpose: &str,
+) -> Markup {
     let words = visit.words;
     let subject = &reached.subject;
     let masked = |id: &str| reached.shown(id);
@@ -266,6 +275,7 @@ fn body(visit: &Visit, reached: &Reached, seen: &Seen, looks: Option<&[Record]>,
             @if !seen.explained { p.soft { (words.pick("这个目的看不到全部事实, 理由不显示。", "The purpose does not see all facts: reasons are not shown.")) } }
             (seen.services)
         }))
+        @if !cases.is_empty() { (section("cases", words.pick("办件", "Cases"), &super::cases::lines(words, cases))) }
         (section("dossier", words.pick("档案", "Dossier"), &html! {
             @if seen.withheld > 0 { p.soft { (seen.withheld) " " (words.pick("项事实这个目的看不到。", "facts are not for this purpose.")) } }
             details open[seen.facts.len() < 30] {

@@ -1,6 +1,7 @@
 //! The shapes that go over the wire, and their documentation; nothing else of the house derives a schema.
 
 pub mod bulk;
+pub mod cases;
 pub mod diagnostics;
 pub mod evaluation;
 pub mod policies;

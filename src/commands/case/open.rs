@@ -1,0 +1,124 @@
+//! `mianshen case open`: the grants of the current run become cases; what was recomputed or lost is told to its case.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::Told;
+use crate::commands::store::{StoreArg, with};
+use crate::commands::{Context, Exit};
+use crate::diagnostic::has_errors;
+use crate::ledger::{Actor, Rule, current, found, lost};
+use crate::policy;
+use crate::register::declaration::SubjectKind;
+use crate::report::count;
+use crate::serve::clock;
+use crate::store::live::{Batch, CaseCursor, CaseFilter, CaseRow, CaseStep, Live};
+use crate::store::{Store, StoreError, StoredRun};
+
+/// Subjects and cases that are read at a time.
+const PAGE: usize = 2_048;
+
+/// What was done.
+#[derive(Default)]
+struct Opened {
+    made: u64,
+    moved: u64,
+    lost: u64,
+}
+
+pub(super) fn run(store: &StoreArg, policies: &Path, context: &Context) -> Told {
+    let (set, diagnostics) = policy::load(policies);
+    if has_errors(&diagnostics) {
+        context.tell(&diagnostics);
+    }
+    let done = with(store, async |store| {
+        let run = store.current().await?.ok_or(StoreError::Missing)?;
+        let rules: BTreeMap<String, Rule> = run
+            .run()
+            .policies
+            .iter()
+            .filter_map(|judged| {
+                let document = set.policies.iter().find(|document| document.code == *judged.code && document.version == judged.version)?;
+                Some((document.code.clone(), Rule::of(document, judged)))
+            })
+            .collect();
+        let unknown: Vec<String> =
+            run.run().policies.iter().filter(|judged| !rules.contains_key(&*judged.code)).map(|judged| judged.code.to_string()).collect();
+        let opened = open(store, &*run, &rules).await?;
+        Ok((run.run().summary.id, opened, unknown))
+    })?;
+    let (id, opened, unknown) = done;
+    let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
+    let mut text = format!(
+        "{} {id} · {} {} · {} {} · {} {}\n",
+        pick("批次", "run"),
+        pick("新办件", "new cases"),
+        count(opened.made),
+        pick("重算", "recomputed"),
+        count(opened.moved),
+        pick("提请审核 (不再符合)", "reviews (no longer found)"),
+        count(opened.lost),
+    );
+    if !unknown.is_empty() {
+        let head = pick("政策文件夹里没有这些政策的这一版本, 未建立办件", "the policies folder does not have these policies in the version of the run: no cases");
+        text.push_str(&format!("{head}: {}\n", unknown.join(", ")));
+    }
+    Ok((text, if unknown.is_empty() { Exit::Clean } else { Exit::Findings }))
+}
+
+async fn open(store: &dyn Store, run: &dyn StoredRun, rules: &BTreeMap<String, Rule>) -> Result<Opened, StoreError> {
+    let live = store.live().await?;
+    let (actor, day) = (Actor::system("mianshen case open"), run.run().summary.as_of);
+    let mut opened = Opened::default();
+    for kind in SubjectKind::ALL {
+        let mut after: Option<String> = None;
+        loop {
+            let page = run.subjects(kind, after.as_deref(), PAGE).await?;
+            let grants: Vec<_> = page.iter().flat_map(|subject| current(subject, rules)).collect();
+            let ids: Vec<&str> = grants.iter().map(|current| current.id.as_str()).collect();
+            let existing = live.cases_named(&ids).await?;
+            let steps = found(&grants, &existing, &actor, day)?;
+            let steps = without_there(&*live, steps).await?;
+            opened.made += steps.iter().filter(|step| step.expect == 0).count() as u64;
+            opened.moved += steps.iter().filter(|step| step.expect > 0).count() as u64;
+            commit(&*live, steps).await?;
+            match page.last() {
+                Some(last) if page.len() == PAGE => after = Some(last.id.clone()),
+                _ => break,
+            }
+        }
+    }
+    for (policy, rule) in rules {
+        let mut filter = CaseFilter { policy: Some(policy.clone()), limit: PAGE, ..CaseFilter::default() };
+        loop {
+            let page = live.cases(&filter).await?;
+            let mut steps: Vec<CaseStep> = Vec::new();
+            for row in page.iter().filter(|row| row.period == rule.period) {
+                // Who is not in the run was not judged, and has lost nothing.
+                let Some(subject) = run.subject(row.kind, &row.subject).await? else { continue };
+                steps.extend(lost(std::slice::from_ref(row), &subject, rules, &actor, day)?);
+            }
+            opened.lost += steps.len() as u64;
+            commit(&*live, steps).await?;
+            match page.last() {
+                Some(last) if page.len() == PAGE => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
+                _ => break,
+            }
+        }
+    }
+    Ok(opened)
+}
+
+/// New cases that are there already are left out: one that makes up for another may be from before the other was moved on.
+async fn without_there(live: &dyn Live, steps: Vec<CaseStep>) -> Result<Vec<CaseStep>, StoreError> {
+    let new: Vec<&str> = steps.iter().filter(|step| step.expect == 0).map(|step| step.row.id.as_str()).collect();
+    let there: Vec<CaseRow> = live.cases_named(&new).await?;
+    Ok(steps.into_iter().filter(|step| step.expect > 0 || there.iter().all(|row| row.id != step.row.id)).collect())
+}
+
+async fn commit(live: &dyn Live, steps: Vec<CaseStep>) -> Result<(), StoreError> {
+    if !steps.is_empty() {
+        live.commit(&Batch { at: clock::now(), cases: steps, ..Batch::default() }).await?;
+    }
+    Ok(())
+}

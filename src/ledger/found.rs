@@ -1,0 +1,219 @@
+//! Grants found, lost, or recomputed: what becomes of cases. Whoever asks it twice changes nothing the second time.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use sha2::{Digest, Sha256};
+
+use super::case::{Case, Step, Why};
+use super::event::{Actor, Event, Grant, VERSION, What};
+use super::plan::Plan;
+use super::row::{begun, made};
+use crate::eligibility::grant::{GrantId, Status};
+use crate::explain::Verdict;
+use crate::policy::document::{Delivery, PolicyDocument};
+use crate::store::live::{CaseRow, CaseStep};
+use crate::store::{RunPolicy, StoreError, StoredGiven, StoredSubject};
+
+/// What cases need to know of a policy.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    /// Version.
+    pub version: i64,
+    /// The department that answers for it.
+    pub department: String,
+    /// Unit of amounts.
+    pub unit: String,
+    /// The period that grants are for now; empty where it has none.
+    pub period: String,
+    /// How it reaches its subjects.
+    pub delivery: Delivery,
+}
+
+impl Rule {
+    /// Of a policy as it was judged.
+    #[must_use]
+    pub fn of(document: &PolicyDocument, judged: &RunPolicy) -> Self {
+        Self {
+            version: judged.version,
+            department: document.authority_code.clone(),
+            unit: judged.unit.to_string(),
+            period: judged.period.to_string(),
+            delivery: document.delivery.clone(),
+        }
+    }
+}
+
+/// A grant that stands now, with the case that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Current {
+    /// Identifier of its case.
+    pub id: String,
+    /// The grant.
+    pub grant: Grant,
+    /// Which steps its case has.
+    pub plan: Plan,
+    /// Whether registers show it as paid: it is reckoned with, and begins no case.
+    pub given: bool,
+}
+
+/// The grants of a subject that are to be delivered or are given already, by the policies that are known. Grants that wait for
+/// money, and those that the subject refused, are none.
+#[must_use]
+pub fn current(subject: &StoredSubject, rules: &BTreeMap<String, Rule>) -> Vec<Current> {
+    let region = subject.region.to_string();
+    let grant = |policy: &str, rule: &Rule, occasion: &Option<String>, member: &Option<String>, amount: Option<i64>| Grant {
+        kind: subject.kind,
+        subject: subject.id.clone(),
+        policy: policy.to_owned(),
+        version: rule.version,
+        department: rule.department.clone(),
+        region: region.clone(),
+        period: rule.period.clone(),
+        occasion: occasion.clone(),
+        member: member.clone(),
+        payee: None,
+        amount,
+        unit: rule.unit.clone(),
+        reasons: Vec::new(),
+    };
+    let mut all = Vec::with_capacity(subject.grants.len() + subject.given.len());
+    for found in subject.grants.iter().filter(|grant| grant.status == Status::Granted) {
+        let Some(rule) = rules.get(&*found.policy) else { continue };
+        all.push(Current {
+            id: found.grant_id.to_string(),
+            grant: Grant {
+                payee: found.payee.clone(),
+                reasons: found.reasons.iter().map(ToString::to_string).collect(),
+                ..grant(&found.policy, rule, &found.occasion, &found.member, found.amount)
+            },
+            plan: Plan::of(found.mode, &rule.delivery, found.notify),
+            given: false,
+        });
+    }
+    for given in &subject.given {
+        let Some(rule) = rules.get(&*given.policy) else { continue };
+        let (occasion, member) = (given.occasion.as_deref(), given.member.as_deref());
+        all.push(Current {
+            id: GrantId::of(subject.kind, &subject.id, &given.policy, &rule.period, occasion, member).to_string(),
+            grant: grant(&given.policy, rule, &given.occasion, &given.member, given.amount),
+            plan: Plan::of(rule.delivery.mode, &rule.delivery, true),
+            given: true,
+        });
+    }
+    all
+}
+
+fn event(day: NaiveDate, actor: &Actor, what: What) -> Event {
+    Event { v: VERSION, day, actor: actor.clone(), note: String::new(), request: String::new(), what }
+}
+
+/// What grants that stand on a day do to cases, of which `existing` are those that are there already: a grant without a case
+/// begins one; what comes to more than was reckoned is owed at once; what comes to less raises a review; what was lost and is
+/// there again is told so. A case that is there and in order gives no step.
+///
+/// # Errors
+///
+/// When an existing row cannot be read.
+pub fn found(grants: &[Current], existing: &[CaseRow], actor: &Actor, day: NaiveDate) -> Result<Vec<CaseStep>, StoreError> {
+    let there: BTreeMap<&str, &CaseRow> = existing.iter().map(|row| (row.id.as_str(), row)).collect();
+    let mut seen = BTreeSet::new();
+    let mut steps = Vec::new();
+    for current in grants.iter().filter(|current| seen.insert(current.id.as_str())) {
+        let Some(row) = there.get(current.id.as_str()) else {
+            if !current.given {
+                let first = What::Found { grant: current.grant.clone(), plan: current.plan.clone(), corrects: None };
+                steps.extend(begun(&current.id, &[event(day, actor, first)]));
+            }
+            continue;
+        };
+        steps.extend(recomputed(row, &current.grant, actor, day)?);
+    }
+    steps.sort_by(|one, other| one.row.id.cmp(&other.row.id));
+    Ok(steps)
+}
+
+/// What a grant that is found again does to its case, and to the one that makes up for it.
+fn recomputed(row: &CaseRow, grant: &Grant, actor: &Actor, day: NaiveDate) -> Result<Vec<CaseStep>, StoreError> {
+    let case = Case::of(row)?;
+    if case.step == Step::Withdrawn || case.step == Step::Declined {
+        return Ok(Vec::new());
+    }
+    let mut events = Vec::new();
+    if case.lost_on.is_some() {
+        events.push(event(day, actor, What::Regained));
+    }
+    let mut more_of = None;
+    if let (Some(whole), Some(now)) = (case.whole(), grant.amount)
+        && case.reckoned != Some(now)
+    {
+        if now < whole {
+            events.push(event(day, actor, What::Questioned { why: Why::Less, amount: Some(whole - now) }));
+        } else if now == whole {
+            events.push(event(day, actor, What::Reckoned { now: Some(now), case: None, more: None }));
+        } else if case.paid_on.is_none() && !case.step.is_over() {
+            events.push(event(day, actor, What::Corrected { before: case.amount, after: Some(now - case.beside) }));
+        } else {
+            let id = correction_id(&case.id, now);
+            let more = now - whole;
+            events.push(event(day, actor, What::Reckoned { now: Some(now), case: Some(id.clone()), more: Some(more) }));
+            let owed = Grant { amount: Some(more), ..grant.clone() };
+            let plan = Plan { reviews: 0, ..case.plan.clone() };
+            more_of = begun(&id, &[event(day, actor, What::Found { grant: owed, plan, corrects: Some(case.id.clone()) })]);
+        }
+    }
+    let own = (!events.is_empty()).then(|| made(row, case, &events));
+    Ok(own.into_iter().chain(more_of).collect())
+}
+
+/// The case that makes up for another: the same for the same amount that it comes to.
+fn correction_id(case: &str, now: i64) -> String {
+    let digest = Sha256::digest(format!("correction\0{case}\0{now}"));
+    crate::eligibility::results::manifest::hex(&digest[..16])
+}
+
+/// Whether what a case is about still stands for its subject: as a grant, also one that waits for money or was refused, as one
+/// that is given already, or as an unknown. Who cannot be judged has lost nothing.
+#[must_use]
+pub fn stands(row: &CaseRow, subject: &StoredSubject) -> bool {
+    let given_id = |given: &StoredGiven| {
+        let (occasion, member) = (given.occasion.as_deref(), given.member.as_deref());
+        GrantId::of(subject.kind, &subject.id, &given.policy, &row.period, occasion, member).to_string()
+    };
+    let of_policy = |policy: &str| policy == row.policy;
+    subject.verdict(&row.policy) == Verdict::Unknown
+        || subject.grants.iter().any(|grant| of_policy(&grant.policy) && grant.grant_id.to_string() == row.id)
+        || subject.given.iter().any(|given| of_policy(&given.policy) && given_id(given) == row.id)
+}
+
+/// What a subject's grants that stand no more do to its cases: of those whose policy is judged (`rules`) and whose period is the
+/// policy's present one, those that do not stand get a review, once. It stops nothing: it tells an official. Cases that are
+/// over are left alone, and paid ones but for those of a benefit that recurs.
+///
+/// # Errors
+///
+/// When a row cannot be read.
+pub fn lost(
+    existing: &[CaseRow],
+    subject: &StoredSubject,
+    rules: &BTreeMap<String, Rule>,
+    actor: &Actor,
+    day: NaiveDate,
+) -> Result<Vec<CaseStep>, StoreError> {
+    let mut steps = Vec::new();
+    for row in existing {
+        let is_judged = rules.get(&row.policy).is_some_and(|rule| rule.period == row.period);
+        if !is_judged || stands(row, subject) {
+            continue;
+        }
+        let case = Case::of(row)?;
+        // What makes up for a case stands and falls with it.
+        if case.lost_on.is_some() || case.corrects.is_some() || case.step.is_over() || case.step == Step::Declined {
+            continue;
+        }
+        if case.paid_on.is_none() || !row.period.is_empty() {
+            steps.push(made(row, case, &[event(day, actor, What::Questioned { why: Why::Lost, amount: None })]));
+        }
+    }
+    Ok(steps)
+}

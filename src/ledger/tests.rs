@@ -1,0 +1,434 @@
+//! The machine on its own: the ways that cases go, what is refused, and that no way leads astray.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Days, NaiveDate};
+use proptest::prelude::*;
+
+use super::act::{COMMANDS, possible};
+use super::*;
+use crate::diagnostic::Lang;
+use crate::explain::Verdict;
+use crate::policy::document::{Delivery, Mode, NoReply};
+use crate::register::declaration::SubjectKind;
+use crate::store::live::{CaseEvent, CaseRow, CaseStep};
+use crate::store::{StoredSubject, StoredVerdict};
+
+const DEPARTMENT: &str = "990100-MZ";
+
+fn day(number: u64) -> NaiveDate {
+    NaiveDate::from_ymd_opt(2026, 6, 1).expect("a day") + Days::new(number)
+}
+
+fn delivery(mode: Mode) -> Delivery {
+    Delivery {
+        mode,
+        notice_days: Some(5),
+        pay_within_days: Some(20),
+        second_review: true,
+        reply_within_days: Some(15),
+        no_reply: Some(NoReply::Give),
+    }
+}
+
+fn grant(amount: Option<i64>) -> Grant {
+    Grant {
+        kind: SubjectKind::Person,
+        subject: "11010519491231002X".to_owned(),
+        policy: "990100-MZ-0007".to_owned(),
+        version: 1,
+        department: DEPARTMENT.to_owned(),
+        region: "990102".to_owned(),
+        period: "2026-06".to_owned(),
+        occasion: None,
+        member: None,
+        payee: None,
+        amount,
+        unit: "CNY".to_owned(),
+        reasons: vec!["age".to_owned()],
+    }
+}
+
+fn current_of(amount: Option<i64>, plan: Plan) -> Current {
+    Current { id: "a".repeat(32), grant: grant(amount), plan, given: false }
+}
+
+fn finder() -> Actor {
+    Actor::system("mianshen match")
+}
+
+fn official(name: &str) -> Actor {
+    Actor::official(name, "", DEPARTMENT)
+}
+
+/// Cases and their events, as a store keeps them.
+#[derive(Default)]
+struct Book {
+    rows: BTreeMap<String, CaseRow>,
+    events: BTreeMap<String, Vec<CaseEvent>>,
+}
+
+impl Book {
+    fn commit(&mut self, step: CaseStep) {
+        let before = self.rows.get(&step.row.id).map_or(0, |row| row.version);
+        assert_eq!(step.expect, before, "a step is made from the newest version");
+        let events = self.events.entry(step.row.id.clone()).or_default();
+        for content in step.events {
+            let version = events.len() as u64 + 1;
+            let content = Some(([0; 16], content));
+            events.push(CaseEvent { seq: version, case: step.row.id.clone(), version, at: 0, digest: [0; 32], hash: [0; 32], content });
+        }
+        let row = CaseRow { version: events.len() as u64, ..step.row };
+        self.rows.insert(row.id.clone(), row);
+    }
+
+    fn found(&mut self, current: &Current, on: u64) -> usize {
+        let existing: Vec<CaseRow> = self.rows.values().cloned().collect();
+        let steps = found(std::slice::from_ref(current), &existing, &finder(), day(on)).expect("rows are ours");
+        let count = steps.len();
+        steps.into_iter().for_each(|step| self.commit(step));
+        count
+    }
+
+    fn act(&mut self, command: Command, actor: &Actor, on: u64) -> Result<(), Refusal> {
+        self.request(command, actor, "", on).map(|_| ())
+    }
+
+    fn request(&mut self, command: Command, actor: &Actor, request: &str, on: u64) -> Result<bool, Refusal> {
+        let row = self.rows[&"a".repeat(32)].clone();
+        let step = act(&row, &command, actor, ("a ground", request), day(on)).expect("the row is ours")?;
+        let moved = step.is_some();
+        step.into_iter().for_each(|step| self.commit(step));
+        Ok(moved)
+    }
+
+    fn case(&self) -> Case {
+        Case::of(&self.rows[&"a".repeat(32)]).expect("the row is ours")
+    }
+}
+
+fn begun(mode: Mode) -> Book {
+    let mut book = Book::default();
+    book.found(&current_of(Some(10_000), Plan::of(mode, &delivery(mode), true)), 0);
+    book
+}
+
+fn by_hand() -> Command {
+    Command::Tell { channel: "hand".to_owned(), message: String::new() }
+}
+
+#[test]
+fn the_whole_way_of_a_reviewed_case() {
+    let mut book = begun(Mode::Review);
+    assert!(book.rows.values().all(|row| row.in_review && row.step == "found" && row.due == Some(day(20))));
+    book.act(Command::Review, &official("张三"), 1).expect("the first");
+    let refused = book.act(Command::Review, &official("张三"), 1).expect_err("the same again");
+    assert!(refused.told().en.starts_with("another official of the department confirms; possible now:"), "{}", refused.told().en);
+    book.act(Command::Review, &official("李四"), 1).expect("the second");
+    assert_eq!(book.case().step, Step::Reviewed);
+    book.act(Command::Publish, &official("张三"), 2).expect("on the list");
+    let refused = book.act(by_hand(), &official("张三"), 6).expect_err("the notice is not over");
+    assert_eq!(refused.why.en, "the notice is over on 2026-06-08");
+    book.act(by_hand(), &official("张三"), 7).expect("told");
+    let pay = Command::Pay { amount: Some(10_000) };
+    let refused = book.act(Command::Pay { amount: Some(10_001) }, &official("张三"), 8).expect_err("another amount");
+    assert_eq!(refused.why.en, "100.00 is to be paid, not 100.01; a wrong amount is corrected first");
+    book.act(pay.clone(), &official("张三"), 8).expect("paid");
+    assert_eq!(book.act(pay, &official("张三"), 8).expect_err("once").why.en, "it was paid");
+    book.act(Command::Rate { stars: 6 }, &Actor::subject("王五", "me"), 9).expect_err("no such rating");
+    book.act(Command::Rate { stars: 5 }, &Actor::subject("王五", "me"), 9).expect("rated");
+    book.act(Command::Close, &official("张三"), 10).expect("closed");
+    let words: Vec<String> = book.events[&"a".repeat(32)]
+        .iter()
+        .map(|event| Event::read(&event.content.as_ref().expect("content").1).expect("ours").what.name().to_owned())
+        .collect();
+    assert_eq!(words, ["found", "reviewed", "reviewed", "published", "told", "paid", "rated", "closed"]);
+}
+
+#[test]
+fn each_mode_has_its_steps() {
+    let mut book = begun(Mode::Automatic);
+    assert_eq!(possible(&book.case(), &official("张三"), day(0)), ["publish", "return", "object", "correct", "withdraw"]);
+    book.act(Command::Publish, &Actor::system("mianshen"), 0).expect("the program may");
+    book.act(by_hand(), &official("张三"), 5).expect("told");
+    assert_eq!(book.case().next(day(5)), Next::Pay);
+
+    let mut book = begun(Mode::Confirm);
+    book.act(Command::Publish, &official("张三"), 0).expect("on the list");
+    book.act(by_hand(), &official("张三"), 5).expect("told");
+    assert_eq!(book.rows.values().next().expect("one").due, Some(day(20)));
+    book.act(Command::Pay { amount: Some(10_000) }, &official("张三"), 6).expect_err("no reply yet");
+    book.act(Command::Decline, &Actor::subject("王五", "me"), 6).expect("declined");
+    assert!(refused(&book.case()).is_empty(), "one month is not all months");
+    book.act(Command::Confirm, &Actor::subject("王五", "me"), 7).expect("thought better of it");
+    book.act(Command::Pay { amount: Some(10_000) }, &official("张三"), 8).expect("paid");
+    let case = book.case();
+    let payment = paid(&case).expect("paid");
+    assert_eq!((payment.amount, payment.period, payment.paid_on), (10_000, "2026-06", day(8)));
+}
+
+#[test]
+fn no_reply_has_the_rule_of_the_policy() {
+    for (rule, step, in_review) in
+        [(NoReply::Give, Step::Confirmed, false), (NoReply::Review, Step::Told, true), (NoReply::Close, Step::Closed, false)]
+    {
+        let plan = Plan::of(Mode::Confirm, &Delivery { no_reply: Some(rule), notice_days: None, ..delivery(Mode::Confirm) }, true);
+        let mut book = Book::default();
+        book.found(&current_of(Some(10_000), plan), 0);
+        book.act(by_hand(), &official("张三"), 1).expect("told");
+        let early = book.act(Command::Lapse, &Actor::system("mianshen"), 16).expect_err("the last day is still his");
+        assert_eq!(early.why.en, "the days to reply are not over");
+        book.act(Command::Lapse, &Actor::system("mianshen"), 17).expect("the rule");
+        assert_eq!((book.case().step, !book.case().open.is_empty()), (step, in_review));
+    }
+}
+
+#[test]
+fn the_same_request_changes_nothing_again() {
+    let mut book = begun(Mode::Automatic);
+    assert_eq!(book.request(Command::Publish, &official("张三"), "r1", 0), Ok(true));
+    assert_eq!(book.request(Command::Publish, &official("张三"), "r1", 0), Ok(false));
+    let other = book.request(Command::Withdraw, &official("张三"), "r1", 0).expect_err("another command under the same number");
+    assert!(other.why.en.contains("`published`"), "{}", other.why.en);
+    assert_eq!(book.events[&"a".repeat(32)].len(), 2);
+}
+
+#[test]
+fn who_may_do_what() {
+    let mut book = begun(Mode::Confirm);
+    let told = |book: &mut Book, command, actor: &Actor| book.act(command, actor, 0).expect_err("not his").told();
+    let other = Actor::official("张三", "", "990100-RS");
+    assert_eq!(told(&mut book, Command::Publish, &other).get(Lang::En), "department 990100-MZ answers for it; nothing can be done now");
+    assert_eq!(told(&mut book, Command::Publish, &Actor::subject("王五", "me")).en, "this step is not yours; possible now: decline, object");
+    assert_eq!(told(&mut book, Command::Publish, &official(" ")).zh, "须写明真实姓名; 现在没有可办的步骤");
+    let row = book.rows.values().next().expect("one").clone();
+    let bare = act(&row, &Command::Withdraw, &official("张三"), ("", ""), day(0)).expect("ours").expect_err("no ground");
+    assert_eq!(bare.why.en, "a ground must be given");
+}
+
+#[test]
+fn an_objection_holds_and_can_open_again() {
+    let mut book = begun(Mode::Automatic);
+    book.act(Command::Publish, &official("张三"), 0).expect("on the list");
+    let public = Actor { name: "赵六".to_owned(), id: String::new(), department: String::new(), role: Role::Public };
+    book.act(Command::Object, &public, 1).expect("anybody may");
+    book.act(by_hand(), &official("张三"), 7).expect_err("held");
+    assert_eq!(book.case().due(), Some(day(1)));
+    book.act(Command::Review, &official("张三"), 7).expect("answered");
+    book.act(Command::Withdraw, &official("张三"), 7).expect("taken back");
+    book.act(Command::Return, &official("张三"), 8).expect_err("over");
+    book.act(Command::Object, &Actor::subject("王五", "me"), 8).expect("always");
+    book.act(Command::Return, &official("张三"), 8).expect("looked at again");
+    assert_eq!((book.case().step, book.case().next(day(8))), (Step::Returned, Next::Review));
+    book.act(Command::Review, &official("李四"), 9).expect("found right");
+    assert_eq!((book.case().step, book.case().next(day(9))), (Step::Reviewed, Next::Publish));
+    assert_eq!(refused(&book.case()).len(), 1, "an official decides from now on");
+}
+
+/// Somebody of whom one policy has a verdict, without a grant.
+fn subject(verdict: Verdict) -> StoredSubject {
+    StoredSubject {
+        kind: SubjectKind::Person,
+        id: grant(None).subject,
+        region: "990102".into(),
+        household: None,
+        members: Vec::new(),
+        facts: Vec::new(),
+        verdicts: vec![StoredVerdict { policy: "990100-MZ-0007".into(), verdict }],
+        grants: Vec::new(),
+        given: Vec::new(),
+        offers: Vec::new(),
+        unknowns: Vec::new(),
+        conflicts: Vec::new(),
+        set_aside: Vec::new(),
+    }
+}
+
+#[test]
+fn losing_a_grant_stops_nothing() {
+    let plan = Plan::of(Mode::Automatic, &Delivery { notice_days: None, ..delivery(Mode::Automatic) }, false);
+    let mut book = Book::default();
+    let current = current_of(Some(10_000), plan);
+    book.found(&current, 0);
+    let rule = |period: &str| Rule {
+        version: 1,
+        department: DEPARTMENT.to_owned(),
+        unit: "CNY".to_owned(),
+        period: period.to_owned(),
+        delivery: delivery(Mode::Automatic),
+    };
+    let rules = |period| BTreeMap::from([("990100-MZ-0007".to_owned(), rule(period))]);
+    let lose = |book: &Book, verdict, period| {
+        let existing: Vec<CaseRow> = book.rows.values().cloned().collect();
+        lost(&existing, &subject(verdict), &rules(period), &finder(), day(1)).expect("rows are ours")
+    };
+    let id = "a".repeat(32);
+    assert!(lose(&book, Verdict::Unknown, "2026-06").is_empty(), "who cannot be judged has lost nothing");
+    assert!(lose(&book, Verdict::No, "2026-07").is_empty(), "of a month that is past");
+    let steps = lose(&book, Verdict::No, "2026-06");
+    assert_eq!(steps.len(), 1);
+    steps.into_iter().for_each(|step| book.commit(step));
+    assert!(book.rows[&id].in_review);
+    assert!(lose(&book, Verdict::No, "2026-06").is_empty(), "told once");
+    assert_eq!(book.case().next(day(1)), Next::Pay);
+    assert_eq!(book.found(&current, 2), 1, "it is found again");
+    assert!(!book.rows[&id].in_review);
+    assert_eq!(book.found(&current, 3), 0);
+}
+
+#[test]
+fn a_recomputed_grant_is_reckoned_both_ways() {
+    let plan = Plan::of(Mode::Automatic, &Delivery { notice_days: None, ..delivery(Mode::Automatic) }, false);
+    let mut book = Book::default();
+    let of = |amount| current_of(Some(amount), plan.clone());
+    book.found(&of(10_000), 0);
+    assert_eq!(book.found(&of(12_000), 1), 1, "more before it is paid: corrected");
+    assert_eq!(book.case().amount, Some(12_000));
+    book.act(Command::Pay { amount: Some(12_000) }, &official("张三"), 2).expect("paid");
+    assert_eq!(book.found(&of(15_000), 3), 2, "more after it is paid: a case of its own");
+    let more = book.rows.values().map(|row| Case::of(row).expect("ours")).find(|case| case.corrects.is_some()).expect("the other case");
+    assert_eq!((more.amount, more.corrects), (Some(3_000), Some("a".repeat(32))));
+    assert_eq!(book.found(&of(15_000), 4), 0, "once");
+    assert_eq!(book.found(&of(11_000), 5), 1, "less: a review, no debt");
+    let case = book.case();
+    assert_eq!((case.paid, case.open[&Why::Less].amount, case.step), (Some(12_000), Some(4_000), Step::Paid));
+    assert_eq!(book.found(&of(11_000), 6), 0, "once");
+    book.act(Command::Review, &official("张三"), 6).expect("answered");
+    assert_eq!(book.found(&of(11_000), 7), 0, "and not asked again");
+    assert_eq!(book.found(&of(15_000), 8), 1, "what it was: nothing more is owed");
+    assert_eq!(book.rows.len(), 2);
+}
+
+#[test]
+fn what_was_sent_is_on_the_case() {
+    let mut book = begun(Mode::Automatic);
+    let sent = |number: &str| Command::Tell { channel: "webhook".to_owned(), message: number.to_owned() };
+    assert_eq!(book.request(sent("m1"), &Actor::system("push"), "m1", 0), Ok(true));
+    assert_eq!(book.case().told_on, None, "it is not told before the notice");
+    assert_eq!(book.request(sent("m1"), &Actor::system("push"), "m1", 0), Ok(false));
+    assert_eq!(book.events[&"a".repeat(32)].len(), 2);
+}
+
+#[test]
+fn events_are_read_as_they_were_written_and_newer_ones_refused() {
+    let book = begun(Mode::Review);
+    let content = &book.events[&"a".repeat(32)][0].content.as_ref().expect("content").1;
+    let json: serde_json::Value = serde_json::from_slice(content).expect("JSON");
+    assert_eq!((&json["v"], &json["what"], &json["grant"]["amount"]), (&1.into(), &"found".into(), &"100.00".into()));
+    let newer = serde_json::to_vec(&serde_json::json!({"v": 2, "what": "dreamt"})).expect("JSON");
+    assert!(matches!(Event::read(&newer), Err(crate::store::StoreError::Newer { found: 2, known: 1 })));
+    assert!(Event::read(b"{}").is_err());
+}
+
+#[test]
+fn lists_are_masked_and_safe_in_spreadsheets() {
+    let mut book = begun(Mode::Automatic);
+    assert_eq!(listed(&book.case()), None);
+    book.act(Command::Publish, &official("张三"), 0).expect("on the list");
+    let line = Listed { region: "=1+1".to_owned(), ..listed(&book.case()).expect("on the list") };
+    assert_eq!(
+        csv(&[line.clone()], Lang::En),
+        "case,subject,region,occasion,period,amount,from,until\r\n\
+         aaaaaaaaaaaa,1101**********002X,'=1+1,,2026-06,100.00 CNY,2026-06-01,2026-06-06\r\n"
+    );
+    let page = html(("990100-MZ-0007", &crate::diagnostic::Message::new("津贴", "<b>")), &[line], Lang::En);
+    assert!(page.contains("&lt;b&gt;") && page.contains("1101**********002X") && !page.contains("11010519491231002X"), "{page}");
+}
+
+/// A command of any kind, some of them wrong.
+fn command() -> impl Strategy<Value = Command> {
+    prop_oneof![
+        Just(Command::Review),
+        Just(Command::Publish),
+        prop_oneof![Just(String::new()), Just("m".to_owned())].prop_map(|message| Command::Tell { channel: "hand".to_owned(), message }),
+        Just(Command::Confirm),
+        Just(Command::Decline),
+        Just(Command::Return),
+        Just(Command::Object),
+        prop_oneof![Just(Some(9_000)), Just(None), Just(Some(-1))].prop_map(|amount| Command::Correct { amount }),
+        Just(Command::Withdraw),
+        prop_oneof![Just(Some(10_000)), Just(Some(9_000)), Just(None)].prop_map(|amount| Command::Pay { amount }),
+        (0_u8..7).prop_map(|stars| Command::Rate { stars }),
+        Just(Command::Close),
+        Just(Command::Lapse),
+    ]
+}
+
+fn actor() -> impl Strategy<Value = Actor> {
+    prop_oneof![
+        4 => Just(official("张三")),
+        4 => Just(official("李四")),
+        1 => Just(Actor::official("孙七", "", "990100-RS")),
+        2 => Just(Actor::subject("王五", "me")),
+        2 => Just(Actor::system("mianshen")),
+    ]
+}
+
+fn plan() -> impl Strategy<Value = Plan> {
+    let modes = prop_oneof![Just(Mode::Automatic), Just(Mode::Confirm), Just(Mode::Commit), Just(Mode::Review)];
+    let rule = prop_oneof![Just(None), Just(Some(NoReply::Give)), Just(Some(NoReply::Review)), Just(Some(NoReply::Close))];
+    (modes, prop_oneof![Just(None), Just(Some(3))], any::<bool>(), any::<bool>(), rule).prop_map(|(mode, notice_days, second, tell, no_reply)| {
+        Plan::of(mode, &Delivery { notice_days, second_review: second, no_reply, reply_within_days: Some(2), ..delivery(mode) }, tell)
+    })
+}
+
+proptest! {
+    #[test]
+    fn no_way_leads_astray(plan in plan(), ways in prop::collection::vec((command(), actor(), 0_u64..3, 0_u8..4), 1..60)) {
+        let mut book = Book::default();
+        book.found(&current_of(Some(10_000), plan.clone()), 0);
+        let (mut on, mut payments, mut reviewers) = (0, 0, Vec::new());
+        for (number, (command, actor, days, request)) in ways.into_iter().enumerate() {
+            on += days;
+            let before = book.case();
+            let may = possible(&before, &actor, day(on));
+            let is_sent = matches!(&command, Command::Tell { message, .. } if !message.is_empty()) && actor.role == Role::System;
+            let request = if request == 0 { format!("r{number}") } else { String::new() };
+            match book.request(command.clone(), &actor, &request, on) {
+                Err(refusal) => {
+                    // Nothing moved, and what is told to be possible is.
+                    prop_assert_eq!(&book.case(), &before);
+                    prop_assert_eq!(&refusal.possible, &may);
+                    prop_assert!(!refusal.told().zh.is_empty() && !refusal.told().en.is_empty());
+                }
+                Ok(_) => prop_assert!(is_sent || may.contains(&command.name()), "{} was possible", command.name()),
+            }
+            let case = book.case();
+            match &command {
+                Command::Pay { .. } if case.paid_on != before.paid_on => {
+                    payments += 1;
+                    prop_assert!(!before.is_held(), "paid while a review holds it");
+                    prop_assert!(plan.notice_days == 0 || case.published_on.is_some_and(|from| day(on) >= from + Days::new(3)));
+                    prop_assert!(!plan.tell || case.told_on.is_some());
+                    prop_assert!(!plan.confirm || case.confirmed_on.is_some());
+                    let names: BTreeSet<&str> = case.reviewers.iter().map(|actor| actor.name.as_str()).collect();
+                    prop_assert!(names.len() >= usize::from(plan.reviews), "by so many officials");
+                    prop_assert_eq!(case.paid, before.amount);
+                }
+                Command::Review if case != before => reviewers.push(actor.clone()),
+                _ => {}
+            }
+            prop_assert!(case.paid_on.is_none() || matches!(case.step, Step::Paid | Step::Rated | Step::Closed), "{:?}", case.step);
+            prop_assert!(reviewers.iter().all(|actor| actor.role == Role::Official && actor.department == DEPARTMENT));
+            // The row is the fold of the events, whatever happened.
+            let id = "a".repeat(32);
+            prop_assert_eq!(fold(&book.events[&id]).expect("ours"), Some(case.clone()));
+            prop_assert_eq!(&book.rows[&id].step, case.step.name());
+            prop_assert_eq!(book.rows[&id].in_review, !case.open.is_empty());
+            // Whoever finds the same grant again, finds its case in order.
+            if case.amount == Some(10_000) {
+                let existing: Vec<CaseRow> = book.rows.values().cloned().collect();
+                prop_assert!(found(&[current_of(Some(10_000), plan.clone())], &existing, &finder(), day(on)).expect("ours").is_empty());
+            }
+        }
+        prop_assert!(payments <= 1);
+    }
+
+    #[test]
+    fn every_command_has_its_word(command in command()) {
+        prop_assert!(COMMANDS.contains(&command.name()));
+        let json = serde_json::to_value(&command).expect("JSON");
+        prop_assert_eq!(&json["do"], command.name());
+        prop_assert_eq!(serde_json::from_value::<Command>(json).expect("the same"), command);
+    }
+}
