@@ -5,10 +5,13 @@
 //!                                                              └─▶ dead letters
 //! ```
 
+pub mod apply;
 pub mod change;
+pub mod judge;
 pub mod order;
 pub mod paths;
 pub mod reach;
 pub mod rows;
+pub mod standing;
 pub mod timer;
 pub mod view;

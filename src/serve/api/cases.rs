@@ -68,7 +68,8 @@ impl CasesAsked {
         PageOf { limit: self.limit, cursor: self.cursor.clone() }
     }
 
-    fn filter(&self) -> Result<CaseFilter, Problem> {
+    /// What is asked for, as the store filters.
+    pub fn filter(&self) -> Result<CaseFilter, Problem> {
         let known = |step: &String| ledger::Step::named(step).is_some();
         if self.step.as_ref().is_some_and(|step| !known(step)) {
             let all = ledger::Step::ALL.map(ledger::Step::name).join(", ");
