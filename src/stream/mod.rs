@@ -14,4 +14,5 @@ pub mod reach;
 pub mod rows;
 pub mod standing;
 pub mod timer;
+pub mod turn;
 pub mod view;
