@@ -32,7 +32,7 @@ use crate::eligibility::run::{On, Set, conflicts, judge_again, occasions_of};
 use crate::ledger::{Case, Said};
 use crate::register::declaration::SubjectKind;
 use crate::register::{HeldRows, RegisterSource, Sources};
-use crate::store::body::{RunDocument, decode};
+use crate::store::body::{Layout, RunDocument, decode};
 use crate::store::documents::RUN;
 use crate::store::fill::{FillError, Filling, facts, fill};
 use crate::store::{EncodedSubject, Load, Run, RunId, RunSummary, StoreError, StoredSubject};
@@ -88,8 +88,15 @@ pub struct Judge<'a> {
 pub struct Judged {
     /// What they were judged by.
     pub run: Run,
-    /// Who was wanted and is there, in the order of kinds and identifiers.
-    pub subjects: Vec<StoredSubject>,
+    layout: Layout,
+    encoded: Vec<(SubjectKind, EncodedSubject)>,
+}
+
+impl Judged {
+    /// Those who are there, in the order of kinds and identifiers, one by one: encoded they take a tenth of the room.
+    pub fn subjects(&self) -> impl Iterator<Item = Result<StoredSubject, StoreError>> {
+        self.encoded.iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
+    }
 }
 
 impl<'a> Judge<'a> {
@@ -142,6 +149,12 @@ impl<'a> Judge<'a> {
         self.ground.policies
     }
 
+    /// The registers that are there.
+    #[must_use]
+    pub fn data_days(&self) -> &BTreeMap<String, NaiveDate> {
+        &self.ground.data_days
+    }
+
     /// Whether a policy's grants wait for a round that shares out its budget.
     #[must_use]
     pub fn is_held(&self, policy: &str) -> bool {
@@ -161,6 +174,20 @@ impl<'a> Judge<'a> {
         wanted: impl Fn(&str) -> bool + Send,
     ) -> Result<Judged, FillError> {
         let sources = self.sources(rows);
+        self.judge_on(&sources, cases, wanted).await
+    }
+
+    /// The same on registers wherever they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Judge::judge`], and when a register cannot be read.
+    pub async fn judge_on(
+        &mut self,
+        sources: &Sources,
+        cases: &[Case],
+        wanted: impl Fn(&str) -> bool + Send,
+    ) -> Result<Judged, FillError> {
         let cancel = Cancel::default();
         let progress: Arc<dyn Progress> = Arc::new(Silent);
         let ground = &mut self.ground;
@@ -172,7 +199,7 @@ impl<'a> Judge<'a> {
             facts: self.asked.clone(),
             kinds: self.kinds.clone(),
             each: self.each.clone(),
-            sources: &sources,
+            sources,
             allow_missing: &ground.allow_missing,
             options,
             progress: Arc::clone(&progress),
@@ -192,8 +219,8 @@ impl<'a> Judge<'a> {
         };
         let found = judge_again(&set, &self.compiled, &on)?;
         let (registers, identities) = (&ground.catalogue.registers, &dossiers.intake.identities);
-        let (mut paid, _) = read_paid(registers, &sources, ground.binder, identities).map_err(DossierError::Told)?;
-        let (mut refusals, _) = read_refusals(registers, &sources, ground.binder, identities).map_err(DossierError::Told)?;
+        let (mut paid, _) = read_paid(registers, sources, ground.binder, identities).map_err(DossierError::Told)?;
+        let (mut refusals, _) = read_refusals(registers, sources, ground.binder, identities).map_err(DossierError::Told)?;
         let mut disagreeing = conflicts(&dossiers, &ground.catalogue, Some(&self.needed));
         let mut said = Said::default();
         cases.iter().for_each(|case| said.take(case, identities, ground.binder.as_of));
@@ -233,11 +260,9 @@ impl<'a> Judge<'a> {
         };
         let summary = fill(&filling, &mut collected).await?;
         let (run, layout) = RunDocument::read(&collected.run, summary)?;
-        let mut subjects = Vec::new();
-        for (kind, EncodedSubject { id, body }) in collected.subjects.iter().filter(|(_, subject)| wanted(&subject.id)) {
-            subjects.push(decode(&layout, *kind, id, body)?);
-        }
-        Ok(Judged { run, subjects })
+        let mut encoded = collected.subjects;
+        encoded.retain(|(_, subject)| wanted(&subject.id));
+        Ok(Judged { run, layout, encoded })
     }
 
     fn sources(&self, mut rows: BTreeMap<String, HeldRows>) -> Sources {

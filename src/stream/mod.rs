@@ -13,6 +13,8 @@ pub mod paths;
 pub mod reach;
 pub mod rows;
 pub mod standing;
+#[cfg(test)]
+mod tests;
 pub mod timer;
 pub mod turn;
 pub mod view;

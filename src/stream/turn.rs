@@ -100,6 +100,18 @@ pub struct Done {
     pub cases: u64,
 }
 
+impl Done {
+    /// Adds what another turn did.
+    pub fn add(&mut self, other: &Self) {
+        self.changed += other.changed;
+        self.known += other.known;
+        self.unplaced += other.unplaced;
+        self.touched += other.touched;
+        self.standing += other.standing;
+        self.cases += other.cases;
+    }
+}
+
 /// A stream of changes over one store.
 pub struct Stream<'a> {
     live: Arc<dyn Live>,
@@ -157,10 +169,11 @@ impl<'a> Stream<'a> {
     async fn settle(&self, part: &Ids, judged: Judged, batch: &mut Batch) -> Result<(), TurnError> {
         let rules = rules(&self.judge, &judged.run.policies);
         let ids: Vec<&str> = part.iter().map(String::as_str).collect();
+        let subjects = judged.subjects().collect::<Result<Vec<_>, _>>()?;
         for kind in SubjectKind::ALL {
             let before = self.live.standing(kind, &ids).await?;
             let mut before: HashMap<String, Vec<u8>> = before.into_iter().map(|standing| (standing.id, standing.body)).collect();
-            for subject in judged.subjects.iter().filter(|subject| subject.kind == kind) {
+            for subject in subjects.iter().filter(|subject| subject.kind == kind) {
                 let body = standing::write(subject)?;
                 let stood = before.remove(&subject.id);
                 if stood.as_ref() == Some(&body) {
