@@ -1,11 +1,15 @@
-//! How fast a store answers, and how many entries a second its access trail takes.
+//! How fast a store answers, how many entries a second its access trail takes, and how its live part is filled and committed to.
 //!
 //! `cargo bench --bench store -- --store URL [--threads T] [--seconds S] [--scratch DIR]`
+//! `cargo bench --bench store -- --store URL --live SUBJECTS` (the store is made where there is none, and written to)
 //!
 //! Reads random persons of the current run from some threads; then appends to the trail of a store of its own in the scratch
 //! folder, from 64 callers that each wait until their entry is on the disk. Prints one line of JSON.
 
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
+#[path = "store/live.rs"]
+mod live;
 
 use std::error::Error;
 use std::sync::Arc;
@@ -31,6 +35,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let seconds: u64 = value("--seconds").map_or(Ok(5), |text| text.parse())?;
     let scratch = value("--scratch").map_or_else(std::env::temp_dir, Into::into);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
+    if let Some(subjects) = value("--live") {
+        let subjects = subjects.parse()?;
+        let told = runtime.block_on(async { live::figures(&*address.make().await?.live().await?, subjects).await })?;
+        println!("{told}");
+        return Ok(());
+    }
     let told = runtime.block_on(async {
         let store = address.open().await?;
         let reads = reads(&store, threads, Duration::from_secs(seconds)).await?;

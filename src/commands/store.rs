@@ -9,6 +9,7 @@ use super::{Context, Exit};
 use crate::diagnostic::{Diagnostic, code};
 use crate::register::declaration::SubjectKind;
 use crate::report::{Align, Table, count};
+use crate::store::live::{Live, MessageState, verify_events};
 use crate::store::{Address, Store, StoreError, StoredRun, sqlite};
 
 /// Subjects that are read at a time.
@@ -33,14 +34,14 @@ pub struct StoreArg {
 /// What can be done with a store.
 #[derive(Debug, Clone, Subcommand)]
 pub enum Action {
-    /// 列出批次和留痕 / List its runs, and how long the trail is
+    /// 列出批次、留痕、办件和消息 / List its runs, and how many entries, cases and messages it has
     Info(StoreArg),
     /// 备份 SQLite 存储, 可在使用中进行 / Back up an SQLite store, also while it is used
     Backup {
         /// The store.
         #[command(flatten)]
         store: StoreArg,
-        /// 备份到这个文件 (及旁边同名的 .runs 和 .trail) / The file of the backup; its .runs and .trail lie beside it
+        /// 备份到这个文件 (及旁边同名的 .runs、.trail 和 .live) / The file of the backup; its .runs, .trail and .live lie beside it
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
@@ -56,7 +57,7 @@ pub enum Action {
         #[arg(long)]
         replace: bool,
     },
-    /// 通读每个批次, 核对是否完整 / Read every run to its end, and see whether it is whole
+    /// 通读每个批次和办件事件, 核对是否完整 / Read every run and the events of cases to their end, and see whether they are whole
     Verify(StoreArg),
 }
 
@@ -145,7 +146,47 @@ async fn info(store: &dyn Store, context: &Context) -> Result<String, StoreError
     }
     let trail = store.trail_head().await?.map_or(0, |head| head.seq);
     let (label, place) = (pick("访问留痕", "access trail"), store.place());
-    Ok(format!("{place}\n\n{}\n{label} {}\n", table.render(None, context.color), count(trail)))
+    let live = match store.live_if_there().await? {
+        Some(live) => live_text(&*live, context).await?,
+        None => String::new(),
+    };
+    Ok(format!("{place}\n\n{}\n{label} {}\n{live}", table.render(None, context.color), count(trail)))
+}
+
+/// What the live part holds.
+async fn live_text(live: &dyn Live, context: &Context) -> Result<String, StoreError> {
+    let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
+    let mut text = String::new();
+    if let Some(state) = live.state().await? {
+        text.push_str(&format!("{} {}\n", pick("实时判定日", "live as of"), state.as_of));
+    }
+    for position in live.positions().await? {
+        let (source, partition, next) = (&position.source, position.partition, position.next);
+        text.push_str(&format!("{} {source} {partition}: {next}\n", pick("读到", "read up to")));
+    }
+    let counts = live.case_counts(None).await?;
+    let cases: u64 = counts.iter().map(|count| count.cases).sum();
+    let in_review: u64 = counts.iter().map(|count| count.in_review).sum();
+    let events = live.events_head().await?.map_or(0, |head| head.seq);
+    text.push_str(&format!(
+        "{} {} · {} {} · {} {}\n",
+        pick("办件", "cases"),
+        count(cases),
+        pick("待复核", "in review"),
+        count(in_review),
+        pick("事件", "events"),
+        count(events)
+    ));
+    for of in live.message_counts().await? {
+        let state = match of.state {
+            MessageState::Waiting => pick("待发", "waiting"),
+            MessageState::Sent => pick("已发", "sent"),
+            MessageState::Dead => pick("发送失败", "dead"),
+            MessageState::Dropped => pick("不再发送", "dropped"),
+        };
+        text.push_str(&format!("{} {} {state} {}\n", pick("消息", "messages"), of.channel, count(of.messages)));
+    }
+    Ok(text)
 }
 
 fn verify(arg: &StoreArg, context: &Context) -> Result<(String, Exit), Box<Diagnostic>> {
@@ -156,7 +197,7 @@ fn verify(arg: &StoreArg, context: &Context) -> Result<(String, Exit), Box<Diagn
     let mut lines = String::new();
     let damaged = faults.is_empty();
     if damaged {
-        let runs = with(arg, async |store| {
+        let (runs, events) = with(arg, async |store| {
             let mut runs = Vec::new();
             for summary in store.runs().await? {
                 let read = match store.run(summary.id).await? {
@@ -165,7 +206,11 @@ fn verify(arg: &StoreArg, context: &Context) -> Result<(String, Exit), Box<Diagn
                 };
                 runs.push((summary.id, read));
             }
-            Ok(runs)
+            let events = match store.live_if_there().await? {
+                Some(live) => Some(verify_events(&*live, &[]).await?),
+                None => None,
+            };
+            Ok((runs, events))
         })?;
         for (id, read) in runs {
             match read {
@@ -175,6 +220,17 @@ fn verify(arg: &StoreArg, context: &Context) -> Result<(String, Exit), Box<Diagn
                 }
                 Err(error) => faults.push(format!("{} {id}: {error}", context.pick("批次", "run"))),
             }
+        }
+        if let Some(events) = events {
+            let word = |zh, en| context.pick(zh, en);
+            let (cases, records) = (count(events.cases), count(events.chain.records));
+            if events.is_whole() {
+                let (of_cases, of_events) = (word("个办件", "cases"), word("条事件, 完整", "events, whole"));
+                lines.push_str(&format!("{cases} {of_cases}, {records} {of_events}\n"));
+            }
+            faults
+                .extend(events.chain.faults.iter().map(|fault| format!("{}: {}", word("办件事件", "events"), context.say(&fault.words()))));
+            faults.extend(events.faults.iter().map(|fault| context.say(&fault.words()).to_string()));
         }
     }
     lines.extend(faults.iter().map(|fault| format!("{fault}\n")));

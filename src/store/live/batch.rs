@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use super::{Batch, Mention, MessageState, RowsOf, Standing, TimerStep};
+use super::{Batch, DeliveryStep, Mention, MessageState, RowsOf, Standing, TimerStep};
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
 
@@ -114,6 +114,12 @@ impl Batch {
         let there: Vec<_> = last.iter().filter(|(_, is_there)| **is_there).map(|(mention, _)| *mention).collect();
         let gone: Vec<_> = last.iter().filter(|(_, is_there)| !**is_there).map(|(mention, _)| *mention).collect();
         (there, gone)
+    }
+
+    /// The last word about each message's delivery.
+    pub(in crate::store) fn deliveries_once(&self) -> Vec<&DeliveryStep> {
+        let last: BTreeMap<_, _> = self.deliveries.iter().map(|delivery| (&delivery.id, delivery)).collect();
+        last.into_values().collect()
     }
 
     /// Refuses positions that sources are not at. `now` gives where each source was read to.

@@ -17,6 +17,7 @@
 
 mod batch;
 mod chain;
+mod filter;
 mod verify;
 
 use std::fmt;

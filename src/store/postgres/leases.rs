@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use tokio_postgres::{Client, Config, NoTls};
+use tokio_postgres::Client;
 
 use super::failed;
 use super::schema::LOCKS;
+use super::tls::Access;
 use crate::store::{RunId, StoreError};
 
 /// The connection that holds locks; the database counts how often each is taken. When the connection breaks, all are let go:
@@ -27,19 +28,9 @@ pub(super) fn lock_of(id: RunId) -> i32 {
     i32::try_from(id.0 & 0x7fff_ffff).unwrap_or(0)
 }
 
-/// Connects beside the pool.
-pub(super) async fn connect(config: &Config) -> Result<Client, StoreError> {
-    let (client, connection) = config.connect(NoTls).await.map_err(failed)?;
-    tokio::spawn(async move {
-        // What goes wrong is told by the client's calls.
-        let _ = connection.await;
-    });
-    Ok(client)
-}
-
 impl Leases {
-    pub(super) async fn connect(config: &Config) -> Result<Self, StoreError> {
-        Ok(Self { client: Arc::new(connect(config).await?) })
+    pub(super) async fn connect(access: &Access) -> Result<Self, StoreError> {
+        Ok(Self { client: Arc::new(access.connect().await?) })
     }
 
     pub(super) async fn hold(&self, id: RunId) -> Result<Lease, StoreError> {

@@ -7,23 +7,24 @@ use async_trait::async_trait;
 use bytes::{BufMut, Bytes, BytesMut};
 use deadpool_postgres::Pool;
 use futures::SinkExt;
-use tokio_postgres::{Client, Config, CopyInSink};
+use tokio_postgres::{Client, CopyInSink};
 
-use super::leases::{connect, lock_of};
+use super::leases::lock_of;
 use super::run::schema_of;
 use super::schema::{LOAD_LOCK, LOCKS};
+use super::tls::Access;
 use super::{connection, failed};
 use crate::register::declaration::SubjectKind;
 use crate::store::{EncodedSubject, Load, RunId, RunSummary, StoreError};
 
 /// How every binary copy begins: signature, no flags, no extension.
-const BEGINNING: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
+pub(super) const BEGINNING: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// How it ends: a row of -1 fields.
-const END: i16 = -1;
+pub(super) const END: i16 = -1;
 
 /// Bytes of one message of a copy.
-const MESSAGE: usize = 1 << 20;
+pub(super) const MESSAGE: usize = 1 << 20;
 
 /// A run that is being loaded.
 pub(super) struct PostgresLoad {
@@ -36,8 +37,8 @@ pub(super) struct PostgresLoad {
 }
 
 impl PostgresLoad {
-    pub(super) async fn begin(config: &Config, pool: Pool) -> Result<Self, StoreError> {
-        let client = connect(config).await?;
+    pub(super) async fn begin(access: &Access, pool: Pool) -> Result<Self, StoreError> {
+        let client = access.connect().await?;
         let locked = client.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&LOCKS, &LOAD_LOCK]).await.map_err(failed)?;
         if !locked.get::<_, bool>(0) {
             return Err(StoreError::Busy);
@@ -75,7 +76,8 @@ impl PostgresLoad {
     }
 }
 
-fn field(buffer: &mut BytesMut, bytes: &[u8]) -> Result<(), StoreError> {
+/// A field of a binary copy.
+pub(super) fn field(buffer: &mut BytesMut, bytes: &[u8]) -> Result<(), StoreError> {
     let length = i32::try_from(bytes.len()).map_err(|_| StoreError::Failed("a row is longer than 2 GiB".to_owned()))?;
     buffer.put_i32(length);
     buffer.put_slice(bytes);

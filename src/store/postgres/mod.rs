@@ -1,7 +1,7 @@
 //! The store in PostgreSQL, where several processes on several machines share it.
 //!
 //! ```text
-//!  schema mianshen       version, run, pointer, kept, trail_record, trail_content
+//!  schema mianshen       version, run, pointer, kept, trail_record, trail_content; of the live part the tables of `live/`
 //!  schema mianshen_run_12  person, household, entity, alias, document       one per run, made and filled in one transaction
 //! ```
 //!
@@ -10,17 +10,19 @@
 
 mod address;
 mod leases;
+mod live;
 mod load;
 mod run;
 mod schema;
+mod tls;
 mod trail;
 
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
 use async_trait::async_trait;
-use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime};
-use tokio_postgres::{NoTls, Row};
+use deadpool_postgres::{Object, Pool, Runtime};
+use tokio_postgres::Row;
 
 use super::live::Live;
 use super::trail::{Content, Erasure, Head, Record, Seq};
@@ -29,6 +31,7 @@ use crate::register::declaration::SubjectKind;
 pub(super) use address::place;
 use leases::Leases;
 use run::PostgresRun;
+use tls::Access;
 
 /// Connections of the pool; each costs the server a process.
 const CONNECTIONS: usize = 16;
@@ -36,7 +39,7 @@ const CONNECTIONS: usize = 16;
 /// A store in PostgreSQL.
 pub(super) struct PostgresStore {
     place: String,
-    config: tokio_postgres::Config,
+    access: Access,
     pool: Pool,
     leases: Arc<Leases>,
     current: ArcSwapOption<PostgresRun>,
@@ -55,10 +58,8 @@ impl PostgresStore {
     ///
     /// When the address is none, the database cannot be reached, the schema is not there, or it is newer.
     pub(super) async fn open(url: &str, make: bool) -> Result<Self, StoreError> {
-        let config = address::config(url)?;
-        let manager_config = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config.clone(), NoTls, manager_config);
-        let pool = Pool::builder(manager)
+        let access = address::access(url)?;
+        let pool = Pool::builder(access.manager())
             .max_size(CONNECTIONS)
             .runtime(Runtime::Tokio1)
             .build()
@@ -66,8 +67,8 @@ impl PostgresStore {
         let mut connection = connection(&pool).await?;
         schema::open(&mut connection, make).await?;
         drop(connection);
-        let leases = Arc::new(Leases::connect(&config).await?);
-        Ok(Self { place: place(url), config, pool, leases, current: ArcSwapOption::empty() })
+        let leases = Arc::new(Leases::connect(&access).await?);
+        Ok(Self { place: place(url), access, pool, leases, current: ArcSwapOption::empty() })
     }
 
     async fn summary(&self, id: RunId) -> Result<Option<RunSummary>, StoreError> {
@@ -179,7 +180,7 @@ impl Store for PostgresStore {
     }
 
     async fn load(&self) -> Result<Box<dyn Load>, StoreError> {
-        Ok(Box::new(load::PostgresLoad::begin(&self.config, self.pool.clone()).await?))
+        Ok(Box::new(load::PostgresLoad::begin(&self.access, self.pool.clone()).await?))
     }
 
     async fn trail_append(&self, at: i64, contents: &[Content]) -> Result<Seq, StoreError> {
@@ -253,10 +254,11 @@ impl Store for PostgresStore {
     }
 
     async fn live(&self) -> Result<Arc<dyn Live>, StoreError> {
-        Err(StoreError::Failed("PostgreSQL has no live part yet".to_owned()))
+        Ok(Arc::new(live::PostgresLive { access: self.access.clone(), pool: self.pool.clone() }))
     }
 
     async fn live_if_there(&self) -> Result<Option<Arc<dyn Live>>, StoreError> {
-        Ok(None)
+        // Its tables are there with all others.
+        self.live().await.map(Some)
     }
 }

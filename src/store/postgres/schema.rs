@@ -14,8 +14,12 @@ const SCHEMA_LOCK: i32 = -1;
 /// The lock of whoever loads a run.
 pub(super) const LOAD_LOCK: i32 = -2;
 
+/// The lock of whoever fills a generation.
+pub(super) const FILL_LOCK: i32 = -3;
+
 /// What makes each version of the one before; the first makes it of nothing.
-const STEPS: [&str; 1] = [r#"
+const STEPS: [&str; 2] = [
+    r#"
     CREATE SCHEMA mianshen;
     CREATE TABLE mianshen.version (one integer PRIMARY KEY CHECK (one = 1), version bigint NOT NULL);
     INSERT INTO mianshen.version VALUES (1, 0);
@@ -48,7 +52,112 @@ const STEPS: [&str; 1] = [r#"
         text bytea NOT NULL
     );
     CREATE INDEX trail_content_subject ON mianshen.trail_content (subject, kind, seq) WHERE subject IS NOT NULL;
-"#];
+"#,
+    // The live part: as the tables of the SQLite file, but each generation is a partition of its own.
+    r#"
+    CREATE TABLE mianshen.lease (one integer PRIMARY KEY CHECK (one = 1), holder text, epoch bigint NOT NULL, until bigint NOT NULL);
+    CREATE TABLE mianshen.generation (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        is_current boolean NOT NULL,
+        as_of text,
+        body bytea
+    );
+    CREATE UNIQUE INDEX generation_current ON mianshen.generation (is_current) WHERE is_current;
+    CREATE TABLE mianshen.position (
+        source text COLLATE "C" NOT NULL,
+        part integer NOT NULL,
+        next bigint NOT NULL,
+        PRIMARY KEY (source, part)
+    );
+    CREATE TABLE mianshen.register_row (
+        generation bigint NOT NULL,
+        id text COLLATE "C" NOT NULL,
+        register text COLLATE "C" NOT NULL,
+        body bytea NOT NULL,
+        PRIMARY KEY (generation, id, register)
+    ) PARTITION BY LIST (generation);
+    CREATE TABLE mianshen.mention (
+        generation bigint NOT NULL,
+        id text COLLATE "C" NOT NULL,
+        register text COLLATE "C" NOT NULL,
+        owner text COLLATE "C" NOT NULL,
+        PRIMARY KEY (generation, id, register, owner)
+    ) PARTITION BY LIST (generation);
+    CREATE TABLE mianshen.standing (
+        generation bigint NOT NULL,
+        kind smallint NOT NULL,
+        id text COLLATE "C" NOT NULL,
+        body bytea NOT NULL,
+        PRIMARY KEY (generation, kind, id)
+    ) PARTITION BY LIST (generation);
+    CREATE TABLE mianshen.timer (
+        generation bigint NOT NULL,
+        kind smallint NOT NULL,
+        id text COLLATE "C" NOT NULL,
+        day text COLLATE "C" NOT NULL,
+        body bytea NOT NULL,
+        PRIMARY KEY (generation, kind, id)
+    ) PARTITION BY LIST (generation);
+    CREATE INDEX timer_day ON mianshen.timer (generation, day, kind, id);
+    CREATE TABLE mianshen.case_chain (one integer PRIMARY KEY CHECK (one = 1));
+    INSERT INTO mianshen.case_chain VALUES (1);
+    CREATE TABLE mianshen.case_row (
+        id text COLLATE "C" PRIMARY KEY,
+        policy text COLLATE "C" NOT NULL,
+        kind smallint NOT NULL,
+        subject text COLLATE "C" NOT NULL,
+        region text COLLATE "C" NOT NULL,
+        department text COLLATE "C" NOT NULL,
+        period text COLLATE "C" NOT NULL,
+        step text COLLATE "C" NOT NULL,
+        in_review boolean NOT NULL,
+        due text COLLATE "C" NOT NULL,
+        version bigint NOT NULL,
+        at bigint NOT NULL,
+        body bytea NOT NULL
+    );
+    CREATE INDEX case_row_subject ON mianshen.case_row (subject, kind, id);
+    CREATE INDEX case_row_policy ON mianshen.case_row (policy, step, in_review, region);
+    CREATE INDEX case_row_department ON mianshen.case_row (department, step, id);
+    CREATE INDEX case_row_due ON mianshen.case_row (due, id);
+    CREATE INDEX case_row_step ON mianshen.case_row (step, id);
+    CREATE INDEX case_row_review ON mianshen.case_row (id) WHERE in_review;
+    CREATE TABLE mianshen.case_event (
+        seq bigint PRIMARY KEY,
+        case_id text COLLATE "C" NOT NULL,
+        version bigint NOT NULL,
+        at bigint NOT NULL,
+        digest bytea NOT NULL,
+        hash bytea NOT NULL
+    );
+    CREATE INDEX case_event_case ON mianshen.case_event (case_id, version);
+    CREATE TABLE mianshen.case_content (seq bigint PRIMARY KEY, salt bytea NOT NULL, body bytea NOT NULL);
+    CREATE TABLE mianshen.message (
+        number bigint PRIMARY KEY,
+        id text COLLATE "C" NOT NULL UNIQUE,
+        channel text COLLATE "C" NOT NULL,
+        kind smallint NOT NULL,
+        subject text COLLATE "C" NOT NULL,
+        cases text NOT NULL,
+        not_before bigint NOT NULL,
+        body bytea NOT NULL,
+        at bigint NOT NULL,
+        state smallint NOT NULL,
+        tries bigint NOT NULL,
+        told text NOT NULL,
+        changed_at bigint NOT NULL,
+        is_first boolean NOT NULL
+    );
+    CREATE INDEX message_first ON mianshen.message (channel, not_before, number) WHERE is_first;
+    CREATE INDEX message_waiting ON mianshen.message (channel, kind, subject, number) WHERE state = 0;
+    CREATE INDEX message_state ON mianshen.message (state, number, channel);
+    CREATE TABLE mianshen.message_case (
+        case_id text COLLATE "C" NOT NULL,
+        number bigint NOT NULL,
+        PRIMARY KEY (case_id, number)
+    );
+"#,
+];
 
 /// Sees that the tables are there, in the newest version.
 pub(super) async fn open(connection: &mut Object, make: bool) -> Result<(), StoreError> {

@@ -107,7 +107,7 @@ pub(super) async fn erase(connection: &mut Object, at: i64, erasure: &Erasure) -
 }
 
 /// Bytes of a fixed length; zeros where somebody made them another length: they do not verify.
-fn sized<const N: usize>(bytes: Option<&[u8]>) -> [u8; N] {
+pub(super) fn sized<const N: usize>(bytes: Option<&[u8]>) -> [u8; N] {
     bytes.and_then(|bytes| bytes.try_into().ok()).unwrap_or([0; N])
 }
 

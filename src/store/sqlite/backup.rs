@@ -3,17 +3,14 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::time::Duration;
 
 use rusqlite::Connection;
-use rusqlite::backup::Backup;
+use rusqlite::backup::{Backup, StepResult};
 
 use super::files::{Form, HEAD, Places, RUN, TRAIL, failed, io_failed, open_to_read, run_name, settle};
+use super::live::LIVE;
 use super::run_id;
 use crate::store::{RunId, StoreError};
-
-/// Pages copied between two looks at who else writes.
-const PAGES: i32 = 4_096;
 
 /// What a copy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,8 +86,9 @@ fn aside(path: &Path, end: &str) -> std::path::PathBuf {
 /// The files of a store that are not made anew when they are missing, with what SQLite keeps beside them.
 fn all_files(places: &Places) -> Vec<std::path::PathBuf> {
     let sides = |path: &Path| ["", "-wal", "-shm"].map(|end| aside(path, end));
-    let mut files: Vec<_> = sides(&places.head).into_iter().chain(sides(&places.trail())).collect();
+    let mut files: Vec<_> = sides(&places.head).into_iter().chain(sides(&places.trail())).chain(sides(&places.live())).collect();
     files.push(places.lock());
+    files.push(places.filling());
     files.push(places.runs());
     files
 }
@@ -116,7 +114,7 @@ fn remove(places: &Places) -> Result<(), StoreError> {
 }
 
 fn copy(from: &Places, to: &Places) -> Result<Copied, StoreError> {
-    if to.head.exists() || to.runs().exists() || to.trail().exists() {
+    if to.head.exists() || to.runs().exists() || to.trail().exists() || to.live().exists() {
         return Err(StoreError::Occupied);
     }
     fs::create_dir_all(to.runs()).map_err(|error| io_failed(&to.runs(), &error))?;
@@ -136,10 +134,13 @@ fn copy(from: &Places, to: &Places) -> Result<Copied, StoreError> {
         drop(open_to_read(&path, &RUN)?);
     }
     settle(&to.runs())?;
+    if from.live().is_file() {
+        copy_database(&from.live(), &to.live(), &LIVE)?;
+    }
     if from.trail().is_file() {
         copy_database(&from.trail(), &to.trail(), &TRAIL)?;
     }
-    let sizes = [to.head.clone(), to.trail()].into_iter().chain(runs.iter().map(|run| to.run(*run)));
+    let sizes = [to.head.clone(), to.trail(), to.live()].into_iter().chain(runs.iter().map(|run| to.run(*run)));
     let bytes = sizes.filter_map(|path| fs::metadata(path).ok()).map(|data| data.len()).sum();
     Ok(Copied { runs: runs.len(), bytes })
 }
@@ -150,7 +151,12 @@ fn copy_database(from: &Path, to: &Path, form: &Form) -> Result<(), StoreError> 
     let mut target = Connection::open(to).map_err(failed)?;
     {
         let backup = Backup::new(&source, &mut target).map_err(failed)?;
-        backup.run_to_completion(PAGES, Duration::from_millis(1), None).map_err(failed)?;
+        // In one step: between two, a write of another process would begin it anew, for ever where one writes all the time.
+        // Who writes is not held up; only its log grows meanwhile.
+        match backup.step(-1).map_err(failed)? {
+            StepResult::Done => {}
+            other => return Err(StoreError::Failed(format!("{}: {other:?}", from.display()))),
+        }
     }
     // One file, that can be read where nothing can be written.
     target.pragma_update(None, "journal_mode", "DELETE").map_err(failed)?;

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::Connection;
 
 use super::files::{Form, HEAD, Places, RUN, TRAIL, failed, open_to_read};
+use super::live::LIVE;
 use super::run_id;
 use crate::store::{RunId, StoreError};
 
@@ -21,6 +22,9 @@ pub fn check(path: &Path) -> Result<Vec<String>, StoreError> {
     let mut found = look(&places.head, &HEAD)?;
     if places.trail().is_file() {
         found.extend(look(&places.trail(), &TRAIL)?);
+    }
+    if places.live().is_file() {
+        found.extend(look(&places.live(), &LIVE)?);
     }
     for run in runs(&open_to_read(&places.head, &HEAD)?)? {
         found.extend(look(&places.run(run), &RUN)?);

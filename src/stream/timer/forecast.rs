@@ -198,3 +198,90 @@ impl Forecast<'_> {
         next.min(otherwise.as_deref().map_or(NEVER, |otherwise| self.cases(otherwise, day)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    //! Any expression over the days of years: looked up day by day, it does not change before the day that is told.
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::check::ir::Schema;
+    use crate::program::tests::arbitrary;
+
+    /// Days looked up one by one.
+    const LOOKED_UP: i64 = 800;
+
+    /// An expression, a day in the place of one of its dates, and the values of one subject.
+    fn scene() -> impl Strategy<Value = (Expr, Vec<Option<Value>>, i64)> {
+        let with_dates = arbitrary::schema().prop_filter("a date", |schema| schema.columns.iter().any(|column| column.ty == Ty::Date));
+        with_dates.prop_flat_map(|schema: Schema| {
+            let types = prop_oneof![Just(Ty::Bool), Just(Ty::Number), Just(Ty::Date)];
+            let expr = types.prop_flat_map({
+                let schema = schema.clone();
+                move |ty| arbitrary::expression(&schema, ty, 4)
+            });
+            (Just(schema.clone()), expr, arbitrary::batch(&schema), 18_000..21_000_i64).prop_map(|(schema, expr, batch, today)| {
+                let moving = schema.columns.iter().position(|column| column.ty == Ty::Date).expect("a date");
+                let value = |fact| (batch.num_rows() > 0).then(|| arbitrary::value_at(&schema, &batch, fact, 0)).flatten();
+                let values = (0..schema.columns.len()).map(value).collect();
+                (with_day(&expr, moving), values, today)
+            })
+        })
+    }
+
+    fn with_day(expr: &Expr, moving: usize) -> Expr {
+        match expr.kind {
+            Kind::Fact(index) if index == moving => Expr { kind: Kind::Fact(DAY), ..expr.clone() },
+            _ => expr.map_children(&mut |child| with_day(child, moving)),
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nothing_changes_before_the_day_that_is_told((expr, values, today) in scene()) {
+            let forecast = Forecast { value: &|index| values[index].clone(), changes: &|_| NEVER, until: today + LOOKED_UP };
+            let told = forecast.next(&expr, today);
+            let now = forecast.at(&expr, today);
+            for day in today + 1..told.min(today + LOOKED_UP + 1) {
+                prop_assert_eq!(&forecast.at(&expr, day), &now, "day {} of {}, told {}", day - today, today, told);
+            }
+        }
+
+        #[test]
+        fn facts_that_change_are_waited_for((expr, values, today) in scene(), fact in 0..6_usize, ahead in 1..300_i64) {
+            // On its day, a fact becomes unknown: what rests on it may be anything from then on.
+            let changes = |index: usize| if index == fact { today + ahead } else { NEVER };
+            let forecast = Forecast { value: &|index| values[index].clone(), changes: &changes, until: today + LOOKED_UP };
+            let told = forecast.next(&expr, today);
+            let now = forecast.at(&expr, today);
+            for day in today + 1..told.min(today + LOOKED_UP + 1) {
+                let value = |index: usize| if day >= changes(index) { None } else { values[index].clone() };
+                let then = Forecast { value: &value, changes: &|_| NEVER, until: NEVER };
+                prop_assert_eq!(&then.at(&expr, day), &now, "day {} of {}, told {}", day - today, today, told);
+            }
+        }
+    }
+
+    #[test]
+    fn birthdays_are_told_to_the_day() {
+        let birth = Expr::new(Kind::Fact(0), Ty::Date);
+        let age = Expr::new(Kind::Call(Function::AgeAt, vec![birth, Expr::new(Kind::Fact(DAY), Ty::Date)]), Ty::Number);
+        let limit = Expr::new(Kind::Literal(Value::Number(crate::check::ir::Number::whole(80))), Ty::Number);
+        let old = Expr::new(Kind::Compare(crate::check::ir::CompareOp::GtEq, Box::new(age), Box::new(limit)), Ty::Bool);
+        let day = |text: &str| i64::from(crate::check::bind::days(text.parse().expect("a date")));
+        let told = |born: &str, today: &str| {
+            let born = Value::Date(i32::try_from(day(born)).expect("a day"));
+            let forecast = Forecast { value: &|_| Some(born.clone()), changes: &|_| NEVER, until: day("2150-01-01") };
+            forecast.next(&old, day(today))
+        };
+        assert_eq!(told("1946-07-22", "2026-07-21"), day("2026-07-22"));
+        assert_eq!(told("1946-07-22", "1950-01-01"), day("2026-07-22"));
+        assert_eq!(told("1946-07-22", "2026-07-22"), NEVER);
+        // 80 years behind a 29 February there is one again; 81 later than the common year before it.
+        assert_eq!(told("1948-02-29", "2028-01-01"), day("2028-02-29"));
+        assert_eq!(told("2020-02-29", "2099-12-31"), day("2100-03-01"));
+    }
+}

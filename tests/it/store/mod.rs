@@ -1,7 +1,9 @@
 //! The store: one suite on SQLite files and on a PostgreSQL server that the test starts; what `match` puts into it.
 
+mod encrypted;
 mod faults;
 mod kills;
+mod live;
 mod postgres;
 mod runs;
 mod sample;
@@ -54,6 +56,39 @@ impl Place {
                     CREATE OR REPLACE VIEW content AS TABLE trail_content;";
                 client.batch_execute(views).await.expect("names");
                 client.batch_execute(sql).await.expect("tampering");
+            }
+        }
+    }
+}
+
+impl Place {
+    /// Changes the live part behind its back.
+    pub(crate) async fn tamper_live(&self, sql: &str) {
+        match &self.trail {
+            TrailTables::Sqlite(path) => {
+                rusqlite::Connection::open(path.with_extension("live")).expect("the live file").execute_batch(sql).expect("tampering");
+            }
+            TrailTables::Postgres(url) => {
+                let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("a connection");
+                tokio::spawn(connection);
+                client.batch_execute("SET search_path = mianshen").await.expect("names");
+                client.batch_execute(sql).await.expect("tampering");
+            }
+        }
+    }
+
+    /// Counts in the live part.
+    pub(crate) async fn count_live(&self, sql: &str) -> i64 {
+        match &self.trail {
+            TrailTables::Sqlite(path) => {
+                let connection = rusqlite::Connection::open(path.with_extension("live")).expect("the live file");
+                connection.query_row(sql, [], |row| row.get(0)).expect("a number")
+            }
+            TrailTables::Postgres(url) => {
+                let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("a connection");
+                tokio::spawn(connection);
+                client.batch_execute("SET search_path = mianshen").await.expect("names");
+                client.query_one(sql, &[]).await.expect("a number").get(0)
             }
         }
     }

@@ -17,19 +17,62 @@ pub(crate) struct Server {
     folder: TempDir,
     /// A shell that stops the server when its standard input ends.
     keeper: Child,
+    /// Of the socket, where it is not the usual one.
+    port: Option<u16>,
+    /// Certificate and key, where it has such.
+    settings: Option<TempDir>,
 }
 
 impl Server {
     /// Starts a server; none, and a line that says so, where PostgreSQL is not installed. With `MIANSHEN_NEED_POSTGRES=1` that
     /// is a failure.
     pub(crate) fn start() -> Option<Self> {
+        Self::start_with(&["listen_addresses="])
+    }
+
+    /// The same with a port of this machine besides the socket, which takes encrypted connections only.
+    pub(crate) fn start_encrypted(port: u16, certificate: &Path, key: &Path) -> Option<Self> {
+        let own = tempfile::Builder::new().prefix("pgtls").tempdir().expect("a temporary folder");
+        let copy = |from: &Path| {
+            let to = own.path().join(from.file_name().expect("a name"));
+            std::fs::copy(from, &to).expect("copied");
+            if is_root() {
+                chown(&to, Some(NOBODY), Some(NOBODY)).expect("the file becomes nobody's");
+            }
+            // PostgreSQL takes no key that others can read.
+            std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o600)).expect("its own");
+            to.display().to_string()
+        };
+        if is_root() {
+            chown(own.path(), Some(NOBODY), Some(NOBODY)).expect("the folder becomes nobody's");
+        }
+        let rules = own.path().join("hba.conf");
+        std::fs::write(&rules, "local all all trust\nhostssl all all all trust\n").expect("written");
+        if is_root() {
+            chown(&rules, Some(NOBODY), Some(NOBODY)).expect("the file becomes nobody's");
+        }
+        let settings = [
+            "listen_addresses=localhost".to_owned(),
+            format!("port={port}"),
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", copy(certificate)),
+            format!("ssl_key_file={}", copy(key)),
+            format!("hba_file={}", rules.display()),
+        ];
+        let mut server = Self::start_with(&settings.each_ref().map(String::as_str))?;
+        server.port = Some(port);
+        server.settings = Some(own);
+        Some(server)
+    }
+
+    fn start_with(settings: &[&str]) -> Option<Self> {
         let Some(programs) = programs() else {
             assert!(std::env::var_os("MIANSHEN_NEED_POSTGRES").is_none(), "PostgreSQL is not installed, and MIANSHEN_NEED_POSTGRES is set");
             eprintln!("LEFT OUT: PostgreSQL is not installed (initdb and postgres in PATH, or apt-get install postgresql)");
             return None;
         };
         let folder = tempfile::Builder::new().prefix("pg").tempdir().expect("a temporary folder");
-        let root = std::fs::metadata("/proc/self").is_ok_and(|data| data.uid() == 0);
+        let root = is_root();
         if root {
             chown(folder.path(), Some(NOBODY), Some(NOBODY)).expect("the folder becomes nobody's");
         }
@@ -56,17 +99,19 @@ impl Server {
             .arg(&data)
             .arg("-k")
             .arg(folder.path())
-            .args(["-c", "listen_addresses=", "-c", "fsync=off"])
+            .args(["-c", "fsync=off"])
+            .args(settings.iter().flat_map(|setting| ["-c", setting]))
             .stdin(Stdio::piped())
             .spawn()
             .expect("a shell");
-        Some(Self { folder, keeper })
+        Some(Self { folder, keeper, port: None, settings: None })
     }
 
     /// The URL of a database.
     pub(crate) fn url(&self, database: &str) -> String {
         let folder = self.folder.path().to_str().expect("a UTF-8 path").replace('/', "%2F");
-        format!("postgres://mianshen@{folder}/{database}")
+        let port = self.port.map(|port| format!(":{port}")).unwrap_or_default();
+        format!("postgres://mianshen@{folder}{port}/{database}")
     }
 
     /// Connects to a database of the server, which may still be starting.
@@ -94,7 +139,12 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.keeper.stdin.take());
         let _ = self.keeper.wait();
+        drop(self.settings.take());
     }
+}
+
+fn is_root() -> bool {
+    std::fs::metadata("/proc/self").is_ok_and(|data| data.uid() == 0)
 }
 
 /// The folder with `initdb` and `postgres`: one of `PATH`, or where Debian keeps the newest.

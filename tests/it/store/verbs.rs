@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::Output;
 
 use mianshen::store::Address;
+use mianshen::store::live::Batch;
 use mianshen::store::sqlite::SqliteStore;
 use tempfile::TempDir;
 
+use super::live::{batch_of, case_step, message};
 use super::runtime;
 use super::tiny::{load, put};
 use super::trail::entry;
@@ -17,6 +19,81 @@ use crate::support::{Run, command, run};
 /// A key of these tests alone: thirty-two threes, as `openssl genpkey -algorithm ed25519` would write it.
 const KEY: &str =
     "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIAMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMD\n-----END PRIVATE KEY-----\n";
+
+/// Puts a generation, a case with two events and a message into the live part.
+fn live_city(path: &str) {
+    runtime().block_on(async {
+        let store = Address::parse(path).expect("an address").make().await.expect("a store");
+        let live = store.live().await.expect("a live part");
+        super::live::filled(&*live).await;
+        let batch = Batch { messages: vec![message("m1", "p1", 0)], ..batch_of(vec![case_step("c1", "found", 0, &["found", "told"])]) };
+        live.commit(&batch).await.expect("committed");
+    });
+}
+
+#[test]
+fn the_live_part_is_told_verified_and_backed_up() {
+    let (folder, path) = city();
+    assert!(!clean(&["store", "info", "--store", &path]).contains("cases"), "a store without one has none");
+    live_city(&path);
+    let text = clean(&["store", "info", "--store", &path]);
+    for part in ["live as of 2026-06-30", "read up to file:a 0: 10", "cases 1 · in review 0 · events 2", "messages webhook waiting 1"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(clean(&["store", "verify", "--store", &path]).contains("1 cases, 2 events, whole"));
+    let backup = folder.path().join("backup.db");
+    let backup = text_of(&backup);
+    clean(&["store", "backup", "--store", &path, "--out", backup]);
+    assert_eq!(
+        clean(&["store", "info", "--store", backup]).split_once('\n').map(|(_, rest)| rest.to_owned()),
+        text.split_once('\n').map(|(_, rest)| rest.to_owned())
+    );
+    // What comes after the backup is gone after the restore.
+    runtime().block_on(async {
+        let store = Address::parse(&path).expect("an address").open().await.expect("a store");
+        let live = store.live().await.expect("a live part");
+        live.commit(&batch_of(vec![case_step("c1", "paid", 2, &["paid"])])).await.expect("committed");
+    });
+    clean(&["store", "restore", "--store", &path, "--from", backup, "--replace"]);
+    assert!(clean(&["store", "verify", "--store", &path]).contains("1 cases, 2 events, whole"));
+    let file = rusqlite::Connection::open(format!("{path}.live")).expect("the live file");
+    file.execute_batch("UPDATE case_content SET body = x'00' WHERE seq = 1").expect("tampering");
+    drop(file);
+    for verb in ["store", "audit"] {
+        let told = english(&[verb, "verify", "--store", &path]);
+        assert!(told.code == Some(1) && told.stdout.contains("the content of record 1 was edited"), "{verb}: {}", told.stdout);
+    }
+}
+
+#[test]
+fn heads_of_both_chains_are_signed_and_neither_stands_for_the_other() {
+    let (folder, path) = city();
+    live_city(&path);
+    let (key, heads) = (folder.path().join("key.pem"), folder.path().join("heads.jsonl"));
+    fs::write(&key, KEY).expect("a key");
+    let signed = with_key(&["audit", "heads", "--store", &path, "--out", text_of(&heads), "--lang", "en"], &key);
+    let told = String::from_utf8_lossy(&signed.stdout).into_owned();
+    assert!(told.contains("signed record of the trail 5") && told.contains("signed event of cases 2"), "{told}");
+    let verify = ["audit", "verify", "--store", &path, "--heads", text_of(&heads), "--lang", "en"];
+    let told = with_key(&verify, &key);
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.status.code() == Some(0) && text.contains("the events of cases are whole"), "{text}");
+    let swapped = fs::read_to_string(&heads).expect("heads").replace("\"chain\":\"cases\"", "\"chain\":\"trail\"");
+    fs::write(&heads, swapped).expect("written");
+    let told = with_key(&verify, &key);
+    assert!(String::from_utf8_lossy(&told.stdout).contains("does not verify"));
+    // The whole live part is gone.
+    let signed = with_key(&["audit", "heads", "--store", &path, "--out", text_of(&heads), "--lang", "en"], &key);
+    assert_eq!(signed.status.code(), Some(0));
+    let text = fs::read_to_string(&heads).expect("heads");
+    fs::write(&heads, text.lines().skip(2).collect::<Vec<_>>().join("\n")).expect("the two newest");
+    for end in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(format!("{path}.live{end}"));
+    }
+    let told = with_key(&verify, &key);
+    let text = String::from_utf8_lossy(&told.stdout).into_owned();
+    assert!(told.status.code() == Some(1) && text.contains("record 2 was signed and is gone"), "{text}");
+}
 
 /// A store with two runs and five entries in its trail.
 fn city() -> (TempDir, String) {

@@ -2,13 +2,13 @@
 
 use std::sync::PoisonError;
 
-use rusqlite::types::{Value, ValueRef};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params, params_from_iter};
 
 use super::rows::all;
 use super::{Writer, limited};
 use crate::store::StoreError;
-use crate::store::live::{CaseCount, CaseEvent, CaseFilter, CaseRow, NO_DAY, behind, day_of, kind_number, kind_of};
+use crate::store::live::{CaseCount, CaseEvent, CaseFilter, CaseRow, NO_DAY, behind, day_of, kind_of};
 use crate::store::sqlite::files::failed;
 use crate::store::trail::{Head, Seq};
 
@@ -51,45 +51,8 @@ pub(super) fn named(connection: &Connection, ids: &[String]) -> Result<Vec<CaseR
 }
 
 pub(super) fn filtered(connection: &Connection, filter: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {
-    let (mut terms, mut values): (Vec<String>, Vec<Value>) = (Vec::new(), Vec::new());
-    let mut term = |sql: &str, of: &[&str]| {
-        terms.push(sql.to_owned());
-        values.extend(of.iter().map(|value| Value::from((*value).to_owned())));
-    };
-    if let Some(policy) = &filter.policy {
-        term("policy = ?", &[policy]);
-    }
-    if let Some(department) = &filter.department {
-        term("department = ?", &[department]);
-    }
-    if let Some(region) = &filter.region {
-        term("region >= ? AND region < ?", &[region, &behind(region)]);
-    }
-    if let Some((kind, subject)) = &filter.subject {
-        term(&format!("kind = {} AND subject = ?", kind_number(*kind)), &[subject]);
-    }
-    if let Some(until) = &filter.due_until {
-        // No day comes after every day.
-        term("due <= ?", &[&until.to_string()]);
-    }
-    if let Some(in_review) = filter.in_review {
-        term(&format!("in_review = {}", i32::from(in_review)), &[]);
-    }
-    if !filter.steps.is_empty() {
-        let steps: Vec<&str> = filter.steps.iter().map(String::as_str).collect();
-        term(&format!("step IN ({})", vec!["?"; steps.len()].join(", ")), &steps);
-    }
-    match &filter.after {
-        Some(after) if filter.by_due => {
-            let due = after.due.map_or_else(|| NO_DAY.to_owned(), |day| day.to_string());
-            term("(due, id) > (?, ?)", &[&due, &after.id]);
-        }
-        Some(after) => term("id > ?", &[&after.id]),
-        None => {}
-    }
-    let wanted = if terms.is_empty() { String::new() } else { format!(" WHERE {}", terms.join(" AND ")) };
-    let order = if filter.by_due { "due, id" } else { "id" };
-    let sql = format!("{CASES}{wanted} ORDER BY {order} LIMIT {}", limited(filter.limit));
+    let (wanted, values) = filter.sql('?');
+    let sql = format!("{CASES}{wanted}");
     let mut statement = connection.prepare(&sql).map_err(failed)?;
     let mut rows = statement.query(params_from_iter(values)).map_err(failed)?;
     let mut found = Vec::new();

@@ -62,7 +62,7 @@ pub(super) fn commit(transaction: &Transaction<'_>, batch: &Batch) -> Result<Com
     write_cases(transaction, &batch.cases, &events)?;
     write_events(transaction, &events)?;
     let folded = write_messages(transaction, batch.at, &batch.messages)?;
-    write_deliveries(transaction, batch.at, &batch.deliveries)?;
+    write_deliveries(transaction, batch.at, &batch.deliveries_once())?;
     Ok(Committed { head: events.last().map_or(before, |event| Some(event.head())), folded })
 }
 
@@ -205,7 +205,7 @@ fn write_messages(transaction: &Transaction<'_>, at: i64, messages: &[NewMessage
     Ok(folded)
 }
 
-fn write_deliveries(transaction: &Transaction<'_>, at: i64, deliveries: &[DeliveryStep]) -> Result<(), StoreError> {
+fn write_deliveries(transaction: &Transaction<'_>, at: i64, deliveries: &[&DeliveryStep]) -> Result<(), StoreError> {
     if deliveries.is_empty() {
         return Ok(());
     }

@@ -1,0 +1,66 @@
+//! Reading what belongs to a generation, each in one query, so that all of it is of one moment.
+
+use chrono::NaiveDate;
+use deadpool_postgres::Object;
+
+use super::{limited, query};
+use crate::register::declaration::SubjectKind;
+use crate::store::StoreError;
+use crate::store::live::{LiveState, Mention, Position, RowsOf, Standing, Timer, TimerKey, day_of, kind_number, kind_of};
+
+/// What rows of the current generation have.
+const CURRENT: &str = "generation = (SELECT id FROM mianshen.generation WHERE is_current)";
+
+pub(super) async fn state(connection: &Object) -> Result<Option<LiveState>, StoreError> {
+    let rows = query(connection, "SELECT as_of, body FROM mianshen.generation WHERE is_current", &[]).await?;
+    rows.first().map(|row| Ok(LiveState { as_of: day_of(row.get(0))?, body: row.get(1) })).transpose()
+}
+
+pub(super) async fn positions(connection: &Object) -> Result<Vec<Position>, StoreError> {
+    let rows = query(connection, "SELECT source, part, next FROM mianshen.position ORDER BY source, part", &[]).await?;
+    Ok(rows.iter().map(|row| Position { source: row.get(0), partition: row.get(1), next: row.get(2) }).collect())
+}
+
+pub(super) async fn rows(connection: &Object, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
+    let sql = format!("SELECT id, register, body FROM mianshen.register_row WHERE {CURRENT} AND id = ANY ($1) ORDER BY id, register");
+    let rows = query(connection, &sql, &[&ids]).await?;
+    Ok(rows.iter().map(|row| RowsOf { id: row.get(0), register: row.get(1), body: row.get(2) }).collect())
+}
+
+pub(super) async fn mentions(connection: &Object, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
+    let sql = format!("SELECT id, register, owner FROM mianshen.mention WHERE {CURRENT} AND id = ANY ($1) ORDER BY id, register, owner");
+    let rows = query(connection, &sql, &[&ids]).await?;
+    Ok(rows.iter().map(|row| Mention { id: row.get(0), register: row.get(1), owner: row.get(2) }).collect())
+}
+
+pub(super) async fn standing(connection: &Object, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {
+    let sql = format!("SELECT id, body FROM mianshen.standing WHERE {CURRENT} AND kind = $1 AND id = ANY ($2) ORDER BY id");
+    let rows = query(connection, &sql, &[&kind_number(kind), &ids]).await?;
+    Ok(rows.iter().map(|row| Standing { kind, id: row.get(0), body: row.get(1) }).collect())
+}
+
+pub(super) async fn standing_after(connection: &Object, kind: SubjectKind, after: &str, limit: usize) -> Result<Vec<Standing>, StoreError> {
+    let sql = format!("SELECT id, body FROM mianshen.standing WHERE {CURRENT} AND kind = $1 AND id > $2 ORDER BY id LIMIT $3");
+    let rows = query(connection, &sql, &[&kind_number(kind), &after, &limited(limit)]).await?;
+    Ok(rows.iter().map(|row| Standing { kind, id: row.get(0), body: row.get(1) }).collect())
+}
+
+pub(super) async fn due(connection: &Object, until: NaiveDate, after: Option<&TimerKey>, limit: usize) -> Result<Vec<Timer>, StoreError> {
+    let sql = format!(
+        "SELECT day, kind, id, body FROM mianshen.timer WHERE {CURRENT} AND day <= $1 AND (day, kind, id) > ($2, $3, $4)
+         ORDER BY day, kind, id LIMIT $5"
+    );
+    let (day, kind, id) = after.map_or((String::new(), 0, ""), |key| (key.day.to_string(), kind_number(key.kind), key.id.as_str()));
+    let rows = query(connection, &sql, &[&until.to_string(), &day, &kind, &id, &limited(limit)]).await?;
+    let timer = |row: &tokio_postgres::Row| {
+        let key = TimerKey { day: day_of(row.get(0))?, kind: kind_of(row.get::<_, i16>(1).into())?, id: row.get(2) };
+        Ok(Timer { key, body: row.get(3) })
+    };
+    rows.iter().map(timer).collect()
+}
+
+pub(super) async fn due_counts(connection: &Object, until: NaiveDate) -> Result<Vec<(NaiveDate, u64)>, StoreError> {
+    let sql = format!("SELECT day, count(*) FROM mianshen.timer WHERE {CURRENT} AND day <= $1 GROUP BY day ORDER BY day");
+    let rows = query(connection, &sql, &[&until.to_string()]).await?;
+    rows.iter().map(|row| Ok((day_of(row.get(0))?, row.get::<_, i64>(1).cast_unsigned()))).collect()
+}
