@@ -27,6 +27,7 @@ pub mod serve;
 pub mod simulate;
 mod simulate_sides;
 pub mod store;
+pub mod stream;
 pub mod test;
 
 use std::process::ExitCode;
@@ -85,6 +86,8 @@ pub enum Verb {
     Case(Box<case::Args>),
     /// 服务找人的 HTTP 接口: 谁有哪些服务, 为什么; 谁可以问, 谁问过 / Serve over HTTP which services find whom and why, to those who may ask
     Serve(serve::Args),
+    /// 跟随登记库的变更: 谁受影响, 现在该享什么 / Follow changes of registers: whom they touch, and what is owed now
+    Stream(Box<stream::Args>),
     /// 编辑器里的检查、说明和补全 (语言服务器) / Checks, meanings and completion inside editors: a language server
     Lsp(lsp::Args),
 }
@@ -114,6 +117,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Audit(args) => audit::run(&args, &context),
         Verb::Case(args) => case::run(&args, &context),
         Verb::Serve(args) => serve::run(&args, &context),
+        Verb::Stream(args) => stream::run(&args, &context),
         Verb::Lsp(args) => lsp::run(&args, &context),
     }
 }

@@ -155,6 +155,12 @@ impl<'a> Judge<'a> {
         &self.ground.data_days
     }
 
+    /// Registers that are absent on purpose.
+    #[must_use]
+    pub fn allow_missing(&self) -> &BTreeSet<String> {
+        &self.ground.allow_missing
+    }
+
     /// Whether a policy's grants wait for a round that shares out its budget.
     #[must_use]
     pub fn is_held(&self, policy: &str) -> bool {

@@ -98,7 +98,7 @@ pub async fn load(
         }
     }
     fill.standing(standing).await?;
-    let state = State { data_days: judge.data_days().clone() };
+    let state = State { data_days: judge.data_days().clone(), allow_missing: judge.allow_missing().clone() };
     fill.finish(LiveState { as_of: judge.as_of(), body: state.write() }, positions).await?;
     Ok(loaded)
 }
@@ -141,6 +141,8 @@ async fn all_cases(live: &dyn Live) -> Result<Vec<Case>, TurnError> {
 pub struct State {
     /// The day that each register's rows speak for; registers that are not here are not there.
     pub data_days: BTreeMap<String, chrono::NaiveDate>,
+    /// Registers that are absent on purpose.
+    pub allow_missing: BTreeSet<String>,
 }
 
 impl State {
@@ -148,7 +150,7 @@ impl State {
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
         let days: BTreeMap<&String, String> = self.data_days.iter().map(|(register, day)| (register, day.to_string())).collect();
-        serde_json::json!({"form": 1, "data_days": days}).to_string().into_bytes()
+        serde_json::json!({"form": 1, "data_days": days, "allow_missing": self.allow_missing}).to_string().into_bytes()
     }
 
     /// Reads what [`Self::write`] has written; none where it is no such thing.
@@ -160,6 +162,7 @@ impl State {
         }
         let days = value.get("data_days")?.as_object()?.iter();
         let days = days.map(|(register, day)| Some((register.clone(), day.as_str()?.parse().ok()?)));
-        Some(Self { data_days: days.collect::<Option<_>>()? })
+        let absent = value.get("allow_missing")?.as_array()?.iter().map(|name| name.as_str().map(str::to_owned));
+        Some(Self { data_days: days.collect::<Option<_>>()?, allow_missing: absent.collect::<Option<_>>()? })
     }
 }
