@@ -147,7 +147,10 @@ async fn load_registers(args: &LoadArgs, context: &Context, threads: usize) -> R
     let folder = policies(&args.common.policies)?;
     let sources = Sources::load(&args.sources)?;
     let as_of = args.as_of.or_else(|| newest(&sources)).ok_or_else(|| {
-        vec![Diagnostic::new(&code::BAD_ARGUMENT, "缺少 --as-of", "--as-of is missing").help("如 --as-of 2026-06-30", "such as --as-of 2026-06-30")]
+        vec![
+            Diagnostic::new(&code::BAD_ARGUMENT, "缺少 --as-of", "--as-of is missing")
+                .help("如 --as-of 2026-06-30", "such as --as-of 2026-06-30"),
+        ]
     })?;
     let allow_missing: BTreeSet<String> = args.allow_missing.iter().cloned().collect();
     let (place, scratch, live) = open(&args.common.store, true).await?;

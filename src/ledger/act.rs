@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::case::{Case, Step, Why};
 use super::event::{Actor, Role, What};
-use super::written;
 use super::plan::Next;
 use super::words;
+use super::written;
 use crate::diagnostic::Message;
 use crate::eligibility::grant::amount_text;
 use crate::policy::document::NoReply;
@@ -62,9 +62,8 @@ pub enum Command {
 }
 
 /// All commands by their words, in the order of a case's way.
-pub(super) const COMMANDS: [&str; 13] = [
-    "review", "publish", "tell", "confirm", "decline", "return", "object", "correct", "withdraw", "pay", "rate", "close", "lapse",
-];
+pub(super) const COMMANDS: [&str; 13] =
+    ["review", "publish", "tell", "confirm", "decline", "return", "object", "correct", "withdraw", "pay", "rate", "close", "lapse"];
 
 impl Command {
     /// The word in requests and on the command line.

@@ -4,8 +4,8 @@ use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::case::Why;
-use super::written;
 use super::plan::Plan;
+use super::written;
 use crate::register::declaration::SubjectKind;
 
 /// The version of the form that events are written in.

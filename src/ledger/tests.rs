@@ -199,7 +199,10 @@ fn who_may_do_what() {
     let told = |book: &mut Book, command, actor: &Actor| book.act(command, actor, 0).expect_err("not his").told();
     let other = Actor::official("张三", "", "990100-RS");
     assert_eq!(told(&mut book, Command::Publish, &other).get(Lang::En), "department 990100-MZ answers for it; nothing can be done now");
-    assert_eq!(told(&mut book, Command::Publish, &Actor::subject("王五", "me")).en, "this step is not yours; possible now: decline, object");
+    assert_eq!(
+        told(&mut book, Command::Publish, &Actor::subject("王五", "me")).en,
+        "this step is not yours; possible now: decline, object"
+    );
     assert_eq!(told(&mut book, Command::Publish, &official(" ")).zh, "须写明真实姓名; 现在没有可办的步骤");
     let row = book.rows.values().next().expect("one").clone();
     let bare = act(&row, &Command::Withdraw, &official("张三"), ("", ""), day(0)).expect("ours").expect_err("no ground");
@@ -367,9 +370,11 @@ fn actor() -> impl Strategy<Value = Actor> {
 fn plan() -> impl Strategy<Value = Plan> {
     let modes = prop_oneof![Just(Mode::Automatic), Just(Mode::Confirm), Just(Mode::Commit), Just(Mode::Review)];
     let rule = prop_oneof![Just(None), Just(Some(NoReply::Give)), Just(Some(NoReply::Review)), Just(Some(NoReply::Close))];
-    (modes, prop_oneof![Just(None), Just(Some(3))], any::<bool>(), any::<bool>(), rule).prop_map(|(mode, notice_days, second, tell, no_reply)| {
-        Plan::of(mode, &Delivery { notice_days, second_review: second, no_reply, reply_within_days: Some(2), ..delivery(mode) }, tell)
-    })
+    (modes, prop_oneof![Just(None), Just(Some(3))], any::<bool>(), any::<bool>(), rule).prop_map(
+        |(mode, notice_days, second, tell, no_reply)| {
+            Plan::of(mode, &Delivery { notice_days, second_review: second, no_reply, reply_within_days: Some(2), ..delivery(mode) }, tell)
+        },
+    )
 }
 
 proptest! {

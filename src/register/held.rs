@@ -37,8 +37,7 @@ impl Held {
             });
             RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_, _>>()?)
         };
-        let batches: Vec<RecordBatch> =
-            rows.batches.iter().filter(|batch| batch.num_rows() > 0).map(given).collect::<Result<_, _>>()?;
+        let batches: Vec<RecordBatch> = rows.batches.iter().filter(|batch| batch.num_rows() > 0).map(given).collect::<Result<_, _>>()?;
         let sound: u64 = batches.iter().map(|batch| batch.num_rows() as u64).sum();
         outcome.rows_read = sound + rows.set_aside.len() as u64;
         outcome.rows_kept = sound;

@@ -106,7 +106,8 @@ fn said(form: &RowForm, before: Option<(&Row, bool)>, after: Option<(&Row, bool)
             (before, after) => before.map(|(row, _)| gone(row)).into_iter().chain(after.map(|(row, _)| there(row))).collect(),
         });
     }
-    let is_moved = |before: &Row| after.is_none_or(|(after, _)| after.key != before.key || before.owner.is_some() && after.owner != before.owner);
+    let is_moved =
+        |before: &Row| after.is_none_or(|(after, _)| after.key != before.key || before.owner.is_some() && after.owner != before.owner);
     let moved = before.map(|(row, _)| row).filter(|row| is_moved(row)).map(gone);
     Some(moved.into_iter().chain(after.map(|(row, _)| there(row))).collect())
 }
@@ -127,8 +128,7 @@ fn tell(change: &Change, form: &RowForm, said: Said, view: &mut View<'_>, touche
     let mut owners: BTreeMap<String, Option<HeldRow>> = BTreeMap::new();
     if form.by_number() {
         // A row has one owner: whoever had it, has it no more.
-        let known: Vec<String> =
-            view.mentions(&form.mention_of(&said.key)).into_iter().flatten().map(|(_, owner)| owner.clone()).collect();
+        let known: Vec<String> = view.mentions(&form.mention_of(&said.key)).into_iter().flatten().map(|(_, owner)| owner.clone()).collect();
         let newest = known.iter().filter_map(|owner| order_of(view, owner, register, &said.key)).max();
         // The same event may take a row from one and give it to another: what it gives comes last.
         let is_known = newest.is_some_and(|newest| newest > change.order || newest == change.order && said.row.is_none());

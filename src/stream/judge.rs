@@ -19,7 +19,7 @@ use super::paths::Paths;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
-use crate::diagnostic::progress::{Cancel, Silent, Progress};
+use crate::diagnostic::progress::{Cancel, Progress, Silent};
 use crate::dossier::build::{EachRequest, Request, build};
 use crate::dossier::plan::Plan;
 use crate::dossier::{DossierError, Options};
@@ -118,7 +118,8 @@ impl<'a> Judge<'a> {
         let each = occasions_of(&compiled);
         let read: BTreeSet<FactId> = compiled.iter().flat_map(|compiled| compiled.facts.iter().copied()).collect();
         let of_occasions = || each.iter().flat_map(|each| each.facts.iter().copied());
-        let needed = Plan::new(&mut ground.catalogue, ground.binder, read.iter().copied().chain(of_occasions()))?.facts.into_keys().collect();
+        let needed =
+            Plan::new(&mut ground.catalogue, ground.binder, read.iter().copied().chain(of_occasions()))?.facts.into_keys().collect();
         let asked: BTreeSet<FactId> = also.into_iter().chain(read).collect();
         let plan = Plan::new(&mut ground.catalogue, ground.binder, asked.iter().copied().chain(of_occasions()))?;
         let paths = Paths::new(&ground.catalogue, &plan, &asked, &each, ground.policies);
@@ -188,17 +189,11 @@ impl<'a> Judge<'a> {
     /// # Errors
     ///
     /// As [`Judge::judge`], and when a register cannot be read.
-    pub async fn judge_on(
-        &mut self,
-        sources: &Sources,
-        cases: &[Case],
-        wanted: impl Fn(&str) -> bool + Send,
-    ) -> Result<Judged, FillError> {
+    pub async fn judge_on(&mut self, sources: &Sources, cases: &[Case], wanted: impl Fn(&str) -> bool + Send) -> Result<Judged, FillError> {
         let cancel = Cancel::default();
         let progress: Arc<dyn Progress> = Arc::new(Silent);
         let ground = &mut self.ground;
-        let options =
-            Options { shards: 1, threads: ground.threads, memory: None, scratch: ground.scratch.clone() };
+        let options = Options { shards: 1, threads: ground.threads, memory: None, scratch: ground.scratch.clone() };
         let dossiers = build(Request {
             catalogue: &mut ground.catalogue,
             binder: ground.binder,

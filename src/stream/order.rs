@@ -150,9 +150,8 @@ mod tests {
         prop_oneof![
             Just(Order::LOADED),
             (small(), small()).prop_map(|(time, arrival)| Order::timed(time, arrival)),
-            (position, small(), small()).prop_map(|((kind, at), time, arrival)| {
-                Order::logged(LogPosition { kind: LogKind::ALL[kind], at }, time, arrival)
-            }),
+            (position, small(), small())
+                .prop_map(|((kind, at), time, arrival)| { Order::logged(LogPosition { kind: LogKind::ALL[kind], at }, time, arrival) }),
         ]
     }
 

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::check::catalogue::{Catalogue, FactId};
 use crate::check::CheckedPolicy;
+use crate::check::catalogue::{Catalogue, FactId};
 use crate::dossier::build::{EachRequest, base_register};
 use crate::dossier::plan::{Plan, Source};
 use crate::policy::document::CapScope;
@@ -83,7 +83,9 @@ impl Paths {
     fn households(&mut self, catalogue: &Catalogue, policies: &[CheckedPolicy]) {
         let links = &catalogue.registers.links;
         let link = |from, name: &str| links.iter().position(|link| link.from == from && link.name == name);
-        let (Some(household), Some(members)) = (link(SubjectKind::Person, "household"), link(SubjectKind::Household, "members")) else { return };
+        let (Some(household), Some(members)) = (link(SubjectKind::Person, "household"), link(SubjectKind::Household, "members")) else {
+            return;
+        };
         let [person, home] = [SubjectKind::Person, SubjectKind::Household].map(|kind| self.of.get(&kind).cloned().unwrap_or_default());
         let mut member = Stop { registers: BTreeSet::from([base_register(SubjectKind::Person).to_owned()]), ..Stop::default() };
         member.links.insert(household, Stop::default());
@@ -116,7 +118,8 @@ fn is_tied(policies: &[CheckedPolicy]) -> bool {
         policies.iter().map(|policy| (policy.document.code.as_str(), policy.document.subject)).collect();
     policies.iter().any(|policy| {
         let document = &policy.document;
-        let named = document.requires.iter().map(|(code, _)| code.as_str()).chain(document.excludes.iter().map(|other| other.policy.as_str()));
+        let named =
+            document.requires.iter().map(|(code, _)| code.as_str()).chain(document.excludes.iter().map(|other| other.policy.as_str()));
         let mut kinds = named.filter_map(|code| kinds.get(code));
         let of_household = document.cap.as_ref().is_some_and(|cap| cap.per == CapScope::Household);
         of_household || kinds.any(|kind| *kind != document.subject)

@@ -91,7 +91,9 @@ impl<'a, 'v> Reach<'a, 'v> {
                 let link = &self.registers.links[*link];
                 let Some(form) = self.forms.of(&link.register) else { continue };
                 let starts = changes.iter().filter(|change| change.register == link.register);
-                here.extend(starts.flat_map(|change| values_in(form.column(&link.from_column), form.owner(), &change.owner, &change.others)));
+                here.extend(
+                    starts.flat_map(|change| values_in(form.column(&link.from_column), form.owner(), &change.owner, &change.others)),
+                );
                 let next = found[*next].clone();
                 here.extend(self.across(link, &link.to_column, &link.from_column, &next).await?);
             }

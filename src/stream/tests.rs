@@ -284,7 +284,14 @@ async fn batch(judge: &mut Judge<'_>, bench: &Bench<'_>, rows: &BTreeMap<String,
         let batch = form.batch(sorted.iter().map(|row| &row.held)).expect("rows");
         held.insert(name.clone(), HeldRows { batches: vec![batch], set_aside: Vec::new() });
     }
-    judge.judge(held, &[], |_| true).await.map_err(|error: FillError| error.into_diagnostic("test")).expect("judged").subjects().map(|subject| subject.expect("sound")).collect()
+    judge
+        .judge(held, &[], |_| true)
+        .await
+        .map_err(|error: FillError| error.into_diagnostic("test"))
+        .expect("judged")
+        .subjects()
+        .map(|subject| subject.expect("sound"))
+        .collect()
 }
 
 fn differing(found: &[StoredSubject], expected: &[StoredSubject]) -> Vec<String> {
@@ -305,21 +312,24 @@ fn differing(found: &[StoredSubject], expected: &[StoredSubject]) -> Vec<String>
             .filter(|(one, other)| one != other)
             .map(|(one, other)| format!("{} {:?} {:?}", one.name, one.state, other.state))
             .collect();
-        let (found, expected) = (StoredSubject { facts: Vec::new(), ..found.clone() }, StoredSubject { facts: Vec::new(), ..expected.clone() });
+        let (found, expected) =
+            (StoredSubject { facts: Vec::new(), ..found.clone() }, StoredSubject { facts: Vec::new(), ..expected.clone() });
         let rest = if found == expected { String::new() } else { format!("{found:?}\n{expected:?}") };
         format!("{id:?}: {facts:?} {rest}")
     });
     told.collect()
 }
 
-/// The loaded city, changed step by step; `late`: which changes come later than they happened, `again`: which come twice.
-fn history(turns: &[Vec<(Step, u8)>]) {
+/// The loaded city, changed step by step. The number beside a step says whether it is told late, twice, or in its time. Gives the
+/// identifiers that changed rows lie under, and those for whom something else stood after a turn.
+fn history(turns: &[Vec<(Step, u8)>]) -> (BTreeSet<String>, BTreeSet<String>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let (policies, _) = before_allocation(in_force());
     let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
     let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
     let judge = || Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
+    let (mut owners, mut moved) = (BTreeSet::new(), BTreeSet::new());
     runtime.block_on(async {
         let (live, fence) = empty(folder.path()).await;
         let stream = Stream::new(Arc::clone(&live), judge()).expect("a stream");
@@ -333,7 +343,8 @@ fn history(turns: &[Vec<(Step, u8)>]) {
         load.iter().for_each(|change| told.hear(change));
         bench.take(&load).await;
         let expected = batch(&mut oracle, &bench, &told.rows()).await;
-        assert_eq!(differing(&bench.standing().await, &expected), Vec::<String>::new(), "the load");
+        let mut before = bench.standing().await;
+        assert_eq!(differing(&before, &expected), Vec::<String>::new(), "the load");
         let mut held_back: Vec<Change> = Vec::new();
         let mut position = 1;
         // What has happened, whether it was told or not.
@@ -355,16 +366,39 @@ fn history(turns: &[Vec<(Step, u8)>]) {
                     _ => changes.push(happened),
                 }
             }
-            changes.iter().for_each(|change| told.hear(change));
+            for change in &changes {
+                told.hear(change);
+                let form = bench.stream.forms().of(&change.register).expect("declared");
+                let images = change.before.iter().chain(&change.after);
+                owners.extend(images.filter_map(|image| form.take(&image.batch).expect("as declared").remove(0).owner));
+            }
             bench.take(&changes).await;
             let expected = batch(&mut oracle, &bench, &told.rows()).await;
-            assert_eq!(differing(&bench.standing().await, &expected), Vec::<String>::new(), "{turn:?}");
+            let after = bench.standing().await;
+            assert_eq!(differing(&after, &expected), Vec::<String>::new(), "{turn:?}");
+            moved.extend(after.iter().filter(|subject| !before.contains(subject)).map(|subject| subject.id.clone()));
+            before = after;
             // After a crash behind the commit, another holder gets the same events once more.
             bench.stream = Stream::new(Arc::clone(&bench.live), judge()).expect("a stream");
             let again = bench.take(&changes).await;
             assert_eq!((again.changed, again.standing, again.cases), (0, 0, 0));
         }
     });
+    (owners, moved)
+}
+
+#[test]
+fn a_long_history_changes_what_stands_of_others_too() {
+    let mut state = 1_u32;
+    let mut number = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 8
+    };
+    let turns: Vec<Vec<(Step, u8)>> =
+        (0..8).map(|_| (0..12).map(|_| (std::array::from_fn(|_| number()), number().to_le_bytes()[0])).collect()).collect();
+    let (owners, moved) = history(&turns);
+    assert!(moved.intersection(&owners).count() > 10, "those whose rows changed: {}", moved.len());
+    assert!(moved.difference(&owners).count() > 10, "others: {}", moved.len());
 }
 
 proptest! {
@@ -387,12 +421,27 @@ fn rows_in_memory_are_judged_as_those_of_files_are() {
     let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
     let mut judge = Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
     runtime.block_on(async {
-        let held = CITY.rows.iter().map(|(name, rows)| {
-            (name.clone(), HeldRows { batches: rows.clone(), set_aside: CITY.set_aside[name].clone() })
-        });
+        let held = CITY
+            .rows
+            .iter()
+            .map(|(name, rows)| (name.clone(), HeldRows { batches: rows.clone(), set_aside: CITY.set_aside[name].clone() }));
         let told = |error: FillError| error.into_diagnostic("test");
-        let memory: Vec<StoredSubject> = judge.judge(held.collect(), &[], |_| true).await.map_err(told).expect("judged").subjects().map(|subject| subject.expect("sound")).collect();
-        let files: Vec<StoredSubject> = judge.judge_on(&CITY.sources, &[], |_| true).await.map_err(told).expect("judged").subjects().map(|subject| subject.expect("sound")).collect();
+        let memory: Vec<StoredSubject> = judge
+            .judge(held.collect(), &[], |_| true)
+            .await
+            .map_err(told)
+            .expect("judged")
+            .subjects()
+            .map(|subject| subject.expect("sound"))
+            .collect();
+        let files: Vec<StoredSubject> = judge
+            .judge_on(&CITY.sources, &[], |_| true)
+            .await
+            .map_err(told)
+            .expect("judged")
+            .subjects()
+            .map(|subject| subject.expect("sound"))
+            .collect();
         assert!(files.iter().any(|subject| !subject.grants.is_empty()), "somebody is owed something");
         // Rows that only repeat another are told with the files.
         let plain = |all: &[StoredSubject]| -> Vec<StoredSubject> {

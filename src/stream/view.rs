@@ -149,12 +149,10 @@ impl<'a> View<'a> {
             let rows = self.rows.get(id).and_then(|rows| rows.get(register)).unwrap_or(&nothing);
             self.forms.of(register).map(|form| form.write(rows)).unwrap_or_default()
         };
-        let rows = self.changed.iter().map(|(id, register)| RowsOf {
-            id: id.clone(),
-            register: register.clone(),
-            body: body(id, register),
-        });
-        let mention = |(id, (register, owner)): &(String, Place)| Mention { id: id.clone(), register: register.clone(), owner: owner.clone() };
+        let rows =
+            self.changed.iter().map(|(id, register)| RowsOf { id: id.clone(), register: register.clone(), body: body(id, register) });
+        let mention =
+            |(id, (register, owner)): &(String, Place)| Mention { id: id.clone(), register: register.clone(), owner: owner.clone() };
         (rows.collect(), self.mentioned.iter().map(mention).collect(), self.unmentioned.iter().map(mention).collect())
     }
 }

@@ -283,8 +283,17 @@ fn verify(store: &StoreArg, context: &Context) -> Told {
     let mut text: String = words.iter().map(|fault| format!("{}\n", context.say(fault))).collect();
     let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
     let (events, erased, cases) = (count(verified.chain.records), count(verified.chain.erased), count(verified.cases));
-    text.push_str(&format!("{} {cases} · {} {events} · {} {erased}\n", pick("办件", "cases"), pick("事件", "events"), pick("已删除内容", "erased")));
+    text.push_str(&format!(
+        "{} {cases} · {} {events} · {} {erased}\n",
+        pick("办件", "cases"),
+        pick("事件", "events"),
+        pick("已删除内容", "erased")
+    ));
     let is_whole = verified.is_whole();
-    text.push_str(if is_whole { pick("链条完整\n", "the chain is whole\n") } else { pick("链条有问题\n", "the chain is not whole\n") });
+    text.push_str(if is_whole {
+        pick("链条完整\n", "the chain is whole\n")
+    } else {
+        pick("链条有问题\n", "the chain is not whole\n")
+    });
     Ok((text, if is_whole { Exit::Clean } else { Exit::Findings }))
 }

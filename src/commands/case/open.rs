@@ -60,7 +60,10 @@ pub(super) fn run(store: &StoreArg, policies: &Path, context: &Context) -> Told 
         count(opened.lost),
     );
     if !unknown.is_empty() {
-        let head = pick("政策文件夹里没有这些政策的这一版本, 未建立办件", "the policies folder does not have these policies in the version of the run: no cases");
+        let head = pick(
+            "政策文件夹里没有这些政策的这一版本, 未建立办件",
+            "the policies folder does not have these policies in the version of the run: no cases",
+        );
         text.push_str(&format!("{head}: {}\n", unknown.join(", ")));
     }
     Ok((text, if unknown.is_empty() { Exit::Clean } else { Exit::Findings }))

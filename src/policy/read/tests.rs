@@ -2,7 +2,9 @@
 
 use super::read_policy;
 use crate::diagnostic::{Diagnostic, SourceFile};
-use crate::policy::document::{CapScope, CriteriaNode, EachSource, Exhaustion, Keep, Mode, NoReply, Payee, Period, PolicyDocument, Rounding};
+use crate::policy::document::{
+    CapScope, CriteriaNode, EachSource, Exhaustion, Keep, Mode, NoReply, Payee, Period, PolicyDocument, Rounding,
+};
 use crate::register::declaration::SubjectKind;
 use crate::yaml;
 

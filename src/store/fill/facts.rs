@@ -13,12 +13,7 @@ use crate::register::declaration::SubjectKind;
 /// The facts that dossiers must have for the store beside those that a run reads anyway: what explaining asks for, and
 /// every declared fact of the registers that are read anyway. Registers that are not `there` are not read for it.
 #[must_use]
-pub fn facts(
-    catalogue: &mut Catalogue,
-    binder: &Binder<'_>,
-    policies: &[CheckedPolicy],
-    there: &dyn Fn(&str) -> bool,
-) -> BTreeSet<FactId> {
+pub fn facts(catalogue: &mut Catalogue, binder: &Binder<'_>, policies: &[CheckedPolicy], there: &dyn Fn(&str) -> bool) -> BTreeSet<FactId> {
     let mut facts = facts_read(catalogue, binder, policies);
     let mut read: BTreeSet<String> = facts.iter().flat_map(|fact| registers_behind(catalogue, *fact)).collect();
     let kinds: BTreeSet<SubjectKind> = policies.iter().map(|policy| policy.document.subject).collect();

@@ -122,8 +122,12 @@ impl Decoder {
             .iter_mut()
             .map(|plan| {
                 let RegisterPlan { whole, keys, unique, .. } = plan;
-                [Some(whole).filter(|lane| lane.is_used()), keys.as_mut().filter(|lane| lane.is_used()), unique.as_mut().filter(|lane| lane.is_used())]
-                    .map(|lane| lane.map(Lane::cast))
+                [
+                    Some(whole).filter(|lane| lane.is_used()),
+                    keys.as_mut().filter(|lane| lane.is_used()),
+                    unique.as_mut().filter(|lane| lane.is_used()),
+                ]
+                .map(|lane| lane.map(Lane::cast))
             })
             .collect();
         let mut decoded = Decoded::default();
@@ -308,11 +312,7 @@ fn whole(cause: Cause) -> ImageFault {
 
 /// Where the text stops being an event. What stands there is not repeated: it may be anybody's.
 fn not_an_event(start: usize, error: &serde_json::Error) -> ImageFault {
-    let place = if error.line() > 1 {
-        format!("{}:{}", error.line(), error.column())
-    } else {
-        format!("{}", start + error.column())
-    };
+    let place = if error.line() > 1 { format!("{}:{}", error.line(), error.column()) } else { format!("{}", start + error.column()) };
     ImageFault { value: place, ..whole(Cause::NotAnEvent) }
 }
 

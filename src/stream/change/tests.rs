@@ -8,8 +8,8 @@ use arrow::datatypes::{Date32Type, Decimal128Type};
 use bytes::Bytes;
 
 use super::*;
-use crate::register::declaration::Registers;
 use crate::region::RegionTree;
+use crate::register::declaration::Registers;
 use crate::stream::order::{LogKind, LogPosition};
 
 const ID: &str = "110105194912310038";
@@ -212,7 +212,8 @@ fn good_events_go_on_beside_bad_ones() {
     let good = |id: &str| format!(r#"{{"op":"c","after":{{"person_id":"{id}","death_date":20600,"recorded_on":20610}}}}"#);
     let ids = [ID, "110105194912310031", "11010519491231002X"];
     let decoded = decoder().decode(ids.iter().map(|id| raw(Some("death"), None, Some(&good(id)))).collect());
-    let told: Vec<_> = decoded.changes.iter().map(|change| text(change.after.as_ref().expect("a row"), "person_id").expect("known")).collect();
+    let told: Vec<_> =
+        decoded.changes.iter().map(|change| text(change.after.as_ref().expect("a row"), "person_id").expect("known")).collect();
     assert_eq!(told, [ID, "11010519491231002X"]);
     assert_eq!(decoded.refused.len(), 1);
 }

@@ -274,7 +274,8 @@ async fn take(shared: &Shared, register: Option<Arc<str>>, headers: &HeaderMap, 
     if key.as_ref().is_some_and(|key| key.is_empty() || key.len() > 255) {
         return problem(StatusCode::BAD_REQUEST, "Idempotency-Key 须为 1 到 255 个字符", "an Idempotency-Key has 1 to 255 characters");
     }
-    let digest: [u8; 32] = Sha256::new().chain_update(register.as_deref().unwrap_or("")).chain_update([0]).chain_update(&body).finalize().into();
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(register.as_deref().unwrap_or("")).chain_update([0]).chain_update(&body).finalize().into();
     if let Some(known) = key.as_ref().and_then(|key| shared.answers().by_key.get(key).cloned()) {
         return match known {
             (same, answer) if same == digest => Json(answer).into_response(),
@@ -355,7 +356,11 @@ mod tests {
     use crate::stream::change::Cause;
 
     async fn source(token: Option<&str>) -> HttpSource {
-        let settings = Settings { patience: Duration::from_millis(800), longest_body: 100, ..Settings::new("127.0.0.1:0".parse().expect("an address"), token) };
+        let settings = Settings {
+            patience: Duration::from_millis(800),
+            longest_body: 100,
+            ..Settings::new("127.0.0.1:0".parse().expect("an address"), token)
+        };
         HttpSource::listen(settings, Arc::new(|| 5)).await.expect("listening")
     }
 
@@ -394,7 +399,8 @@ mod tests {
         let told: Vec<_> = events.iter().map(|event| (event.origin.position, event.topic.as_deref(), event.payload.clone())).collect();
         assert_eq!(told, [(40, Some("death"), Some(Bytes::from("{}"))), (41, Some("death"), Some(Bytes::from("[1]")))]);
         let cause = Cause::Value(Reason::Uncastable);
-        let refused = Refused { event: events[1].clone(), register: None, field: "a".into(), value: String::new(), cause, scope: Scope::Row };
+        let refused =
+            Refused { event: events[1].clone(), register: None, field: "a".into(), value: String::new(), cause, scope: Scope::Row };
         source.refused(&[refused]);
         assert!(!posted.is_finished());
         source.committed(&at(42)).await.expect("told");

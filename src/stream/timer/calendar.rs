@@ -60,17 +60,21 @@ pub fn calendar(rules: &Rules<'_>, from: NaiveDate, until: NaiveDate) -> BTreeMa
         let codes: BTreeSet<&String> = before.keys().chain(policies.keys()).collect();
         let version = |policies: &BTreeMap<String, CheckedPolicy>, code: &str| policies.get(code).map(|policy| policy.document.version);
         for code in codes.into_iter().filter(|code| version(before, code) != version(policies, code)) {
-            let both: BTreeMap<String, CheckedPolicy> = before.iter().chain(policies).map(|(code, policy)| (code.clone(), policy.clone())).collect();
+            let both: BTreeMap<String, CheckedPolicy> =
+                before.iter().chain(policies).map(|(code, policy)| (code.clone(), policy.clone())).collect();
             reached([code.clone()], &both).iter().for_each(|code| note(day, code, Why::Policy));
         }
         before = policies;
     }
     for (day, names) in parameter_days(parameters) {
         let policies = law.on(day.clamp(from, until));
-        let reading = policies.values().filter(|policy| reads(policy, &rules.checked.catalogue, &names)).map(|policy| policy.document.code.clone());
+        let reading =
+            policies.values().filter(|policy| reads(policy, &rules.checked.catalogue, &names)).map(|policy| policy.document.code.clone());
         reached(reading, policies).iter().for_each(|code| note(day, code, Why::Parameter));
     }
-    for day in rules.regions.regions().flat_map(|region| [Some(region.from), region.to]).flatten().filter(|day| *day > from && *day <= until) {
+    for day in
+        rules.regions.regions().flat_map(|region| [Some(region.from), region.to]).flatten().filter(|day| *day > from && *day <= until)
+    {
         law.on(day).keys().for_each(|code| note(day, code, Why::Region));
     }
     for day in from.iter_days().skip(1).take_while(|day| *day <= until) {
@@ -111,7 +115,8 @@ fn reads(policy: &CheckedPolicy, catalogue: &Catalogue, names: &BTreeSet<&str>) 
     let kind = policy.document.subject;
     reads_parameter(policy, catalogue, names)
         || parameter_uses(catalogue, policy).iter().any(|named| names.contains(named.name.as_str()))
-        || !stored_with(catalogue, names, catalogue.needed(facts_of(policy).map(|index| crate::check::catalogue::FactId { kind, index }))).is_empty()
+        || !stored_with(catalogue, names, catalogue.needed(facts_of(policy).map(|index| crate::check::catalogue::FactId { kind, index })))
+            .is_empty()
 }
 
 fn facts_of(policy: &CheckedPolicy) -> impl Iterator<Item = usize> {
@@ -127,9 +132,11 @@ fn register_days(rules: &Rules<'_>, policies: &BTreeMap<String, CheckedPolicy>) 
     let turning: BTreeMap<&str, Vec<NaiveDate>> = registers
         .values()
         .map(|declared| {
-            let stale = rules.data_days.get(&declared.name).zip(declared.fresh_within_days).and_then(|(day, within)| {
-                day.checked_add_days(Days::new(u64::try_from(within).ok()?.checked_add(1)?))
-            });
+            let stale = rules
+                .data_days
+                .get(&declared.name)
+                .zip(declared.fresh_within_days)
+                .and_then(|(day, within)| day.checked_add_days(Days::new(u64::try_from(within).ok()?.checked_add(1)?)));
             (declared.name.as_str(), stale.into_iter().chain(declared.coverage_from).collect())
         })
         .collect();

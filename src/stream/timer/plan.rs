@@ -60,10 +60,22 @@ pub(super) struct RowPlan {
 
 /// How a fact comes about.
 pub(super) enum FactPlan {
-    Rows { register: String, rows: RowPlan, agrees_with: Vec<String> },
-    Linked { link: usize, fact: FactId },
-    LinkEnd { link: usize },
-    Many { link: usize, rows: RowPlan },
+    Rows {
+        register: String,
+        rows: RowPlan,
+        agrees_with: Vec<String>,
+    },
+    Linked {
+        link: usize,
+        fact: FactId,
+    },
+    LinkEnd {
+        link: usize,
+    },
+    Many {
+        link: usize,
+        rows: RowPlan,
+    },
     /// Nobody knows: it may be another on any day.
     Unknowable,
 }

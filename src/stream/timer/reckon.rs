@@ -67,9 +67,8 @@ impl<'a> Reckoning<'a> {
         if is_no {
             return conditions;
         }
-        let worth = self.of_subject(policy.kind, id, |forecast| {
-            policy.worth.iter().map(|expr| forecast.next(expr, self.today)).min().unwrap_or(NEVER)
-        });
+        let worth = self
+            .of_subject(policy.kind, id, |forecast| policy.worth.iter().map(|expr| forecast.next(expr, self.today)).min().unwrap_or(NEVER));
         let each = policy.each.as_ref().map_or(NEVER, |each| self.each(each, id));
         let given = super::ALWAYS_READ[..2].iter().map(|register| self.rows_begin(register, id)).min().unwrap_or(NEVER);
         let of_household = match self.timers.household {
@@ -123,9 +122,7 @@ impl<'a> Reckoning<'a> {
             Some(FactPlan::Linked { link, fact }) => self.linked(*link, id, &|end| self.fact(*fact, end)),
             Some(FactPlan::Many { link, rows }) => {
                 let declared = &self.timers.catalogue.registers.links[*link];
-                self.linked_rows(*link, id, &|row, end| {
-                    self.row(&declared.register, row, rows, end.map(|end| (declared.to, end)))
-                })
+                self.linked_rows(*link, id, &|row, end| self.row(&declared.register, row, rows, end.map(|end| (declared.to, end))))
             }
         }
     }
@@ -201,7 +198,9 @@ impl<'a> Reckoning<'a> {
     /// When an occasion may be there, or be worth something else.
     fn each(&self, plan: &EachPlan, id: &str) -> i64 {
         match plan.link {
-            Some(link) => self.linked_rows(link, id, &|row, end| self.row(&plan.register, row, &plan.rows, end.map(|end| (plan.kind, end)))),
+            Some(link) => {
+                self.linked_rows(link, id, &|row, end| self.row(&plan.register, row, &plan.rows, end.map(|end| (plan.kind, end))))
+            }
             None => {
                 let rows = self.rows_of(&plan.register, id).into_iter();
                 rows.map(|row| self.row(&plan.register, row, &plan.rows, Some((plan.kind, id)))).min().unwrap_or(NEVER)
