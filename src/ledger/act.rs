@@ -189,12 +189,11 @@ fn may(case: &Case, command: &str, actor: &Actor, day: NaiveDate) -> Result<(), 
     let is_paid = case.paid_on.is_some();
     let on_its_way = !is_paid && !step.is_over() && step != Step::Declined;
     match command {
-        "object" => Ok(()),
         "review" if case.open.is_empty() => fault("没有待审核的事项", "there is nothing to review"),
         "review" if case.reviewers.iter().any(|before| before.is_same(actor)) && only_the_second(case) => {
             fault("复核须由本部门另一人进行", "another official of the department confirms")
         }
-        "review" => Ok(()),
+        "object" | "review" => Ok(()),
         "return" if on_its_way && step != Step::Returned => Ok(()),
         // An objection opens again what ended without payment.
         "return" if !is_paid && !on_its_way && case.open.contains_key(&Why::Objection) => Ok(()),

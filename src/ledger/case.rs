@@ -228,7 +228,7 @@ impl Case {
     pub fn apply(&mut self, event: &Event) {
         let day = event.day;
         match &event.what {
-            What::Found { .. } => {}
+            What::Found { .. } | What::Sent { .. } | What::Untold { .. } => {}
             What::Reviewed => self.review(&event.actor),
             What::Published => (self.published_on, self.step) = (Some(day), Step::Published),
             What::Told { .. } => {

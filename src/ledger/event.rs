@@ -143,6 +143,7 @@ mod kind {
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
+#[expect(clippy::large_enum_variant, reason = "events are read one case at a time")]
 pub enum What {
     /// The grant was found: the case begins.
     Found {
@@ -164,6 +165,20 @@ pub enum What {
         channel: String,
         /// Identifier of the message; empty where an official told by word or letter.
         #[serde(default, skip_serializing_if = "String::is_empty")]
+        message: String,
+    },
+    /// The subject was sent something that no step waits for: that its list is public, that it was paid.
+    Sent {
+        /// The channel.
+        channel: String,
+        /// Identifier of the message.
+        message: String,
+    },
+    /// A message to the subject was given up: the channel did not take it.
+    Untold {
+        /// The channel.
+        channel: String,
+        /// Identifier of the message.
         message: String,
     },
     /// The subject confirms; `by_rule` where it did not reply and the policy gives it.
@@ -239,6 +254,8 @@ impl What {
             Self::Reviewed => "reviewed",
             Self::Published => "published",
             Self::Told { .. } => "told",
+            Self::Sent { .. } => "sent",
+            Self::Untold { .. } => "untold",
             Self::Confirmed { .. } => "confirmed",
             Self::Declined => "declined",
             Self::Returned => "returned",

@@ -67,14 +67,18 @@ impl Event {
 pub(super) fn begun(id: &str, events: &[Event]) -> Option<CaseStep> {
     let (first, rest) = events.split_first()?;
     let mut case = Case::begin(id, first)?;
-    rest.iter().for_each(|event| case.apply(event));
+    for event in rest {
+        case.apply(event);
+    }
     Some(CaseStep { row: case.row(), expect: 0, events: events.iter().map(Event::bytes).collect() })
 }
 
 /// The step that puts events on a case that is there.
 #[must_use]
 pub fn made(row: &CaseRow, mut case: Case, events: &[Event]) -> CaseStep {
-    events.iter().for_each(|event| case.apply(event));
+    for event in events {
+        case.apply(event);
+    }
     CaseStep { row: case.row(), expect: row.version, events: events.iter().map(Event::bytes).collect() }
 }
 

@@ -8,11 +8,12 @@ use proptest::prelude::*;
 use super::act::{COMMANDS, possible};
 use super::*;
 use crate::diagnostic::Lang;
+use crate::eligibility::grant::{GrantId, Status};
 use crate::explain::Verdict;
 use crate::policy::document::{Delivery, Mode, NoReply};
 use crate::register::declaration::SubjectKind;
 use crate::store::live::{CaseEvent, CaseRow, CaseStep};
-use crate::store::{StoredSubject, StoredVerdict};
+use crate::store::{StoredGiven, StoredGrant, StoredSubject, StoredVerdict};
 
 const DEPARTMENT: &str = "990100-MZ";
 
@@ -86,7 +87,9 @@ impl Book {
         let existing: Vec<CaseRow> = self.rows.values().cloned().collect();
         let steps = found(std::slice::from_ref(current), &existing, &finder(), day(on)).expect("rows are ours");
         let count = steps.len();
-        steps.into_iter().for_each(|step| self.commit(step));
+        for step in steps {
+            self.commit(step);
+        }
         count
     }
 
@@ -98,7 +101,9 @@ impl Book {
         let row = self.rows[&"a".repeat(32)].clone();
         let step = act(&row, &command, actor, ("a ground", request), day(on)).expect("the row is ours")?;
         let moved = step.is_some();
-        step.into_iter().for_each(|step| self.commit(step));
+        if let Some(step) = step {
+            self.commit(step);
+        }
         Ok(moved)
     }
 
@@ -270,7 +275,9 @@ fn losing_a_grant_stops_nothing() {
     assert!(lose(&book, Verdict::No, "2026-07").is_empty(), "of a month that is past");
     let steps = lose(&book, Verdict::No, "2026-06");
     assert_eq!(steps.len(), 1);
-    steps.into_iter().for_each(|step| book.commit(step));
+    for step in steps {
+        book.commit(step);
+    }
     assert!(book.rows[&id].in_review);
     assert!(lose(&book, Verdict::No, "2026-06").is_empty(), "told once");
     assert_eq!(book.case().next(day(1)), Next::Pay);
@@ -330,7 +337,7 @@ fn lists_are_masked_and_safe_in_spreadsheets() {
     book.act(Command::Publish, &official("张三"), 0).expect("on the list");
     let line = Listed { region: "=1+1".to_owned(), ..listed(&book.case()).expect("on the list") };
     assert_eq!(
-        csv(&[line.clone()], Lang::En),
+        csv(std::slice::from_ref(&line), Lang::En),
         "case,subject,region,occasion,period,amount,from,until\r\n\
          aaaaaaaaaaaa,1101**********002X,'=1+1,,2026-06,100.00 CNY,2026-06-01,2026-06-06\r\n"
     );
@@ -436,4 +443,45 @@ proptest! {
         prop_assert_eq!(&json["do"], command.name());
         prop_assert_eq!(serde_json::from_value::<Command>(json).expect("the same"), command);
     }
+}
+
+#[test]
+fn only_what_is_to_be_delivered_begins_a_case() {
+    let row = |occasion: &str, status| StoredGrant {
+        policy: "990100-MZ-0007".into(),
+        grant_id: GrantId::of(SubjectKind::Person, &grant(None).subject, "990100-MZ-0007", "2026-06", Some(occasion), None),
+        occasion: Some(occasion.to_owned()),
+        member: None,
+        payee: Some("payee".to_owned()),
+        amount: Some(10_000),
+        full_amount: Some(10_000),
+        mode: Mode::Review,
+        notify: true,
+        status,
+        reasons: vec!["age".into()],
+    };
+    let mut somebody = subject(Verdict::Yes);
+    somebody.grants = vec![row("1", Status::Granted), row("2", Status::Waitlisted), row("3", Status::Refused)];
+    somebody.given =
+        vec![StoredGiven { policy: "990100-MZ-0007".into(), occasion: Some("4".to_owned()), member: None, amount: Some(10_000) }];
+    let (version, department, unit, period) = (3, DEPARTMENT.to_owned(), "CNY".to_owned(), "2026-06".to_owned());
+    let rule = Rule { version, department, unit, period, delivery: delivery(Mode::Automatic) };
+    let rules = BTreeMap::from([("990100-MZ-0007".to_owned(), rule)]);
+    let all = current(&somebody, &rules);
+    assert_eq!(
+        all.iter().map(|current| (current.grant.occasion.as_deref(), current.given)).collect::<Vec<_>>(),
+        [(Some("1"), false), (Some("4"), true)]
+    );
+    let steps = found(&all, &[], &finder(), day(0)).expect("nothing to read");
+    assert_eq!(steps.len(), 1, "what is given already begins no case");
+    let case = Case::of(&steps[0].row).expect("ours");
+    assert_eq!((steps[0].row.id.as_str(), case.grant.version, case.plan.reviews), (all[0].id.as_str(), 3, 2));
+    assert_eq!(case.grant.payee.as_deref(), Some("payee"));
+    // Waiting for money, and refused, is not lost.
+    let still = |occasion: &str| {
+        let id = GrantId::of(SubjectKind::Person, &somebody.id, "990100-MZ-0007", "2026-06", Some(occasion), None).to_string();
+        stands(&CaseRow { id, ..steps[0].row.clone() }, &somebody)
+    };
+    assert_eq!(["1", "2", "3", "4", "5"].map(still), [true, true, true, true, false]);
+    assert!(current(&somebody, &BTreeMap::new()).is_empty(), "policies that are not known make no cases");
 }

@@ -58,6 +58,8 @@ impl What {
             Self::Reviewed => Message::new("已审核", "reviewed"),
             Self::Published => step(Step::Published),
             Self::Told { .. } => step(Step::Told),
+            Self::Sent { .. } => Message::new("已发送通知", "a message was sent"),
+            Self::Untold { .. } => Message::new("通知没有送到", "a message did not arrive"),
             Self::Confirmed { by_rule: false } => step(Step::Confirmed),
             Self::Confirmed { by_rule: true } => Message::new("逾期未答复, 按政策视同确认", "no reply: given by the policy's rule"),
             Self::Declined => step(Step::Declined),

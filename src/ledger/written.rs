@@ -18,6 +18,7 @@ pub fn parse(text: &str) -> Option<i64> {
 }
 
 /// Writes an amount that may be absent.
+#[expect(clippy::ref_option, reason = "serde hands fields over like this")]
 pub(super) fn serialize<S: Serializer>(amount: &Option<i64>, to: S) -> Result<S::Ok, S::Error> {
     match amount {
         Some(amount) => to.serialize_some(&amount_text(*amount)),
@@ -54,6 +55,7 @@ pub(super) mod some_day {
 
     use crate::yaml::parse_date;
 
+    #[expect(clippy::ref_option, reason = "serde hands fields over like this")]
     pub(in crate::ledger) fn serialize<S: Serializer>(day: &Option<NaiveDate>, to: S) -> Result<S::Ok, S::Error> {
         match day {
             Some(day) => to.collect_str(day),

@@ -1,6 +1,7 @@
 //! The command line as a black box: exit code, stdout, stderr.
 
 mod book;
+mod case;
 mod cases;
 mod check;
 mod desk;

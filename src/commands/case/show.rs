@@ -144,7 +144,9 @@ fn what(what: &What, context: &Context) -> String {
         What::Found { grant, .. } => format!("{label} {}", amount(&grant.amount)),
         What::Corrected { before, after } => format!("{label} {} → {}", amount(before), amount(after)),
         What::Paid { amount: paid } => format!("{label} {}", amount(paid)),
-        What::Told { channel, message } => format!("{label} {channel} {message}").trim_end().to_owned(),
+        What::Told { channel, message } | What::Sent { channel, message } | What::Untold { channel, message } => {
+            format!("{label} {channel} {message}").trim_end().to_owned()
+        }
         What::Questioned { amount: Some(less), .. } => format!("{label} {}", amount_text(*less)),
         What::Reckoned { now, .. } => format!("{label} {}", amount(now)),
         What::Rated { stars } => format!("{label} {stars}"),

@@ -322,12 +322,7 @@ impl Desk {
             .collect::<Result<_, Problem>>()?;
         let messages = messages
             .into_iter()
-            .map(|row| MessageOf {
-                id: row.message.id,
-                channel: row.message.channel,
-                state: row.state.name(),
-                at: clock::told(row.at),
-            })
+            .map(|row| MessageOf { id: row.message.id, channel: row.message.channel, state: row.state.name(), at: clock::told(row.at) })
             .collect();
         Ok(CaseDetail { case: self.told(row)?, events, messages })
     }
@@ -388,7 +383,10 @@ impl Desk {
             region: grant.region.clone(),
             department: grant.department.clone(),
             period: grant.period.clone(),
-            occasion: grant.occasion.as_deref().map(|occasion| if self.access.purpose.unmasked { occasion.to_owned() } else { mask::text(occasion) }),
+            occasion: grant
+                .occasion
+                .as_deref()
+                .map(|occasion| if self.access.purpose.unmasked { occasion.to_owned() } else { mask::text(occasion) }),
             member: grant.member.as_deref().map(shown),
             amount: case.amount.map(amount_text),
             unit: grant.unit.clone(),
@@ -407,7 +405,10 @@ impl Desk {
             return Err(Problem::forbidden("这一身份只能查看办件", "this role only reads cases"));
         };
         if asked.note.chars().count() > LONGEST_NOTE {
-            return Err(Problem::unprocessable(format!("说明最长 {LONGEST_NOTE} 字"), format!("a note has at most {LONGEST_NOTE} characters")));
+            return Err(Problem::unprocessable(
+                format!("说明最长 {LONGEST_NOTE} 字"),
+                format!("a note has at most {LONGEST_NOTE} characters"),
+            ));
         }
         if key.len() > 200 {
             return Err(Problem::bad_request("Idempotency-Key 最长 200 字节", "Idempotency-Key has at most 200 bytes"));
@@ -420,7 +421,7 @@ impl Desk {
             Problem::new(StatusCode::CONFLICT, "illegal-step", told.zh, told.en)
         });
         // Who asks the same again has seen an older version.
-        let Some(step) = step.or_else(|refused| if is_stale(seen, &row) { Err(stale()) } else { Err(refused) })? else { return Ok(row) };
+        let Some(step) = step.map_err(|refused| if is_stale(seen, &row) { stale() } else { refused })? else { return Ok(row) };
         if is_stale(seen, &row) {
             return Err(stale());
         }
@@ -446,9 +447,9 @@ fn stale() -> Problem {
 
 fn command(asked: &StepAsked) -> Result<Command, Problem> {
     let amount = match &asked.amount {
-        Some(text) => Some(amount_of(text.trim()).ok_or_else(|| {
-            Problem::unprocessable("金额应如 120.50", "an amount is written as 120.50")
-        })?),
+        Some(text) => {
+            Some(amount_of(text.trim()).ok_or_else(|| Problem::unprocessable("金额应如 120.50", "an amount is written as 120.50"))?)
+        }
         None => None,
     };
     Ok(match asked.step {

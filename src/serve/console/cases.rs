@@ -213,12 +213,21 @@ fn timeline(words: Words, events: &[EventOf]) -> Markup {
         text(words.pick("谁", "Who")),
         text(words.pick("说明", "Note")),
     ];
-    table(words.pick("经过, 旧的在前; 只增不改, 逐条相连", "What happened, oldest first; only ever added to, each chained to the one before"), &columns, &rows)
+    table(
+        words.pick("经过, 旧的在前; 只增不改, 逐条相连", "What happened, oldest first; only ever added to, each chained to the one before"),
+        &columns,
+        &rows,
+    )
 }
 
 fn messages(words: Words, detail: &CaseDetail) -> Markup {
     let row = |message: &crate::serve::dto::cases::MessageOf| {
-        vec![cell(message.id.get(..12).unwrap_or(&message.id)), cell(&message.channel), cell(message.state), cell(message.at.get(..19).unwrap_or_default())]
+        vec![
+            cell(message.id.get(..12).unwrap_or(&message.id)),
+            cell(&message.channel),
+            cell(message.state),
+            cell(message.at.get(..19).unwrap_or_default()),
+        ]
     };
     let rows: Vec<Vec<Markup>> = detail.messages.iter().map(row).collect();
     let columns = [
@@ -330,7 +339,11 @@ pub(super) async fn lists(visit: Visit, Query(which): Query<Which>) -> Response 
 }
 
 /// The cases of a subject that is shown; none where its purpose may not see them.
-pub(super) async fn of_subject(visit: &Visit, reached: &crate::serve::api::subjects::Reached, purpose: &str) -> Result<Vec<CaseOf>, Problem> {
+pub(super) async fn of_subject(
+    visit: &Visit,
+    reached: &crate::serve::api::subjects::Reached,
+    purpose: &str,
+) -> Result<Vec<CaseOf>, Problem> {
     let desk = Desk::new(visit.console.serving(), &visit.caller, &for_purpose(purpose))?;
     desk.of_subject(reached.kind(), &reached.subject.id).await
 }

@@ -247,14 +247,7 @@ fn answer_of(value: &Value) -> Answer {
     }
 }
 
-fn body(
-    visit: &Visit,
-    reached: &Reached,
-    seen: &Seen,
-    cases: &[CaseOf],
-    looks: Option<&[Record]>,
-    purpose: &str,
-) -> Markup {
+fn body(visit: &Visit, reached: &Reached, seen: &Seen, cases: &[CaseOf], looks: Option<&[Record]>, purpose: &str) -> Markup {
     let words = visit.words;
     let subject = &reached.subject;
     let masked = |id: &str| reached.shown(id);

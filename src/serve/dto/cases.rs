@@ -110,7 +110,6 @@ pub struct MessageOf {
 /// Where a case stands.
 #[derive(Debug, Clone, Copy, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-#[expect(dead_code, reason = "the words of steps, for the document")]
 pub enum CaseStep {
     /// Found, and nothing since.
     Found,

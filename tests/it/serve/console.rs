@@ -390,6 +390,39 @@ fn a_citizen_sees_himself_and_who_looked() {
     assert_eq!(browser.get("/console/en/trail").status, 403);
 }
 
+#[test]
+fn cases_are_worked_on_by_forms() {
+    let server = super::cases::with_cases();
+    let grant = super::cases::grant_in("990101");
+    let (id, place) = (&grant["grant_id"], format!("/console/en/cases/{}", grant["grant_id"]));
+    let browser = Browser::sign_in(server.address, &key("clerk"));
+    let queue = browser.get("/console/en/cases");
+    sound("cases", &queue);
+    assert!(queue.text().contains("/console/en/cases/"), "{}", queue.text());
+    let page = browser.get(&place);
+    sound(&place, &page);
+    assert!(page.text().contains("found") && !page.text().contains(&grant["subject_id"]), "{}", page.text());
+    // A form without the token of its session does nothing; one of an older version neither.
+    assert_eq!(browser.post(&place, &[("step", "publish"), ("version", "1")]).status, 403);
+    assert_eq!(browser.submit(&place, &place, &[("step", "publish"), ("version", "9")]).status, 412);
+    let done = browser.submit(&place, &place, &[("step", "publish"), ("version", "1"), ("note", "<b>公示</b>")]);
+    assert_eq!(done.status, 303, "{}", done.text());
+    let page = browser.get(&place);
+    sound(&place, &page);
+    assert!(page.text().contains("published") && page.text().contains("李丽") && page.text().contains("&lt;b&gt;"), "{}", page.text());
+    let illegal = browser.submit(&place, &place, &[("step", "pay"), ("version", "2"), ("amount", "100.00")]);
+    assert_eq!(illegal.status, 409);
+    assert!(illegal.text().contains("the notice is over on"), "{}", illegal.text());
+    assert!(browser.get("/console/zh/lists").text().contains(&id[..12]));
+    let subject = browser.submit("/console/en/subjects", "/console/en/subjects", &[("id", &grant["subject_id"]), ("purpose", "casework")]);
+    assert!(subject.text().contains(&place), "cases on the subject's page: {}", subject.text());
+    let citizen = Browser::sign_in(server.address, &token(&citizen(&grant["subject_id"])));
+    let own = citizen.get(&place);
+    assert!(own.text().contains(&grant["subject_id"]) && own.text().contains("object"), "{}", own.text());
+    let auditor = Browser::sign_in(server.address, &key("auditor"));
+    assert!(auditor.get(&place).text().contains("There is no step that is yours"));
+}
+
 const OLD_AGE: &str = "/console/en/bench/990100-MZ-0007";
 
 /// The bench, once its dossiers are ready; the policy's text in the editor.

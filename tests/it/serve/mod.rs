@@ -5,6 +5,7 @@
 mod agree;
 mod api;
 mod bulk;
+mod cases;
 mod client;
 mod console;
 mod guard;
@@ -12,3 +13,5 @@ mod hostile;
 mod server;
 mod settings;
 mod shape;
+
+pub(crate) use server::{CITY, copy_store, rows};

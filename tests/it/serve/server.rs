@@ -172,7 +172,7 @@ impl Drop for Server {
     }
 }
 
-fn copy_store(from: &Path, to: &Path) {
+pub(crate) fn copy_store(from: &Path, to: &Path) {
     for entry in fs::read_dir(from).expect("the folder is there") {
         let entry = entry.expect("an entry");
         let target = to.join(entry.file_name());

@@ -1,7 +1,5 @@
 //! Reading cases and their events, and erasing contents.
 
-use std::sync::PoisonError;
-
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params, params_from_iter};
 
@@ -117,7 +115,7 @@ pub(super) fn head(connection: &Connection) -> Result<Option<Head>, StoreError> 
 
 /// Removes contents and salts, and overwrites where they were, also in the log.
 pub(super) fn erase(writer: &Writer, case: &str) -> Result<u64, StoreError> {
-    let mut writer = writer.0.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut writer = writer.lock();
     writer.pragma_update(None, "secure_delete", "ON").map_err(failed)?;
     let erased = (|| {
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;

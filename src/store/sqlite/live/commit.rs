@@ -74,7 +74,10 @@ fn change_generation(transaction: &Transaction<'_>, generation: i64, batch: &Bat
         write_positions(transaction, batch.positions.iter())?;
     }
     let prepare = |sql: &str| transaction.prepare_cached(sql).map_err(failed);
-    let mut put = prepare("INSERT OR REPLACE INTO register_row (generation, id, register, body) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut put = prepare(
+        "INSERT INTO register_row (generation, id, register, body) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (generation, id, register) DO UPDATE SET body = ?4",
+    )?;
     let mut remove = prepare("DELETE FROM register_row WHERE generation = ?1 AND id = ?2 AND register = ?3")?;
     for rows in batch.rows_once() {
         if rows.body.is_empty() {
@@ -92,7 +95,10 @@ fn change_generation(transaction: &Transaction<'_>, generation: i64, batch: &Bat
     for mention in unmentioned {
         remove.execute(params![generation, mention.id, mention.register, mention.owner]).map_err(failed)?;
     }
-    let mut put = prepare("INSERT OR REPLACE INTO standing (generation, kind, id, body) VALUES (?1, ?2, ?3, ?4)")?;
+    let mut put = prepare(
+        "INSERT INTO standing (generation, kind, id, body) VALUES (?1, ?2, ?3, ?4)
+            ON CONFLICT (generation, kind, id) DO UPDATE SET body = ?4",
+    )?;
     let mut remove = prepare("DELETE FROM standing WHERE generation = ?1 AND kind = ?2 AND id = ?3")?;
     for standing in batch.standing_once() {
         let kind = kind_number(standing.kind);
@@ -102,7 +108,10 @@ fn change_generation(transaction: &Transaction<'_>, generation: i64, batch: &Bat
             put.execute(params![generation, kind, standing.id, standing.body]).map_err(failed)?;
         }
     }
-    let mut put = prepare("INSERT OR REPLACE INTO timer (generation, kind, id, day, body) VALUES (?1, ?2, ?3, ?4, ?5)")?;
+    let mut put = prepare(
+        "INSERT INTO timer (generation, kind, id, day, body) VALUES (?1, ?2, ?3, ?4, ?5)
+            ON CONFLICT (generation, kind, id) DO UPDATE SET day = ?4, body = ?5",
+    )?;
     let mut remove = prepare("DELETE FROM timer WHERE generation = ?1 AND kind = ?2 AND id = ?3")?;
     for timer in batch.timers_once() {
         let kind = kind_number(timer.kind);

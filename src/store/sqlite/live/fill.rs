@@ -88,7 +88,7 @@ impl SqliteFill {
 
     async fn write(&mut self) -> Result<(), StoreError> {
         let (writer, generation, rows) = (self.writer.clone(), self.generation, std::mem::take(&mut self.waiting));
-        waiting(move || writer.write_here(|transaction| rows.write(transaction, generation))).await
+        writer.write(move |transaction| rows.write(transaction, generation)).await
     }
 
     /// Takes rows in as many as are written together.
@@ -173,7 +173,7 @@ impl LiveFill for SqliteFill {
         let writer = self.writer.clone();
         // Nobody waits for it, and nobody else fills meanwhile. What is cut off goes with the next filling.
         drop(tokio::task::spawn_blocking(move || {
-            let done = remove_old(&writer);
+            let done = remove_old(&writer).and_then(|()| writer.log.settle(&writer));
             drop(lock);
             done
         }));

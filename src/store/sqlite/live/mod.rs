@@ -5,11 +5,12 @@ mod cases;
 mod commit;
 mod fill;
 mod form;
+mod log;
 mod messages;
 mod rows;
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
@@ -25,9 +26,7 @@ use crate::store::live::{
 };
 use crate::store::trail::{Head, Seq};
 pub(super) use form::LIVE;
-
-/// Pages that the log may grow by before a commit brings them over into the file: 64 MiB.
-const LOG: i64 = 16_384;
+use log::{AT_LAST, Log};
 
 /// What the writer keeps of the file in memory, in KiB.
 const CACHE: i64 = 65_536;
@@ -43,7 +42,10 @@ pub(super) struct LiveFile {
 
 /// The one connection of this process that writes.
 #[derive(Debug, Clone)]
-struct Writer(Arc<Mutex<Connection>>);
+struct Writer {
+    connection: Arc<Mutex<Connection>>,
+    log: Log,
+}
 
 impl Writer {
     /// Runs what writes in a transaction of its own, on a thread that may wait. Other processes are waited for.
@@ -52,16 +54,33 @@ impl Writer {
         work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
         let writer = self.clone();
-        waiting(move || writer.write_here(work)).await
+        waiting(move || {
+            let done = writer.write_here(work)?;
+            Ok((done, writer))
+        })
+        .await
+        .map(|(done, writer)| {
+            if writer.log.wrote(0) {
+                // Nobody waits for it. What fails is tried again after the next commits, and by the writer itself at last.
+                drop(tokio::task::spawn_blocking(move || writer.log.settle(&writer)));
+            }
+            done
+        })
     }
 
     /// The same on the thread that this is called on.
     fn write_here<T>(&self, work: impl FnOnce(&Transaction<'_>) -> Result<T, StoreError>) -> Result<T, StoreError> {
-        let mut writer = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.lock();
+        let before = writer.total_changes();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let done = work(&transaction)?;
         transaction.commit().map_err(failed)?;
+        self.log.wrote(writer.total_changes().saturating_sub(before));
         Ok(done)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -70,15 +89,16 @@ impl LiveFile {
     pub(super) fn open(places: &Places) -> Result<Self, StoreError> {
         let path = places.live();
         let writer = open(&path, &LIVE)?;
-        writer.pragma_update(None, "wal_autocheckpoint", LOG).map_err(failed)?;
+        writer.pragma_update(None, "wal_autocheckpoint", AT_LAST).map_err(failed)?;
         writer.pragma_update(None, "cache_size", -CACHE).map_err(failed)?;
         writer.set_prepared_statement_cache_capacity(64);
+        let log = Log::new(path.clone());
         let readers = Pool::new(move || {
             let connection = open_to_read(&path, &LIVE)?;
             connection.set_prepared_statement_cache_capacity(64);
             Ok(connection)
         });
-        Ok(Self { writer: Writer(Arc::new(Mutex::new(writer))), readers: Arc::new(readers), lock: places.filling() })
+        Ok(Self { writer: Writer { connection: Arc::new(Mutex::new(writer)), log }, readers: Arc::new(readers), lock: places.filling() })
     }
 
     /// Reads at one moment: all that `work` reads is of one commit.

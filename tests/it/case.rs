@@ -1,0 +1,176 @@
+//! `mianshen case` as a black box: from the night's run to payment, and the next night.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use crate::serve::{CITY, copy_store, rows};
+use crate::support::{Run, run};
+
+const POLICY: &str = "990100-MZ-0007";
+const DEPARTMENT: &str = "990100-MZ";
+/// The day of the city's run.
+const DAY: &str = "2026-06-30";
+
+/// A copy of the city's store.
+struct City {
+    folder: TempDir,
+}
+
+impl City {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        copy_store(CITY.path(), folder.path());
+        Self { folder }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).to_str().expect("UTF-8").to_owned()
+    }
+
+    fn case(&self, arguments: &[&str]) -> Run {
+        let store = self.path("city.db");
+        run(&[&["case", arguments[0], "--store", &store, "--lang", "en"], &arguments[1..]].concat())
+    }
+
+    #[track_caller]
+    fn done(&self, arguments: &[&str]) -> String {
+        let ran = self.case(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}{}", ran.stdout, ran.stderr);
+        ran.stdout
+    }
+
+    /// A step of an official, of all cases of the policy.
+    fn step_of_all(&self, step: &str, today: &str) -> String {
+        self.done(&[step, "--policy", POLICY, "--actor", "张三", "--department", DEPARTMENT, "--today", today])
+    }
+
+    fn matched(&self, more: &[&str]) -> Run {
+        let (store, out) = (self.path("city.db"), self.path("next"));
+        run(&[&["match", "--store", &store, "--out", &out, "--format", "csv", "--lang", "en"], more].concat())
+    }
+
+    fn next(&self, table: &str) -> Vec<std::collections::BTreeMap<String, String>> {
+        let mut reader = csv::Reader::from_path(Path::new(&self.path("next")).join(format!("{table}.csv"))).expect("the result file");
+        reader.deserialize().map(|row| row.expect("a row")).collect()
+    }
+}
+
+fn granted(policy: &str) -> usize {
+    rows("grants").iter().filter(|row| row["status"] == "granted" && (policy.is_empty() || row["policy"] == policy)).count()
+}
+
+fn thousands(number: usize) -> String {
+    mianshen::report::count(number as u64)
+}
+
+#[test]
+fn a_night_its_cases_their_payment_and_the_next_night() {
+    let city = City::new();
+    let (all, of_policy) = (granted(""), granted(POLICY));
+    assert!(of_policy > 10, "{of_policy} grants of the policy");
+    assert_eq!(city.done(&["open"]), format!("run 1 · new cases {} · recomputed 0 · reviews (no longer found) 0\n", thousands(all)));
+    assert_eq!(
+        city.done(&["open"]),
+        "run 1 · new cases 0 · recomputed 0 · reviews (no longer found) 0\n",
+        "the same run again changes nothing"
+    );
+    let ids: BTreeSet<String> = rows("grants").iter().filter(|row| row["policy"] == POLICY).map(|row| row["grant_id"].clone()).collect();
+    let listed = city.done(&["list", "--policy", POLICY, "--limit", "100000"]);
+    assert!(ids.iter().all(|id| listed.contains(id)), "a case has the identifier of its grant");
+    let people: Vec<String> = rows("grants").iter().filter(|row| row["policy"] == POLICY).map(|row| row["subject_id"].clone()).collect();
+    assert!(people.iter().all(|id| !listed.contains(id)), "nobody is named in full");
+
+    // Some are for an official to look at first, some want no messages.
+    let counted = |wanted: &dyn Fn(&std::collections::BTreeMap<String, String>) -> bool| {
+        rows("grants").iter().filter(|row| row["policy"] == POLICY && wanted(row)).count()
+    };
+    let said = |number: usize| format!("done {}\n", thousands(number));
+    let done = said(of_policy);
+    assert_eq!(city.step_of_all("review", "2026-06-20"), said(counted(&|row| row["mode"] == "review")));
+    assert_eq!(city.step_of_all("publish", "2026-06-20"), done);
+    let out = city.path("lists");
+    city.done(&["lists", "--out", &out, "--today", "2026-06-21"]);
+    let list = fs::read_to_string(Path::new(&out).join(format!("{POLICY}.csv"))).expect("the list");
+    assert_eq!(list.lines().count(), of_policy + 1);
+    assert!(people.iter().all(|id| !list.contains(id)) && list.contains("2026-06-20,2026-06-25"), "{list}");
+    assert!(fs::read_to_string(Path::new(&out).join(format!("{POLICY}.html"))).expect("the page").contains("Old-age allowance"));
+
+    assert_eq!(city.step_of_all("tell", "2026-06-24"), "done 0\n", "the notice is not over");
+    assert_eq!(city.step_of_all("tell", "2026-06-25"), said(counted(&|row| row["notify"] == "true")));
+    assert_eq!(city.step_of_all("pay", "2026-06-26"), done);
+    let shown = city.done(&["show", ids.first().expect("one"), "--by", "张三"]);
+    for word in ["found", "published", "told hand", "paid", "张三 (990100-MZ)", "an official may: object, rate, close"] {
+        assert!(shown.contains(word), "{word}: {shown}");
+    }
+
+    // The next night: what was paid is given, nothing of it is found again, and nobody has lost anything.
+    let matched = city.matched(&["--as-of", DAY]);
+    assert_eq!(matched.code, Some(0), "{}", matched.stderr);
+    let granted_again = city.next("grants").iter().filter(|row| row["policy"] == POLICY && row["status"] == "granted").count();
+    assert_eq!(granted_again, 0);
+    let others = city.next("grants").iter().filter(|row| row["policy"] != POLICY && row["status"] == "granted").count();
+    assert_eq!(others, all - of_policy);
+    assert!(city.next("conflicts").iter().all(|row| row["other_source"] != "ledger"));
+    assert_eq!(city.done(&["open"]), "run 2 · new cases 0 · recomputed 0 · reviews (no longer found) 0\n");
+    let verified = city.done(&["verify"]);
+    assert!(verified.ends_with("the chain is whole\n") && verified.starts_with(&format!("cases {} · ", thousands(all))), "{verified}");
+}
+
+#[test]
+fn refusals_say_what_is_possible_and_requests_are_answered_once() {
+    let city = City::new();
+    city.done(&["open"]);
+    let grants = rows("grants");
+    let id = &grants.iter().find(|row| row["policy"] == POLICY).expect("a grant")["grant_id"];
+    let official = ["--actor", "张三", "--department", DEPARTMENT, "--today", "2026-07-01"];
+    let early = city.case(&[&["pay", id][..], &official].concat());
+    assert_eq!(early.code, Some(1));
+    assert!(
+        early.stderr.contains("the case waits for: publication; possible now: publish, return, object, correct, withdraw"),
+        "{}",
+        early.stderr
+    );
+    let other = city.case(&["publish", id, "--actor", "李四", "--department", "990100-RS"]);
+    assert_eq!(other.code, Some(1));
+    assert!(other.stderr.contains("department 990100-MZ answers for it"), "{}", other.stderr);
+    let bare = city.case(&[&["withdraw", id][..], &official].concat());
+    assert!(bare.code == Some(1) && bare.stderr.contains("a ground must be given"), "{}", bare.stderr);
+    let asked = [&["publish", id, "--request", "r1"][..], &official].concat();
+    assert_eq!(city.done(&asked), "done 1\n");
+    assert_eq!(city.done(&asked), "done 0 · the same request: unchanged 1\n");
+    let nobody = city.case(&["show", "0000", "--by", "张三"]);
+    assert_eq!(nobody.code, Some(2));
+    assert!(nobody.stderr.contains("there is no case 0000"), "{}", nobody.stderr);
+    // The look at the case is on the trail of its subject.
+    city.done(&["show", id, "--by", "张三"]);
+    let subject = &grants.iter().find(|row| row["grant_id"] == *id).expect("a grant")["subject_id"];
+    let looked = run(&["audit", "show", "--store", &city.path("city.db"), "--subject", subject, "--by", "赵六", "--lang", "en"]);
+    assert!(looked.stdout.contains("casework") && looked.stdout.contains("张三"), "{}", looked.stdout);
+}
+
+#[test]
+fn what_was_changed_behind_its_back_is_found() {
+    let city = City::new();
+    city.done(&["open"]);
+    let live = fs::read_dir(city.folder.path()).expect("the folder").filter_map(Result::ok).map(|entry| entry.path());
+    let live = live.filter(|path| path.to_string_lossy().ends_with(".live")).collect::<Vec<_>>();
+    let path = live.first().expect("the live file");
+    let tamper = |sql: &str| {
+        let changed = rusqlite::Connection::open(path).expect("a database").execute(sql, []).expect("tampering");
+        assert_eq!(changed, 1, "{sql}");
+        let verified = city.case(&["verify"]);
+        assert_eq!(verified.code, Some(1), "{sql}: {}", verified.stdout);
+        verified.stdout
+    };
+    // The case alone, its events as they were: no hash tells, but their sum does.
+    let case = "(SELECT id FROM case_row WHERE body LIKE '%\"paid_on\":null%' ORDER BY id LIMIT 1)";
+    let told = tamper(&format!(
+        "UPDATE case_row SET body = CAST(replace(body, '\"step\":\"found\"', '\"step\":\"paid\"') AS BLOB) WHERE id = {case}"
+    ));
+    assert!(told.contains("it is not what its events add up to"), "{told}");
+    let told = tamper("UPDATE case_content SET body = CAST(replace(body, 'found', 'funny') AS BLOB) WHERE seq = 2");
+    assert!(told.contains("2") && told.ends_with("the chain is not whole\n"), "{told}");
+}
