@@ -19,7 +19,7 @@ use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::diagnostic::{Diagnostic, Lang, Message, code};
-use crate::dossier::{Cause, Disagreement, DossierError, Dossiers};
+use crate::dossier::{Cause, DossierError, Dossiers};
 use crate::eligibility::given_registers::{read_paid, read_refusals};
 use crate::eligibility::grant::{ConflictRow, Resolution};
 use crate::eligibility::input::{Paid, Refusals, ResolutionInput, budget};
@@ -30,7 +30,7 @@ use crate::eligibility::results::manifest::{
 };
 use crate::eligibility::results::staging::Staging;
 use crate::eligibility::results::{Format, Previous, QuarantineRow, read_grants, write};
-use crate::eligibility::run::Found;
+use crate::eligibility::run::{Found, conflicts};
 use crate::register::declaration::SubjectKind;
 use crate::register::{ReadOutcome, Sources};
 use crate::report::{Align, Table, amount, count};
@@ -196,11 +196,11 @@ fn beside(
     let (mut refusals, outcome) = read_refusals(declared, sources, request.binder, identities).map_err(|told| *told)?;
     registers.extend(outcome);
     registers.extend(dossiers.intake.registers.iter().map(|(name, outcome)| (name.clone(), outcome.clone())));
-    let mut conflicts = conflict_rows(dossiers, request.catalogue, needed);
+    let mut found = conflicts(dossiers, request.catalogue, needed);
     if let Some(target) = target {
-        target.said(identities, request.as_of)?.beside(&mut paid, &mut refusals, &mut conflicts);
+        target.said(identities, request.as_of)?.beside(&mut paid, &mut refusals, &mut found);
     }
-    Ok(Beside { registers, paid, refusals, conflicts })
+    Ok(Beside { registers, paid, refusals, conflicts: found })
 }
 
 fn manifest(request: &Request<'_>, inputs: BTreeMap<String, Input>, counts: RunCounts, results: BTreeMap<String, ResultFile>) -> Manifest {
@@ -231,25 +231,6 @@ impl Drop for Removing {
             let _ = thread.join();
         }
     }
-}
-
-/// Where registers disagree, as results say it.
-/// Where dossiers have more facts than policies need, only about those that they need.
-fn conflict_rows(dossiers: &Dossiers, catalogue: &Catalogue, needed: Option<&BTreeSet<FactId>>) -> Vec<ConflictRow> {
-    let row = |row: &Disagreement| ConflictRow {
-        kind: row.fact.kind,
-        subject_id: row.subject.as_str().into(),
-        fact: Arc::clone(&catalogue.fact(row.fact).name),
-        policy: None,
-        period: None,
-        occasion: None,
-        source: row.register.as_str().into(),
-        value: row.value.as_str().into(),
-        other_source: row.other_register.as_str().into(),
-        other_value: row.other_value.as_str().into(),
-    };
-    let told = dossiers.disagreements().iter().filter(|row| needed.is_none_or(|needed| needed.contains(&row.fact)));
-    told.map(row).collect()
 }
 
 /// Whether a policy is told: all are, unless `--policy` chooses some.

@@ -11,17 +11,14 @@ use super::match_registers::{Args, scratch};
 use super::match_results::Request;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
-use crate::check::catalogue::{Catalogue, Definition, FactId};
+use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::progress::Progress;
 use crate::diagnostic::{Diagnostic, Message};
 use crate::dossier::Dossiers;
-use crate::dossier::build::base_register;
-use crate::dossier::declared::sheets;
 use crate::dossier::identity::Identities;
 use crate::eligibility::grant::Resolution;
 use crate::eligibility::results::manifest::Manifest;
 use crate::eligibility::results::{QuarantineRow, common_tables};
-use crate::explain::facts::facts_read;
 use crate::ledger::{Case, Said};
 use crate::register::Sources;
 use crate::register::declaration::SubjectKind;
@@ -57,8 +54,7 @@ pub async fn open(args: &Args) -> Result<Option<Target>, Diagnostic> {
     Ok(Some(Target { address, store, load }))
 }
 
-/// The facts that dossiers must have for the store beside those that the run reads anyway: what explaining asks for, and
-/// every declared fact of the registers that are read anyway.
+/// The facts that dossiers must have for the store beside those that the run reads anyway.
 #[must_use]
 pub fn facts(
     catalogue: &mut Catalogue,
@@ -67,32 +63,7 @@ pub fn facts(
     sources: &Sources,
     allow_missing: &BTreeSet<String>,
 ) -> BTreeSet<FactId> {
-    let mut facts = facts_read(catalogue, binder, policies);
-    let mut read: BTreeSet<String> = facts.iter().flat_map(|fact| registers_behind(catalogue, *fact)).collect();
-    let kinds: BTreeSet<SubjectKind> = policies.iter().map(|policy| policy.document.subject).collect();
-    read.extend(kinds.iter().map(|kind| base_register(*kind).to_owned()));
-    read.retain(|register| sources.get(register).is_some() || allow_missing.contains(register));
-    let kinds: Vec<SubjectKind> = kinds.into_iter().collect();
-    let (_, declared) = sheets(catalogue, binder, &kinds);
-    facts.extend(declared);
-    facts.retain(|fact| kinds.contains(&fact.kind) && registers_behind(catalogue, *fact).is_subset(&read));
-    facts
-}
-
-/// The registers that a fact rests on, with those that must agree.
-fn registers_behind(catalogue: &Catalogue, fact: FactId) -> BTreeSet<String> {
-    let mut found: BTreeSet<String> = catalogue.registers_of(fact).into_iter().collect();
-    let (mut open, mut seen) = (vec![fact], BTreeSet::new());
-    while let Some(fact) = open.pop() {
-        if !seen.insert(fact) {
-            continue;
-        }
-        if let Definition::Rows { agrees_with, .. } = &catalogue.fact(fact).definition {
-            found.extend(agrees_with.iter().map(|(register, _)| register.clone()));
-        }
-        open.extend(catalogue.inputs(fact));
-    }
-    found
+    crate::store::fill::facts(catalogue, binder, policies, &|register| sources.get(register).is_some() || allow_missing.contains(register))
 }
 
 /// What is stored of a run.

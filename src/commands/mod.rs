@@ -29,6 +29,7 @@ pub mod serve;
 pub mod simulate;
 mod simulate_sides;
 pub mod store;
+pub mod stream;
 pub mod test;
 
 use std::process::ExitCode;
@@ -91,6 +92,8 @@ pub enum Verb {
     Serve(serve::Args),
     /// 推送: 把发件箱里的通知送出; 列出、重发没有送到的 / Push: send what people are to hear; list and retry what did not arrive
     Push(push::Args),
+    /// 跟随登记库的变更: 谁受影响, 现在该享什么 / Follow changes of registers: whom they touch, and what is owed now
+    Stream(Box<stream::Args>),
     /// 编辑器里的检查、说明和补全 (语言服务器) / Checks, meanings and completion inside editors: a language server
     Lsp(lsp::Args),
 }
@@ -122,6 +125,7 @@ pub fn run(cli: Cli) -> Exit {
         Verb::Case(args) => case::run(&args, &context),
         Verb::Serve(args) => serve::run(&args, &context),
         Verb::Push(args) => push::run(&args, &context),
+        Verb::Stream(args) => stream::run(&args, &context),
         Verb::Lsp(args) => lsp::run(&args, &context),
     }
 }

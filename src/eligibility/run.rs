@@ -8,6 +8,7 @@ use super::compiled::{CompiledKind, compile};
 use super::dossier_file::DossierFile;
 use super::evaluate::{Context, Part, Spread, evaluate_stream, merge, read_occasions, spread};
 use super::finding::Findings;
+use super::grant::ConflictRow;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, Definition, FactId};
@@ -15,7 +16,7 @@ use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::dossier::build::{Request, build};
 use crate::dossier::plan::Plan;
-use crate::dossier::{Cause, DossierError, Dossiers, Options};
+use crate::dossier::{Cause, Disagreement, DossierError, Dossiers, Options};
 use crate::register::declaration::SubjectKind;
 use crate::register::sources::Sources;
 
@@ -371,6 +372,25 @@ fn spread_occasions(
     spread(findings, &compiled.policies, of_policy);
     findings.subjects[compiled.kind as usize] = subjects;
     Ok(())
+}
+
+/// Where registers disagree, as results say it; where dossiers have more facts than policies need, only about those that they need.
+#[must_use]
+pub fn conflicts(dossiers: &Dossiers, catalogue: &Catalogue, needed: Option<&BTreeSet<FactId>>) -> Vec<ConflictRow> {
+    let row = |row: &Disagreement| ConflictRow {
+        kind: row.fact.kind,
+        subject_id: row.subject.as_str().into(),
+        fact: Arc::clone(&catalogue.fact(row.fact).name),
+        policy: None,
+        period: None,
+        occasion: None,
+        source: row.register.as_str().into(),
+        value: row.value.as_str().into(),
+        other_source: row.other_register.as_str().into(),
+        other_value: row.other_value.as_str().into(),
+    };
+    let told = dossiers.disagreements().iter().filter(|row| needed.is_none_or(|needed| needed.contains(&row.fact)));
+    told.map(row).collect()
 }
 
 /// Why each fact of a kind is unknown where no row says otherwise.

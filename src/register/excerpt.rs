@@ -65,6 +65,7 @@ pub fn write_excerpt(
         format: SourceFormat::Parquet,
         encoding: super::sources::TextEncoding::Utf8,
         header: std::collections::BTreeMap::new(),
+        held: None,
         ..source.clone()
     })
 }

@@ -22,12 +22,13 @@ use sha2::{Digest as _, Sha256};
 use super::cast::{CastSettings, normalised};
 use super::declaration::{Absence, ColumnType, RegisterColumn, RegisterDeclaration, schema_of};
 use super::files::{Files, Portion, PortionRows, size_of};
+use super::held::Held;
 use super::physical::Wanted;
 use super::quarantine::Quarantine;
 use super::row_cast::{CastMemory, RowCast, is_decisive};
 use super::seen_keys::SeenKeys;
 use super::settle::{CastWindow, Settling};
-use super::sources::RegisterSource;
+use super::sources::{HeldRows, RegisterSource};
 use crate::diagnostic::{Diagnostic, code};
 use crate::region::RegionTree;
 
@@ -102,9 +103,22 @@ impl ReadOutcome {
 
 /// The typed rows of one register, batch by batch.
 pub struct RegisterReader {
+    schema: SchemaRef,
+    rows: Rows,
+    /// Batches of the last window that the iterator has still to give.
+    ready: VecDeque<RecordBatch>,
+}
+
+/// Where rows come from.
+enum Rows {
+    Files(Box<FileRows>),
+    Held(Held),
+}
+
+/// Rows of files.
+struct FileRows {
     absence: Absence,
     may_be_empty: bool,
-    schema: SchemaRef,
     cast: RowCast,
     files: Files,
     settling: Settling,
@@ -113,8 +127,6 @@ pub struct RegisterReader {
     /// What ended the reading, to be told after the batches before it.
     failed: Option<Box<Diagnostic>>,
     ended: bool,
-    /// Batches of the last window that the iterator has still to give.
-    ready: VecDeque<RecordBatch>,
 }
 
 /// Opens a register: its files are found, the first one is opened, its columns are found.
@@ -128,6 +140,9 @@ pub fn open(
     regions: &RegionTree,
     options: &ReadOptions,
 ) -> Result<RegisterReader, Box<Diagnostic>> {
+    if let Some(rows) = &source.held {
+        return held(declaration, source, rows, options);
+    }
     check_header(declaration, source)?;
     let is_given = |column: &RegisterColumn| options.columns.as_ref().is_none_or(|names| names.contains(&column.name));
     let columns: Vec<&RegisterColumn> =
@@ -145,30 +160,55 @@ pub fn open(
     let wanted = columns.iter().map(|column| wanted(column, source)).collect();
     let files = Files::open(source, wanted, options.batch_rows)?;
     let cast = RowCast::new(declaration, &columns, &settings);
-    Ok(RegisterReader {
+    let schema = schema_of(output.iter().map(|index| columns[*index]), options.dictionaries);
+    let rows = FileRows {
         absence: declaration.absence,
         may_be_empty: declaration.may_be_empty,
-        schema: schema_of(output.iter().map(|index| columns[*index]), options.dictionaries),
         settling: Settling {
             register: declaration.name.as_str().into(),
             output,
             keys: cast.has_keys().then(|| SeenKeys::with_room(files.expected_rows())),
-            outcome: ReadOutcome {
-                files: Vec::new(),
-                data_day: source.data_day,
-                rows_read: 0,
-                rows_kept: 0,
-                upgraded_ids: 0,
-                quarantine: Quarantine::with_limit(options.quarantine_limit),
-            },
+            outcome: outcome(source, options),
         },
         cast,
         files,
         window: None,
         failed: None,
         ended: false,
-        ready: VecDeque::new(),
-    })
+    };
+    Ok(RegisterReader { schema, rows: Rows::Files(Box::new(rows)), ready: VecDeque::new() })
+}
+
+/// Nothing found yet.
+fn outcome(source: &RegisterSource, options: &ReadOptions) -> ReadOutcome {
+    ReadOutcome {
+        files: Vec::new(),
+        data_day: source.data_day,
+        rows_read: 0,
+        rows_kept: 0,
+        upgraded_ids: 0,
+        quarantine: Quarantine::with_limit(options.quarantine_limit),
+    }
+}
+
+/// A reader of rows in memory.
+fn held(
+    declaration: &RegisterDeclaration,
+    source: &RegisterSource,
+    rows: &HeldRows,
+    options: &ReadOptions,
+) -> Result<RegisterReader, Box<Diagnostic>> {
+    let is_given = |column: &&RegisterColumn| options.columns.as_ref().is_none_or(|names| names.contains(&column.name));
+    let schema = schema_of(declaration.columns.iter().filter(is_given), options.dictionaries);
+    let held = Held::new(declaration, rows, &schema, outcome(source, options)).map_err(|error| {
+        let name = &declaration.name;
+        Box::new(Diagnostic::new(
+            &code::INTERNAL,
+            format!("库 {name} 在内存里的行不合声明: {error}"),
+            format!("rows of register {name} in memory are not as declared: {error}"),
+        ))
+    })?;
+    Ok(RegisterReader { schema, rows: Rows::Held(held), ready: VecDeque::new() })
 }
 
 pub(super) fn wanted(column: &RegisterColumn, source: &RegisterSource) -> Wanted {
@@ -207,13 +247,19 @@ impl RegisterReader {
     /// What was found so far.
     #[must_use]
     pub fn outcome(&self) -> &ReadOutcome {
-        &self.settling.outcome
+        match &self.rows {
+            Rows::Files(rows) => &rows.settling.outcome,
+            Rows::Held(rows) => &rows.outcome,
+        }
     }
 
     /// What was found.
     #[must_use]
     pub fn into_outcome(self) -> ReadOutcome {
-        self.settling.outcome
+        match self.rows {
+            Rows::Files(rows) => rows.settling.outcome,
+            Rows::Held(rows) => rows.outcome,
+        }
     }
 
     /// The batches of the next window, in the order of rows: as many as there are threads, or more, so that they can be worked on in
@@ -223,6 +269,15 @@ impl RegisterReader {
     ///
     /// `file-unreadable`, `wrong-encoding`, `register-empty`; nothing comes after an error.
     pub fn next_window(&mut self) -> Option<Result<Vec<RecordBatch>, Box<Diagnostic>>> {
+        match &mut self.rows {
+            Rows::Files(rows) => rows.next_window(),
+            Rows::Held(rows) => rows.next_window().map(Ok),
+        }
+    }
+}
+
+impl FileRows {
+    fn next_window(&mut self) -> Option<Result<Vec<RecordBatch>, Box<Diagnostic>>> {
         while !self.ended {
             let batches = self.advance();
             if !batches.is_empty() {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use chrono::NaiveDate;
 
 use crate::diagnostic::{Diagnostic, SourceFile, Span, code};
@@ -103,6 +105,17 @@ pub struct RegisterSource {
     pub null_words: Vec<String>,
     /// The day that the delivery speaks for.
     pub data_day: NaiveDate,
+    /// Rows in memory, which then are read in the place of files.
+    pub held: Option<Arc<HeldRows>>,
+}
+
+/// Rows of a register in memory: typed, sound, none twice.
+#[derive(Debug, Clone, Default)]
+pub struct HeldRows {
+    /// Batches of the declared columns ([`super::declaration::arrow_schema`]).
+    pub batches: Vec<RecordBatch>,
+    /// Subjects of whom a row was set aside when the register was read.
+    pub set_aside: Vec<String>,
 }
 
 /// One file of a register.
@@ -130,15 +143,25 @@ impl RegisterSource {
             false_words: Vec::new(),
             null_words: vec![String::new()],
             data_day,
+            held: None,
         }
     }
 
-    /// The files of the register, sorted by path.
+    /// A source of rows in memory. Such a register may be empty, whatever its declaration says: it is a part of one.
+    #[must_use]
+    pub fn of_rows(register: &str, rows: Arc<HeldRows>, data_day: NaiveDate) -> Self {
+        Self { held: Some(rows), ..Self::new(register, Path::new(""), SourceFormat::Arrow, data_day) }
+    }
+
+    /// The files of the register, sorted by path; none for rows in memory.
     ///
     /// # Errors
     ///
     /// `register-missing` when there is none, `path-missing` for addresses that are no local path.
     pub fn files(&self) -> Result<Vec<DataFile>, Box<Diagnostic>> {
+        if self.held.is_some() {
+            return Ok(Vec::new());
+        }
         let written = self.path.to_string_lossy();
         if written.contains("://") {
             return Err(Box::new(
@@ -379,6 +402,7 @@ fn read_source(
         false_words,
         null_words,
         data_day: own_day.or(data_day)?,
+        held: None,
     })
 }
 

@@ -1,13 +1,28 @@
 //! The stream: registers change, and what follows from it is known seconds later.
 //!
 //! ```text
-//! source (file, standard input, HTTP, Kafka) ─▶ RawEvent ─▶ change (typed rows, order) ─▶ Change ─▶ …
-//!                                                              └─▶ dead letters
+//! source (file, standard input, HTTP, Kafka) ─▶ RawEvent ─▶ change (typed rows, order) ─▶ Change ─▶ turn ─▶ one commit
+//!                                                              └─▶ dead letters                 │
+//!         apply: rows ─▶ reach: who is touched ─▶ judge: the code of `match` on rows in memory ─┘
 //! ```
+//!
+//! At every moment what stands is what a batch over the same rows would find, before allocation.
 
+pub mod apply;
 pub mod change;
 pub mod dead_letter;
+pub mod follow;
+pub mod judge;
+pub mod load;
 pub mod order;
+pub mod paths;
+pub mod reach;
+pub mod rows;
 pub mod settings;
 pub mod source;
+pub mod standing;
+#[cfg(test)]
+mod tests;
 pub mod timer;
+pub mod turn;
+pub mod view;

@@ -10,6 +10,7 @@
 
 mod batch;
 mod by_subject;
+mod facts;
 mod row;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -37,6 +38,7 @@ use crate::register::declaration::SubjectKind;
 use crate::register::quarantine::Scope;
 use batch::Columns;
 use by_subject::BySubject;
+pub use facts::facts;
 use row::Rows;
 
 /// Rows of one part of a table.

@@ -1,0 +1,303 @@
+//! `mianshen stream`: registers loaded into the live part of a store, and their changes followed.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use clap::Subcommand;
+
+use super::context::date_argument;
+use super::folder::PolicyFolder;
+use super::match_registers::{newest, start};
+use super::store::StoreArg;
+use super::{Context, Exit};
+use crate::check::CheckedPolicy;
+use crate::diagnostic::progress::Cancel;
+use crate::diagnostic::{Diagnostic, Severity, code, has_errors};
+use crate::dossier::DossierError;
+use crate::register::Sources;
+use crate::report::count;
+use crate::serve::clock;
+use crate::store::live::{Live, Position};
+use crate::store::{Address, StoreError};
+use crate::stream::change::Decoder;
+use crate::stream::dead_letter::DeadLetterFile;
+use crate::stream::follow::{FollowError, Followed, Following, follow};
+use crate::stream::judge::{Ground, Judge, before_allocation};
+use crate::stream::load::{State, load};
+use crate::stream::source::file::FileSource;
+use crate::stream::source::stdin::StdinSource;
+use crate::stream::source::{ChangeSource, Clock};
+use crate::stream::turn::{Stream, TurnError};
+
+/// Arguments of `stream`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub action: Action,
+}
+
+/// What can be done.
+#[derive(Debug, Clone, Subcommand)]
+pub enum Action {
+    /// 把登记库装入存储的实时部分, 并判定每个对象 / Load the registers into the live part of a store, and judge every subject
+    Load(LoadArgs),
+    /// 跟随登记库的变更事件: 判定受影响的对象, 生成办件 / Follow changes of registers: judge whom they touch, begin cases
+    Run(RunArgs),
+}
+
+/// What both need.
+#[derive(Debug, Clone, clap::Args)]
+pub struct Common {
+    /// The store.
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// 政策文件夹 / The policies folder
+    #[arg(long, value_name = "DIR", default_value = "policies")]
+    pub policies: PathBuf,
+    /// 线程数; 缺省为核数 / Threads; by default one per core
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+/// Arguments of `stream load`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct LoadArgs {
+    /// What both need.
+    #[command(flatten)]
+    pub common: Common,
+    /// 登记库在哪里 / Where the registers are
+    #[arg(long, value_name = "FILE", default_value = "data-samples/sources.yaml")]
+    pub sources: PathBuf,
+    /// 判定日; 缺省为最新的数据日 / The day that verdicts are about; by default the newest data day
+    #[arg(long, value_name = "DATE", value_parser = date_argument)]
+    pub as_of: Option<NaiveDate>,
+    /// 有意缺席的登记库, 其事实为未知 / Registers absent on purpose: their facts are unknown
+    #[arg(long, value_name = "REGISTER", num_args = 1..)]
+    pub allow_missing: Vec<String>,
+    /// 变更从哪里接着读: 来源=位置, 如 file:changes.ndjson=0 / Where a source goes on: SOURCE=POSITION, such as file:changes.ndjson=0
+    #[arg(long = "position", value_name = "SOURCE=POSITION", value_parser = position_argument)]
+    pub positions: Vec<Position>,
+}
+
+/// Arguments of `stream run`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct RunArgs {
+    /// What both need.
+    #[command(flatten)]
+    pub common: Common,
+    /// 事件从哪里来: file:路径, 或 - 为标准输入 / Where events come from: file:PATH, or - for standard input
+    #[arg(long, value_name = "SOURCE", default_value = "-")]
+    pub from: String,
+    /// 文件读到末尾后等待新的行 / Wait for new lines at the end of a file
+    #[arg(long)]
+    pub follow: bool,
+    /// 用登记库来源里的词和列名来读事件 / Read events by the words and column names of these sources
+    #[arg(long, value_name = "FILE")]
+    pub sources: Option<PathBuf>,
+    /// 用不了的事件写到这个文件 / Events that cannot be used go to this file
+    #[arg(long, value_name = "FILE")]
+    pub dead_letters: Option<PathBuf>,
+    /// 一批至多几个事件 / Events of a turn at most
+    #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_batch: u32,
+}
+
+/// `SOURCE=POSITION`.
+///
+/// # Errors
+///
+/// When it is none.
+fn position_argument(text: &str) -> Result<Position, String> {
+    let fault = || format!("`{text}`: 应为 来源=位置 / expected SOURCE=POSITION");
+    let (source, next) = text.rsplit_once('=').ok_or_else(fault)?;
+    let next = next.parse().map_err(|_| fault())?;
+    Ok(Position { source: source.to_owned(), partition: 0, next })
+}
+
+/// Runs the verb.
+#[must_use]
+pub fn run(args: &Args, context: &Context) -> Exit {
+    let common = match &args.action {
+        Action::Load(args) => &args.common,
+        Action::Run(args) => &args.common,
+    };
+    let threads = common.threads.unwrap_or_else(super::match_registers::all_cores).max(1);
+    let (runtime, cancel) = match start(threads, context) {
+        Ok(started) => started,
+        Err(exit) => return exit,
+    };
+    let done = runtime.block_on(async {
+        match &args.action {
+            Action::Load(args) => load_registers(args, context, threads).await,
+            Action::Run(args) => follow_changes(args, context, threads, cancel).await,
+        }
+    });
+    match done {
+        Ok(summary) => context.print(&summary, Exit::Clean),
+        Err(diagnostics) => context.fail(&diagnostics),
+    }
+}
+
+type Faults = Vec<Diagnostic>;
+
+async fn load_registers(args: &LoadArgs, context: &Context, threads: usize) -> Result<String, Faults> {
+    let folder = policies(&args.common.policies)?;
+    let sources = Sources::load(&args.sources)?;
+    let as_of = args.as_of.or_else(|| newest(&sources)).ok_or_else(|| {
+        vec![
+            Diagnostic::new(&code::BAD_ARGUMENT, "缺少 --as-of", "--as-of is missing")
+                .help("如 --as-of 2026-06-30", "such as --as-of 2026-06-30"),
+        ]
+    })?;
+    let allow_missing: BTreeSet<String> = args.allow_missing.iter().cloned().collect();
+    let (place, scratch, live) = open(&args.common.store, true).await?;
+    let days = sources.sources.iter().map(|(name, source)| (name.clone(), source.data_day));
+    let state = State { data_days: days.filter(|(name, _)| !allow_missing.contains(name)).collect(), allow_missing };
+    let loaded = {
+        let (in_force, held) = before_allocation(folder.in_force(as_of, None));
+        let chosen: Vec<CheckedPolicy> = in_force.values().cloned().collect();
+        let binder = folder.binder(as_of, None, &in_force);
+        let mut judge = Judge::new(ground(&folder, &chosen, &binder, state, held, scratch, threads)).map_err(told)?;
+        load(&*live, &mut judge, &sources, &folder.regions, args.positions.clone()).await.map_err(|error| failed(error, &place))?
+    };
+    let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
+    Ok(format!(
+        "{} {as_of} · {} {} · {} {} · {} {} · {} {place}\n",
+        pick("判定日", "as of"),
+        pick("登记行", "rows"),
+        count(loaded.rows),
+        pick("隔离", "quarantined"),
+        count(loaded.quarantined),
+        pick("对象", "subjects"),
+        count(loaded.standing),
+        pick("存储", "store"),
+    ))
+}
+
+async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cancel: Cancel) -> Result<String, Faults> {
+    let folder = policies(&args.common.policies)?;
+    let sources = args.sources.as_deref().map(Sources::load).transpose()?;
+    let (place, scratch, live) = open(&args.common.store, false).await?;
+    let state = live.state().await.map_err(|error| vec![error.into_diagnostic(&place)])?;
+    let Some((as_of, state)) = state.and_then(|state| Some((state.as_of, State::read(&state.body)?))) else {
+        let (zh, en) = (format!("{place} 的实时部分还没有登记库"), format!("the live part of {place} holds no registers yet"));
+        let told = Diagnostic::new(&code::STORE_FAILED, zh, en);
+        return Err(vec![told.help("先运行 mianshen stream load", "run mianshen stream load first")]);
+    };
+    let clock: Clock = Arc::new(clock::now);
+    let source = source(args, &clock).map_err(|told| vec![*told])?;
+    let dead_letters = args.dead_letters.as_deref().map(DeadLetterFile::open).transpose().map_err(|told| vec![*told])?;
+    let decoder = Decoder::new(&folder.registers, sources.as_ref(), &folder.regions, std::collections::BTreeMap::new());
+    let (in_force, held) = before_allocation(folder.in_force(as_of, None));
+    let chosen: Vec<CheckedPolicy> = in_force.values().cloned().collect();
+    let binder = folder.binder(as_of, None, &in_force);
+    let judge = Judge::new(ground(&folder, &chosen, &binder, state, held, scratch, threads)).map_err(told)?;
+    let mut stream = Stream::new(Arc::clone(&live), judge).map_err(|error| failed(error, &place))?;
+    let holder = format!("stream-{}", std::process::id());
+    let mut tell = |done: &crate::stream::turn::Done, events: usize| {
+        tracing::info!(
+            events,
+            changed = done.changed,
+            known = done.known,
+            touched = done.touched,
+            standing = done.standing,
+            cases = done.cases,
+            "turn"
+        );
+    };
+    let at_most = usize::try_from(args.max_batch).unwrap_or(usize::MAX);
+    let following = Following { live, decoder, source, dead_letters, holder, clock, at_most, cancel, told: &mut tell };
+    let followed = follow(&mut stream, following).await.map_err(|error| match error {
+        FollowError::Told(told) => vec![*told],
+        FollowError::Turn(error) => failed(error, &place),
+    })?;
+    Ok(summary(&followed, context))
+}
+
+fn summary(followed: &Followed, context: &Context) -> String {
+    let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
+    let done = &followed.done;
+    let parts = [
+        (pick("事件", "events"), followed.events),
+        (pick("新变更", "changed"), done.changed),
+        (pick("已知", "known"), done.known),
+        (pick("不可用", "refused"), followed.refused + done.unplaced),
+        (pick("重判标识", "judged anew"), done.touched),
+        (pick("结论有变", "standing changed"), done.standing),
+        (pick("办件步骤", "steps of cases"), done.cases),
+    ];
+    let parts: Vec<String> = parts.iter().map(|(label, number)| format!("{label} {}", count(*number))).collect();
+    format!("{}\n", parts.join(" · "))
+}
+
+fn source(args: &RunArgs, clock: &Clock) -> Result<Box<dyn ChangeSource>, Box<Diagnostic>> {
+    if args.from == "-" {
+        return Ok(Box::new(StdinSource::new(Arc::clone(clock))));
+    }
+    match args.from.strip_prefix("file:") {
+        Some(path) => Ok(Box::new(FileSource::open(Path::new(path), args.follow, Arc::clone(clock))?)),
+        None => Err(Box::new(
+            Diagnostic::new(
+                &code::BAD_ARGUMENT,
+                format!("--from: 不认识的来源“{}”", args.from),
+                format!("--from: unknown source `{}`", args.from),
+            )
+            .help("写 file:路径, 或 -", "write file:PATH, or -"),
+        )),
+    }
+}
+
+fn policies(dir: &Path) -> Result<PolicyFolder, Faults> {
+    let folder = PolicyFolder::load(dir);
+    if has_errors(&folder.diagnostics) {
+        return Err(folder.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).cloned().collect());
+    }
+    Ok(folder)
+}
+
+fn ground<'a>(
+    folder: &PolicyFolder,
+    policies: &'a [CheckedPolicy],
+    binder: &'a crate::check::bind::Binder<'a>,
+    state: State,
+    held: BTreeSet<String>,
+    scratch: PathBuf,
+    threads: usize,
+) -> Ground<'a> {
+    let State { data_days, allow_missing } = state;
+    let catalogue = folder.checked.catalogue.clone();
+    Ground { policies, catalogue, binder, data_days, allow_missing, held, scratch, threads }
+}
+
+/// The live part of a store: where it is, where files may lie beside it.
+async fn open(arg: &StoreArg, make: bool) -> Result<(String, PathBuf, Arc<dyn Live>), Faults> {
+    let address = Address::parse(&arg.store).map_err(|error| vec![error.into_diagnostic("--store")])?;
+    let place = address.place();
+    let told = |error: StoreError| vec![error.into_diagnostic(&place)];
+    let store = if make { address.make().await } else { address.open().await }.map_err(told)?;
+    let live = store.live().await.map_err(told)?;
+    let scratch = match &address {
+        Address::Sqlite(path) => super::match_registers::scratch(path),
+        Address::Postgres(_) => std::env::temp_dir(),
+    };
+    Ok((place.clone(), scratch, live))
+}
+
+fn told(error: DossierError) -> Faults {
+    vec![error.into_diagnostic()]
+}
+
+fn failed(error: TurnError, place: &str) -> Faults {
+    vec![match error {
+        TurnError::Store(error) => error.into_diagnostic(place),
+        TurnError::Dossiers(error) => error.into_diagnostic(),
+        TurnError::Rows(error) => Diagnostic::new(
+            &code::INTERNAL,
+            format!("登记库的行不合声明: {error}"),
+            format!("rows of a register are not as declared: {error}"),
+        ),
+    }]
+}

@@ -1,0 +1,169 @@
+//! Changes put among the rows of the store: each goes to the identifiers that it names, and says whether it was anything new.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+
+use super::change::{Change, Image};
+use super::reach::Touched;
+use super::rows::{Entry, HeldRow, Row, RowForm, RowForms, Rows};
+use super::view::View;
+use crate::store::StoreError;
+
+/// What a batch of changes did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// Who stands in rows that are others now, before and after.
+    pub touched: BTreeSet<Touched>,
+    /// Changes that said something new.
+    pub changed: u64,
+    /// Changes that were known already, or older than what is known.
+    pub known: u64,
+    /// Changes of rows that may repeat, without the row as it was before: there is no telling which one is meant.
+    pub unplaced: u64,
+}
+
+/// Why changes could not be applied.
+#[derive(Debug)]
+pub enum ApplyError {
+    /// The store's fault.
+    Store(StoreError),
+    /// Rows that are not as they are declared: a fault of ours.
+    Rows(ArrowError),
+}
+
+impl From<StoreError> for ApplyError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ArrowError> for ApplyError {
+    fn from(error: ArrowError) -> Self {
+        Self::Rows(error)
+    }
+}
+
+/// What a change says of one row.
+struct Said {
+    key: Vec<u8>,
+    owner: Option<String>,
+    /// None: the row is gone.
+    row: Option<HeldRow>,
+}
+
+/// Applies changes, in their order; the view holds what comes of it.
+///
+/// # Errors
+///
+/// When the store cannot be read, or an image has other columns than its register declares.
+pub async fn apply(changes: &[Change], forms: &RowForms, view: &mut View<'_>) -> Result<Applied, ApplyError> {
+    let mut applied = Applied::default();
+    let mut all: Vec<(&Change, &RowForm, Vec<Said>)> = Vec::new();
+    let mut images: HashMap<*const RecordBatch, Vec<Row>> = HashMap::new();
+    for change in changes {
+        let Some(form) = forms.of(&change.register) else { continue };
+        for image in change.before.iter().chain(&change.after) {
+            let at = Arc::as_ptr(&image.batch);
+            if !images.contains_key(&at) {
+                images.insert(at, form.take(&image.batch)?);
+            }
+        }
+        let row = |image: &Image| images.get(&Arc::as_ptr(&image.batch)).and_then(|rows| rows.get(image.row)).map(|row| (row, image.whole));
+        let (before, after) = (change.before.as_ref().and_then(row), change.after.as_ref().and_then(row));
+        match said(form, before, after) {
+            Some(said) => all.push((change, form, said)),
+            None => applied.unplaced += 1,
+        }
+    }
+    read(&all, view).await?;
+    for (change, form, said) in all {
+        let mut is_new = false;
+        for said in said {
+            is_new |= tell(change, form, said, view, &mut applied.touched);
+        }
+        if is_new {
+            applied.changed += 1;
+        } else {
+            applied.known += 1;
+        }
+    }
+    Ok(applied)
+}
+
+/// What a change says of rows; none where rows may repeat and it does not tell which one it means.
+fn said(form: &RowForm, before: Option<(&Row, bool)>, after: Option<(&Row, bool)>) -> Option<Vec<Said>> {
+    let gone = |row: &Row| Said { key: row.key.clone(), owner: row.owner.clone(), row: None };
+    let there = |row: &Row| Said { key: row.key.clone(), owner: row.owner.clone(), row: Some(row.held.clone()) };
+    if form.repeats() {
+        if let Some((_, false)) = before {
+            return None;
+        }
+        return Some(match (before, after) {
+            (Some((before, _)), Some((after, _))) if before.key == after.key => Vec::new(),
+            (before, after) => before.map(|(row, _)| gone(row)).into_iter().chain(after.map(|(row, _)| there(row))).collect(),
+        });
+    }
+    let is_moved =
+        |before: &Row| after.is_none_or(|(after, _)| after.key != before.key || before.owner.is_some() && after.owner != before.owner);
+    let moved = before.map(|(row, _)| row).filter(|row| is_moved(row)).map(gone);
+    Some(moved.into_iter().chain(after.map(|(row, _)| there(row))).collect())
+}
+
+/// Reads what the changes are about: owners named, and those who have a row that is told by its number.
+async fn read(all: &[(&Change, &RowForm, Vec<Said>)], view: &mut View<'_>) -> Result<(), StoreError> {
+    let each = || all.iter().flat_map(|(_, form, said)| said.iter().map(move |said| (form, said)));
+    let numbers: BTreeSet<String> = each().filter(|(form, _)| form.by_number()).map(|(form, said)| form.mention_of(&said.key)).collect();
+    view.read_mentions(numbers.iter().map(String::as_str)).await?;
+    let mut owners: BTreeSet<String> = each().filter_map(|(_, said)| said.owner.clone()).collect();
+    owners.extend(numbers.iter().flat_map(|number| view.mentions(number).into_iter().flatten().map(|(_, owner)| owner.clone())));
+    view.read_rows(owners.iter().map(String::as_str)).await
+}
+
+/// Tells it to the identifiers that it is about.
+fn tell(change: &Change, form: &RowForm, said: Said, view: &mut View<'_>, touched: &mut BTreeSet<Touched>) -> bool {
+    let register = &*change.register;
+    let mut owners: BTreeMap<String, Option<HeldRow>> = BTreeMap::new();
+    if form.by_number() {
+        // A row has one owner: whoever had it, has it no more.
+        let known: Vec<String> = view.mentions(&form.mention_of(&said.key)).into_iter().flatten().map(|(_, owner)| owner.clone()).collect();
+        let newest = known.iter().filter_map(|owner| order_of(view, owner, register, &said.key)).max();
+        // The same event may take a row from one and give it to another: what it gives comes last.
+        let is_known = newest.is_some_and(|newest| newest > change.order || newest == change.order && said.row.is_none());
+        if is_known {
+            return false;
+        }
+        owners.extend(known.into_iter().map(|owner| (owner, None)));
+    }
+    if let Some(owner) = said.owner {
+        owners.insert(owner, said.row);
+    }
+    let mut is_new = false;
+    for (owner, row) in owners {
+        let before = alive_of(view, &owner, form, &said.key);
+        let entry = Entry { key: said.key.clone(), order: change.order, row };
+        let was_new = view.change(&owner, register, |rows: &mut Rows| form.put(rows, entry));
+        let after = alive_of(view, &owner, form, &said.key);
+        is_new |= was_new;
+        if before != after {
+            for row in before.into_iter().chain(after) {
+                touched.insert(Touched { register: register.to_owned(), owner: owner.clone(), others: row.others });
+            }
+        }
+    }
+    is_new
+}
+
+fn order_of(view: &View<'_>, owner: &str, register: &str, key: &[u8]) -> Option<super::order::Order> {
+    let rows = view.rows(owner)?.get(register)?;
+    rows.entries.iter().filter(|entry| entry.key == key).map(|entry| entry.order).max()
+}
+
+/// The rows that are there under what identifies them.
+fn alive_of(view: &View<'_>, owner: &str, form: &RowForm, key: &[u8]) -> Vec<HeldRow> {
+    let Some(rows) = view.rows(owner).and_then(|rows| rows.get(&*form.name)) else { return Vec::new() };
+    let same = Rows { entries: rows.entries.iter().filter(|entry| entry.key == key).cloned().collect(), set_aside: false };
+    form.alive(&same).into_iter().cloned().collect()
+}

@@ -1,0 +1,138 @@
+//! The loop: events taken from sources, turned into changes, and committed turn by turn, until there are no more or one asks to stop.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::change::Decoder;
+use super::dead_letter::DeadLetterFile;
+use super::source::position::Positions;
+use super::source::{ChangeSource, Clock, Taken as Given};
+use super::turn::{Done, Stream, Taken, TurnError};
+use crate::diagnostic::Diagnostic;
+use crate::diagnostic::progress::Cancel;
+use crate::store::StoreError;
+use crate::store::live::{Fence, Live};
+
+/// How long the lease holds after each renewal, in microseconds: whoever takes over from one that was killed waits no longer.
+const LEASE: i64 = 30_000_000;
+
+/// How long a turn waits for its first event.
+const WAIT: Duration = Duration::from_millis(250);
+
+/// Why following ended before its time.
+#[derive(Debug)]
+pub enum FollowError {
+    /// A turn failed.
+    Turn(TurnError),
+    /// A source or the dead letters could not be read or written.
+    Told(Box<Diagnostic>),
+}
+
+impl From<TurnError> for FollowError {
+    fn from(error: TurnError) -> Self {
+        Self::Turn(error)
+    }
+}
+
+impl From<StoreError> for FollowError {
+    fn from(error: StoreError) -> Self {
+        Self::Turn(TurnError::Store(error))
+    }
+}
+
+impl From<Box<Diagnostic>> for FollowError {
+    fn from(error: Box<Diagnostic>) -> Self {
+        Self::Told(error)
+    }
+}
+
+/// What following is done with.
+pub struct Following<'f> {
+    /// The store.
+    pub live: Arc<dyn Live>,
+    /// Makes changes of events.
+    pub decoder: Decoder,
+    /// Where events come from.
+    pub source: Box<dyn ChangeSource>,
+    /// Where events go that cannot be used; without it, they are only counted.
+    pub dead_letters: Option<DeadLetterFile>,
+    /// Who holds the stream.
+    pub holder: String,
+    /// Microseconds since 1970 (UTC).
+    pub clock: Clock,
+    /// Events of a turn at most.
+    pub at_most: usize,
+    /// When to stop: the turn that is under way is still committed.
+    pub cancel: Cancel,
+    /// Hears of every turn: what it did, and how many events it took.
+    pub told: &'f mut (dyn FnMut(&Done, usize) + Send),
+}
+
+/// What was done in all.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// Turns with events.
+    pub turns: u64,
+    /// Events taken.
+    pub events: u64,
+    /// Events, or values of them, that could not be used.
+    pub refused: u64,
+    /// The sums of what turns did.
+    pub done: Done,
+}
+
+/// Follows a source. Every turn renews the lease first: a turn of one whose lease went to another is refused by the store.
+///
+/// # Errors
+///
+/// When the store, the source or the dead letters fail. What was committed before stays; the rest is taken again by whoever goes on.
+pub async fn follow(stream: &mut Stream<'_>, following: Following<'_>) -> Result<Followed, FollowError> {
+    let Following { live, mut decoder, mut source, mut dead_letters, holder, clock, at_most, cancel, told } = following;
+    let mut fence = lease(&*live, &holder, &clock).await?;
+    let known = live.positions().await?;
+    source.seek(&known.iter().filter(|position| position.source == source.name()).cloned().collect::<Vec<_>>()).await?;
+    let mut positions = Positions::new(known);
+    let mut followed = Followed::default();
+    while !cancel.is_cancelled() {
+        let mut events = match source.next(at_most, WAIT).await? {
+            Given::Events(events) => events,
+            Given::Ended => break,
+        };
+        fence = renewed(&*live, fence, &holder, &clock).await?;
+        positions.keep_new(&mut events);
+        if events.is_empty() {
+            continue;
+        }
+        let count = events.len();
+        let steps = positions.steps(&events);
+        let decoded = decoder.decode(events);
+        if !decoded.refused.is_empty() {
+            source.refused(&decoded.refused);
+            if let Some(letters) = &mut dead_letters {
+                letters.write(&decoded.refused)?;
+            }
+        }
+        let taken = Taken { changes: &decoded.changes, positions: steps.clone(), at: clock(), fence: fence.clone() };
+        let done = stream.take(taken).await?;
+        let reached = positions.commit(&steps);
+        source.committed(&reached).await?;
+        followed.turns += 1;
+        followed.events += count as u64;
+        followed.refused += decoded.refused.len() as u64;
+        followed.done.add(&done);
+        told(&done, count);
+    }
+    live.release(&fence).await?;
+    Ok(followed)
+}
+
+async fn lease(live: &dyn Live, holder: &str, clock: &Clock) -> Result<Fence, StoreError> {
+    let now = clock();
+    live.lease(holder, now, now + LEASE).await
+}
+
+/// The lease once more; one that went to another in between is not taken back.
+async fn renewed(live: &dyn Live, fence: Fence, holder: &str, clock: &Clock) -> Result<Fence, StoreError> {
+    let again = lease(live, holder, clock).await?;
+    if again.epoch == fence.epoch { Ok(again) } else { Err(StoreError::Fenced("the lease was lost in between".to_owned())) }
+}

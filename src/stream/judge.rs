@@ -1,0 +1,322 @@
+//! Subjects judged by the very code of `match`, on rows in memory: dossiers, verdicts, and grants before allocation.
+//!
+//! ```text
+//!  rows of those who are needed ─▶ sources in memory ─▶ dossiers ─▶ Program ─▶ resolution, without budgets ─▶ store::fill ─▶ StoredSubject
+//! ```
+//!
+//! Policies are compiled once. What a budget has to be shared out of is a dated round over everybody: here it counts as granted, and
+//! is held for that round (see [`Judge::is_held`]). Facts that nobody has are told with each subject: a few subjects do not tell
+//! that a whole register is silent.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use chrono::NaiveDate;
+
+use super::paths::Paths;
+use crate::check::CheckedPolicy;
+use crate::check::bind::Binder;
+use crate::check::catalogue::{Catalogue, FactId};
+use crate::diagnostic::progress::{Cancel, Progress, Silent};
+use crate::dossier::build::{EachRequest, Request, build};
+use crate::dossier::plan::Plan;
+use crate::dossier::{DossierError, Options};
+use crate::eligibility::compiled::{CompiledKind, compile};
+use crate::eligibility::given_registers::{read_paid, read_refusals};
+use crate::eligibility::input::ResolutionInput;
+use crate::eligibility::resolution::resolve;
+use crate::eligibility::results::manifest::{Engine, Manifest, RunCounts};
+use crate::eligibility::run::{On, Set, conflicts, judge_again, occasions_of};
+use crate::ledger::{Case, Said};
+use crate::register::declaration::SubjectKind;
+use crate::register::{HeldRows, RegisterSource, Sources};
+use crate::store::body::{Layout, RunDocument, decode};
+use crate::store::documents::RUN;
+use crate::store::fill::{FillError, Filling, facts, fill};
+use crate::store::{EncodedSubject, Load, Run, RunId, RunSummary, StoreError, StoredSubject};
+
+/// What a judge is made of.
+pub struct Ground<'a> {
+    /// The policies of the day, sorted by code, without their budgets ([`before_allocation`]).
+    pub policies: &'a [CheckedPolicy],
+    /// Every fact.
+    pub catalogue: Catalogue,
+    /// The day, parameters, regions.
+    pub binder: &'a Binder<'a>,
+    /// The day that each register's delivery speaks for; registers that are not here are not there.
+    pub data_days: BTreeMap<String, NaiveDate>,
+    /// Registers absent on purpose.
+    pub allow_missing: BTreeSet<String>,
+    /// Policies whose budget is shared out in rounds, by code.
+    pub held: BTreeSet<String>,
+    /// Where intermediate files go.
+    pub scratch: PathBuf,
+    /// Threads.
+    pub threads: usize,
+}
+
+/// Policies as they are judged before allocation: without budgets. Gives the codes of those that had one.
+#[must_use]
+pub fn before_allocation(policies: BTreeMap<String, CheckedPolicy>) -> (BTreeMap<String, CheckedPolicy>, BTreeSet<String>) {
+    let held = policies.iter().filter(|(_, policy)| policy.document.budget.is_some()).map(|(code, _)| code.clone()).collect();
+    let without = |(code, mut policy): (String, CheckedPolicy)| {
+        if policy.document.budget.is_some() {
+            Arc::make_mut(&mut policy.document).budget = None;
+            policy.budget = None;
+        }
+        (code, policy)
+    };
+    (policies.into_iter().map(without).collect(), held)
+}
+
+/// Policies, ready to judge any subjects.
+pub struct Judge<'a> {
+    ground: Ground<'a>,
+    kinds: Vec<SubjectKind>,
+    compiled: Vec<CompiledKind>,
+    each: Vec<EachRequest>,
+    /// All facts that dossiers have.
+    asked: BTreeSet<FactId>,
+    /// Those that policies need, with all that these rest on.
+    needed: BTreeSet<FactId>,
+    paths: Paths,
+}
+
+/// What was found of some subjects.
+pub struct Judged {
+    /// What they were judged by.
+    pub run: Run,
+    layout: Layout,
+    encoded: Vec<(SubjectKind, EncodedSubject)>,
+}
+
+impl Judged {
+    /// Those who are there, in the order of kinds and identifiers, one by one: encoded they take a tenth of the room.
+    pub fn subjects(&self) -> impl Iterator<Item = Result<StoredSubject, StoreError>> {
+        self.encoded.iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
+    }
+}
+
+impl<'a> Judge<'a> {
+    /// Compiles the policies, and works out which facts dossiers must have: those that a stored run has too.
+    ///
+    /// # Errors
+    ///
+    /// When a policy cannot be compiled, which checking should have told.
+    pub fn new(mut ground: Ground<'a>) -> Result<Self, DossierError> {
+        let there = |register: &str| ground.data_days.contains_key(register) || ground.allow_missing.contains(register);
+        let also = facts(&mut ground.catalogue, ground.binder, ground.policies, &there);
+        let is_judged = |kind: &SubjectKind| ground.policies.iter().any(|policy| policy.document.subject == *kind);
+        let kinds: Vec<SubjectKind> =
+            SubjectKind::ALL.into_iter().filter(|kind| is_judged(kind) || also.iter().any(|fact| fact.kind == *kind)).collect();
+        let mut compiled = Vec::new();
+        for kind in kinds.iter().copied().filter(is_judged) {
+            compiled.push(compile(kind, ground.policies, &mut ground.catalogue, ground.binder, false).map_err(DossierError::Told)?);
+        }
+        let each = occasions_of(&compiled);
+        let read: BTreeSet<FactId> = compiled.iter().flat_map(|compiled| compiled.facts.iter().copied()).collect();
+        let of_occasions = || each.iter().flat_map(|each| each.facts.iter().copied());
+        let needed =
+            Plan::new(&mut ground.catalogue, ground.binder, read.iter().copied().chain(of_occasions()))?.facts.into_keys().collect();
+        let asked: BTreeSet<FactId> = also.into_iter().chain(read).collect();
+        let plan = Plan::new(&mut ground.catalogue, ground.binder, asked.iter().copied().chain(of_occasions()))?;
+        let paths = Paths::new(&ground.catalogue, &plan, &asked, &each, ground.policies);
+        Ok(Self { ground, kinds, compiled, each, asked, needed, paths })
+    }
+
+    /// The day that verdicts are about.
+    #[must_use]
+    pub fn as_of(&self) -> NaiveDate {
+        self.ground.binder.as_of
+    }
+
+    /// Which ways dossiers go from a subject to others.
+    #[must_use]
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Facts and registers.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.ground.catalogue
+    }
+
+    /// The policies, without budgets.
+    #[must_use]
+    pub fn policies(&self) -> &'a [CheckedPolicy] {
+        self.ground.policies
+    }
+
+    /// The registers that are there.
+    #[must_use]
+    pub fn data_days(&self) -> &BTreeMap<String, NaiveDate> {
+        &self.ground.data_days
+    }
+
+    /// Registers that are absent on purpose.
+    #[must_use]
+    pub fn allow_missing(&self) -> &BTreeSet<String> {
+        &self.ground.allow_missing
+    }
+
+    /// Whether a policy's grants wait for a round that shares out its budget.
+    #[must_use]
+    pub fn is_held(&self, policy: &str) -> bool {
+        self.ground.held.contains(policy)
+    }
+
+    /// Judges on the rows given; of those who come out, gives the ones that are wanted. `cases`: theirs, for what these say of payments and
+    /// refusals.
+    ///
+    /// # Errors
+    ///
+    /// When dossiers cannot be made, or an amount overflows.
+    pub async fn judge(
+        &mut self,
+        rows: BTreeMap<String, HeldRows>,
+        cases: &[Case],
+        wanted: impl Fn(&str) -> bool + Send,
+    ) -> Result<Judged, FillError> {
+        let sources = self.sources(rows);
+        self.judge_on(&sources, cases, wanted).await
+    }
+
+    /// The same on registers wherever they are.
+    ///
+    /// # Errors
+    ///
+    /// As [`Judge::judge`], and when a register cannot be read.
+    pub async fn judge_on(&mut self, sources: &Sources, cases: &[Case], wanted: impl Fn(&str) -> bool + Send) -> Result<Judged, FillError> {
+        let cancel = Cancel::default();
+        let progress: Arc<dyn Progress> = Arc::new(Silent);
+        let ground = &mut self.ground;
+        let options = Options { shards: 1, threads: ground.threads, memory: None, scratch: ground.scratch.clone() };
+        let dossiers = build(Request {
+            catalogue: &mut ground.catalogue,
+            binder: ground.binder,
+            facts: self.asked.clone(),
+            kinds: self.kinds.clone(),
+            each: self.each.clone(),
+            sources,
+            allow_missing: &ground.allow_missing,
+            options,
+            progress: Arc::clone(&progress),
+            cancel: cancel.clone(),
+        })
+        .await?;
+        let ground = &self.ground;
+        let set = Set { policies: ground.policies, binder: ground.binder };
+        let on = On {
+            dossiers: &dossiers,
+            catalogue: &ground.catalogue,
+            within: None,
+            counts_only: false,
+            threads: ground.threads,
+            progress: &*progress,
+            cancel: &cancel,
+        };
+        let found = judge_again(&set, &self.compiled, &on)?;
+        let (registers, identities) = (&ground.catalogue.registers, &dossiers.intake.identities);
+        let (mut paid, _) = read_paid(registers, sources, ground.binder, identities).map_err(DossierError::Told)?;
+        let (mut refusals, _) = read_refusals(registers, sources, ground.binder, identities).map_err(DossierError::Told)?;
+        let mut disagreeing = conflicts(&dossiers, &ground.catalogue, Some(&self.needed));
+        let mut said = Said::default();
+        cases.iter().for_each(|case| said.take(case, identities, ground.binder.as_of));
+        said.beside(&mut paid, &mut refusals, &mut disagreeing);
+        let nothing = BTreeSet::new();
+        let budgets = vec![None; ground.policies.len()];
+        let resolution = resolve(
+            &found.findings,
+            &ResolutionInput {
+                policies: ground.policies,
+                budgets: &budgets,
+                as_of: ground.binder.as_of,
+                paid: &paid,
+                refusals: &refusals,
+                conflicts: &disagreeing,
+                whole_register_unknown: &nothing,
+                fact_registers: &found.fact_registers,
+            },
+        );
+        let mut collected = Collected::default();
+        let manifest = no_manifest(ground.binder.as_of);
+        let filling = Filling {
+            catalogue: &ground.catalogue,
+            binder: ground.binder,
+            policies: ground.policies,
+            told: &|_| true,
+            dossiers: &dossiers,
+            resolution: &resolution,
+            whole_register_unknown: &nothing,
+            within: None,
+            manifest: &manifest,
+            tables: &[],
+            policy_files: &[],
+            loaded_at: 0,
+            progress: &*progress,
+            cancel: &cancel,
+        };
+        let summary = fill(&filling, &mut collected).await?;
+        let (run, layout) = RunDocument::read(&collected.run, summary)?;
+        let mut encoded = collected.subjects;
+        encoded.retain(|(_, subject)| wanted(&subject.id));
+        Ok(Judged { run, layout, encoded })
+    }
+
+    fn sources(&self, mut rows: BTreeMap<String, HeldRows>) -> Sources {
+        let source = |(register, day): (&String, &NaiveDate)| {
+            let held = Arc::new(rows.remove(register).unwrap_or_default());
+            (register.clone(), RegisterSource::of_rows(register, held, *day))
+        };
+        Sources { sources: self.ground.data_days.iter().map(source).collect(), fresh_on: None }
+    }
+}
+
+/// Subjects as they would be stored.
+#[derive(Default)]
+struct Collected {
+    subjects: Vec<(SubjectKind, EncodedSubject)>,
+    /// The document of the run.
+    run: Vec<u8>,
+}
+
+#[async_trait]
+impl Load for Collected {
+    async fn subjects(&mut self, kind: SubjectKind, rows: Vec<EncodedSubject>) -> Result<(), StoreError> {
+        self.subjects.extend(rows.into_iter().map(|row| (kind, row)));
+        Ok(())
+    }
+
+    async fn aliases(&mut self, _: SubjectKind, _: Vec<(String, String)>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn document(&mut self, name: &str, _: u32, body: Vec<u8>) -> Result<(), StoreError> {
+        if name == RUN {
+            self.run = body;
+        }
+        Ok(())
+    }
+
+    async fn finish(self: Box<Self>, _: RunSummary, _: usize) -> Result<RunId, StoreError> {
+        Ok(RunId(0))
+    }
+}
+
+/// What a run's document must say of itself.
+fn no_manifest(as_of: NaiveDate) -> Manifest {
+    Manifest {
+        engine: Engine::this(),
+        as_of: as_of.to_string(),
+        known_at: None,
+        options: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        policies: BTreeMap::new(),
+        parameters_sha256: String::new(),
+        counts: RunCounts::default(),
+        results: BTreeMap::new(),
+    }
+}

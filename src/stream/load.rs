@@ -1,0 +1,168 @@
+//! The initial load: the registers as the night has them, put into a new generation of the live store.
+//!
+//! ```text
+//!  registers ─ the same readers and quarantine as of `match` ─▶ rows, mentions ─┐
+//!       └─ the same dossiers, policies and resolution ─▶ what stands ───────────┴─▶ one generation, with positions, swapped in
+//! ```
+//!
+//! Every row gets the place before all events, so that whatever a source tells of it afterwards counts. Sources go on at the positions
+//! that are given: those at which the registers were taken, or before: events that say what is known already change nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::judge::Judge;
+use super::order::Order;
+use super::rows::{Entry, RowForms, Rows};
+use super::standing;
+use super::turn::TurnError;
+use super::view::mentioned_in;
+use crate::dossier::DossierError;
+use crate::ledger::Case;
+use crate::region::RegionTree;
+use crate::register::quarantine::{Reason, Scope};
+use crate::register::{ReadOptions, Sources};
+use crate::store::live::{CaseCursor, CaseFilter, Live, LiveFill, LiveState, Mention, Position, RowsOf, Standing};
+
+/// Things that are written together.
+const TOGETHER: usize = 10_000;
+
+/// Rows in quarantine whose subjects are known, a register.
+const QUARANTINE_KEPT: usize = 1_000_000;
+
+/// Cases that are read together.
+const CASES: usize = 1_000;
+
+/// What was loaded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Loaded {
+    /// Rows of registers.
+    pub rows: u64,
+    /// Rows and values in quarantine.
+    pub quarantined: u64,
+    /// Subjects of whom something stands.
+    pub standing: u64,
+}
+
+/// Loads the registers. Memory holds one register at a time, and the dossiers as of `match`.
+///
+/// # Errors
+///
+/// When a register cannot be read, or the store cannot be written: the generation of before then stays.
+pub async fn load(
+    live: &dyn Live,
+    judge: &mut Judge<'_>,
+    sources: &Sources,
+    regions: &RegionTree,
+    positions: Vec<Position>,
+) -> Result<Loaded, TurnError> {
+    let registers = std::sync::Arc::clone(&judge.catalogue().registers);
+    let forms = RowForms::new(&registers)?;
+    let mut fill = live.fill().await?;
+    let mut loaded = Loaded::default();
+    for (name, declaration) in &registers.registers {
+        let (Some(source), Some(form)) = (sources.get(name), forms.of(name)) else { continue };
+        if !judge.data_days().contains_key(name) {
+            continue;
+        }
+        let options = ReadOptions { quarantine_limit: QUARANTINE_KEPT, ..ReadOptions::default() };
+        let told = |diagnostic| TurnError::Dossiers(DossierError::Told(diagnostic));
+        let mut reader = crate::register::open(declaration, source, regions, &options).map_err(told)?;
+        let mut by_owner: BTreeMap<String, Rows> = BTreeMap::new();
+        for batch in reader.by_ref() {
+            for row in form.take(&batch.map_err(told)?)? {
+                // A row without an identifier is nobody's.
+                let Some(owner) = row.owner else { continue };
+                loaded.rows += 1;
+                by_owner.entry(owner).or_default().entries.push(Entry { key: row.key, order: Order::LOADED, row: Some(row.held) });
+            }
+        }
+        let quarantine = reader.into_outcome().quarantine;
+        loaded.quarantined += quarantine.rows() + quarantine.cells();
+        for entry in quarantine.entries.into_iter().filter(|entry| entry.scope == Scope::Row && entry.reason != Reason::DuplicateKey) {
+            if let Some(id) = entry.subject {
+                by_owner.entry(id).or_default().set_aside = true;
+            }
+        }
+        write(&mut *fill, form, by_owner).await?;
+    }
+    let cases = all_cases(live).await?;
+    let judged = judge.judge_on(sources, &cases, |_| true).await?;
+    let mut standing = Vec::new();
+    for subject in judged.subjects() {
+        let subject = subject?;
+        let body = standing::write(&subject)?;
+        standing.push(Standing { kind: subject.kind, id: subject.id, body });
+        loaded.standing += 1;
+        if standing.len() == TOGETHER {
+            fill.standing(std::mem::take(&mut standing)).await?;
+        }
+    }
+    fill.standing(standing).await?;
+    let state = State { data_days: judge.data_days().clone(), allow_missing: judge.allow_missing().clone() };
+    fill.finish(LiveState { as_of: judge.as_of(), body: state.write() }, positions).await?;
+    Ok(loaded)
+}
+
+/// Writes the rows of a register, and whom they mention.
+async fn write(fill: &mut dyn LiveFill, form: &super::rows::RowForm, by_owner: BTreeMap<String, Rows>) -> Result<(), TurnError> {
+    let (mut rows, mut mentions) = (Vec::new(), BTreeSet::new());
+    for (owner, mut of_owner) in by_owner {
+        of_owner.entries.sort_by(|one, other| one.key.cmp(&other.key));
+        let places = mentioned_in(form, &of_owner);
+        mentions.extend(places.into_iter().map(|id| Mention { id, register: form.name.to_string(), owner: owner.clone() }));
+        rows.push(RowsOf { body: form.write(&of_owner), id: owner, register: form.name.to_string() });
+        if rows.len() == TOGETHER {
+            fill.rows(std::mem::take(&mut rows)).await?;
+            fill.mentions(std::mem::take(&mut mentions).into_iter().collect()).await?;
+        }
+    }
+    fill.rows(rows).await?;
+    fill.mentions(mentions.into_iter().collect()).await?;
+    Ok(())
+}
+
+async fn all_cases(live: &dyn Live) -> Result<Vec<Case>, TurnError> {
+    let mut filter = CaseFilter { limit: CASES, ..CaseFilter::default() };
+    let mut cases = Vec::new();
+    loop {
+        let rows = live.cases(&filter).await?;
+        for row in &rows {
+            cases.push(Case::of(row)?);
+        }
+        match rows.last() {
+            Some(last) if rows.len() == CASES => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
+            _ => return Ok(cases),
+        }
+    }
+}
+
+/// What a generation must say of itself, beside its day.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct State {
+    /// The day that each register's rows speak for; registers that are not here are not there.
+    pub data_days: BTreeMap<String, chrono::NaiveDate>,
+    /// Registers that are absent on purpose.
+    pub allow_missing: BTreeSet<String>,
+}
+
+impl State {
+    /// As it is kept.
+    #[must_use]
+    pub fn write(&self) -> Vec<u8> {
+        let days: BTreeMap<&String, String> = self.data_days.iter().map(|(register, day)| (register, day.to_string())).collect();
+        serde_json::json!({"form": 1, "data_days": days, "allow_missing": self.allow_missing}).to_string().into_bytes()
+    }
+
+    /// Reads what [`Self::write`] has written; none where it is no such thing.
+    #[must_use]
+    pub fn read(body: &[u8]) -> Option<Self> {
+        let value: serde_json::Value = serde_json::from_slice(body).ok()?;
+        if value.get("form")?.as_u64()? != 1 {
+            return None;
+        }
+        let days = value.get("data_days")?.as_object()?.iter();
+        let days = days.map(|(register, day)| Some((register.clone(), day.as_str()?.parse().ok()?)));
+        let absent = value.get("allow_missing")?.as_array()?.iter().map(|name| name.as_str().map(str::to_owned));
+        Some(Self { data_days: days.collect::<Option<_>>()?, allow_missing: absent.collect::<Option<_>>()? })
+    }
+}

@@ -1,0 +1,307 @@
+//! One turn: changes come in, and everything that follows from them is committed at once.
+//!
+//! ```text
+//!  changes ─ apply ─▶ rows ─ reach ─▶ touched ─ judge ─▶ what stands now ≠ what stood ─ ledger ─▶ cases ─▶ one commit, with positions
+//! ```
+//!
+//! Nothing is kept between turns but what is in the store: whoever goes on after a crash goes on where the last commit ended.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use super::apply::{Applied, ApplyError, apply};
+use super::change::Change;
+use super::judge::{Judge, Judged};
+use super::reach::{Ids, Reach, Touched, Ways};
+use super::rows::RowForms;
+use super::standing;
+use super::view::View;
+use crate::dossier::DossierError;
+use crate::ledger::{Actor, Case, Rule, current, found, lost};
+use crate::register::HeldRows;
+use crate::register::declaration::SubjectKind;
+use crate::store::fill::FillError;
+use crate::store::live::{Batch, CaseFilter, CaseRow, Fence, Live, PositionStep, Standing};
+use crate::store::{RunPolicy, StoreError, StoredSubject};
+
+/// Subjects that are judged together: what they rest on is in memory at a time.
+const TOGETHER: usize = 2_000;
+
+/// Cases of one subject that are looked at.
+const CASES: usize = 1_000;
+
+/// Why a turn failed. Nothing of it is in the store.
+#[derive(Debug)]
+pub enum TurnError {
+    /// The store's fault, or the turn is not this holder's any more ([`StoreError::Fenced`]).
+    Store(StoreError),
+    /// Dossiers could not be made, or an amount overflowed.
+    Dossiers(DossierError),
+    /// Rows that are not as they are declared.
+    Rows(arrow::error::ArrowError),
+}
+
+impl From<StoreError> for TurnError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<ApplyError> for TurnError {
+    fn from(error: ApplyError) -> Self {
+        match error {
+            ApplyError::Store(error) => Self::Store(error),
+            ApplyError::Rows(error) => Self::Rows(error),
+        }
+    }
+}
+
+impl From<FillError> for TurnError {
+    fn from(error: FillError) -> Self {
+        match error {
+            FillError::Store(error) => Self::Store(error),
+            FillError::Dossiers(error) => Self::Dossiers(error),
+        }
+    }
+}
+
+impl From<arrow::error::ArrowError> for TurnError {
+    fn from(error: arrow::error::ArrowError) -> Self {
+        Self::Rows(error)
+    }
+}
+
+/// What a turn takes.
+pub struct Taken<'t> {
+    /// The changes, in the order in which they came.
+    pub changes: &'t [Change],
+    /// How far sources are read with them.
+    pub positions: Vec<PositionStep>,
+    /// When, in microseconds since 1970 (UTC).
+    pub at: i64,
+    /// Who holds the stream.
+    pub fence: Fence,
+}
+
+/// What a turn did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Done {
+    /// Changes that said something new.
+    pub changed: u64,
+    /// Changes that were known already, or older than what is known.
+    pub known: u64,
+    /// Changes of rows that may repeat which did not tell which one they mean.
+    pub unplaced: u64,
+    /// Identifiers that were judged anew.
+    pub touched: u64,
+    /// Subjects for whom something else stands now.
+    pub standing: u64,
+    /// Steps of cases: begun, or moved on.
+    pub cases: u64,
+}
+
+impl Done {
+    /// Adds what another turn did.
+    pub fn add(&mut self, other: &Self) {
+        self.changed += other.changed;
+        self.known += other.known;
+        self.unplaced += other.unplaced;
+        self.touched += other.touched;
+        self.standing += other.standing;
+        self.cases += other.cases;
+    }
+}
+
+/// A stream of changes over one store.
+pub struct Stream<'a> {
+    live: Arc<dyn Live>,
+    judge: Judge<'a>,
+    forms: RowForms,
+    ways: Ways,
+    actor: Actor,
+}
+
+impl<'a> Stream<'a> {
+    /// Over a store, by policies that are ready.
+    ///
+    /// # Errors
+    ///
+    /// When a register has a column of a type that rows cannot be kept in.
+    pub fn new(live: Arc<dyn Live>, judge: Judge<'a>) -> Result<Self, TurnError> {
+        let forms = RowForms::new(&judge.catalogue().registers)?;
+        let ways = Ways::new(&judge.paths().all());
+        Ok(Self { live, judge, forms, ways, actor: Actor::system("stream") })
+    }
+
+    /// How rows are kept.
+    #[must_use]
+    pub fn forms(&self) -> &RowForms {
+        &self.forms
+    }
+
+    /// Takes changes, and commits all that follows from them.
+    ///
+    /// # Errors
+    ///
+    /// See [`TurnError`]; nothing is committed then.
+    pub async fn take(&mut self, taken: Taken<'_>) -> Result<Done, TurnError> {
+        let live = Arc::clone(&self.live);
+        let mut view = View::new(&*live, &self.forms);
+        let Applied { touched, changed, known, unplaced } = apply(taken.changes, &self.forms, &mut view).await?;
+        let mut batch = Batch { at: taken.at, fence: Some(taken.fence), positions: taken.positions, ..Batch::default() };
+        let mut done = Done { changed, known, unplaced, ..Done::default() };
+        let subjects = reached(&self.ways, &self.judge, &self.forms, &mut view, &touched).await?;
+        done.touched = subjects.len() as u64;
+        let subjects: Vec<String> = subjects.into_iter().collect();
+        for part in subjects.chunks(TOGETHER) {
+            let part: Ids = part.iter().cloned().collect();
+            let judged = judge(&mut self.judge, &self.ways, &self.forms, &mut view, &*live, &part).await?;
+            self.settle(&part, judged, &mut batch).await?;
+        }
+        (batch.rows, batch.mentioned, batch.unmentioned) = view.written();
+        done.standing = batch.standing.len() as u64;
+        done.cases = batch.cases.len() as u64;
+        live.commit(&batch).await?;
+        Ok(done)
+    }
+
+    /// What stands now against what stood: standing and cases that change.
+    async fn settle(&self, part: &Ids, judged: Judged, batch: &mut Batch) -> Result<(), TurnError> {
+        let rules = rules(&self.judge, &judged.run.policies);
+        let ids: Vec<&str> = part.iter().map(String::as_str).collect();
+        let subjects = judged.subjects().collect::<Result<Vec<_>, _>>()?;
+        for kind in SubjectKind::ALL {
+            let before = self.live.standing(kind, &ids).await?;
+            let mut before: HashMap<String, Vec<u8>> = before.into_iter().map(|standing| (standing.id, standing.body)).collect();
+            for subject in subjects.iter().filter(|subject| subject.kind == kind) {
+                let body = standing::write(subject)?;
+                let stood = before.remove(&subject.id);
+                if stood.as_ref() == Some(&body) {
+                    continue;
+                }
+                let had = stood.map(|body| standing::read(kind, &subject.id, &body)).transpose()?;
+                batch.standing.push(Standing { kind, id: subject.id.clone(), body });
+                if owes(subject) || had.as_ref().is_some_and(owes) {
+                    self.cases(subject, &rules, batch).await?;
+                }
+            }
+            let mut gone: Vec<(String, Vec<u8>)> = before.into_iter().collect();
+            gone.sort_unstable();
+            for (id, body) in gone {
+                let nobody = nothing_of(standing::read(kind, &id, &body)?);
+                batch.standing.push(Standing { kind, id, body: Vec::new() });
+                self.cases(&nobody, &rules, batch).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What becomes of the cases of a subject.
+    async fn cases(&self, subject: &StoredSubject, rules: &BTreeMap<String, Rule>, batch: &mut Batch) -> Result<(), TurnError> {
+        let day = self.judge.as_of();
+        let existing = cases_of(&*self.live, subject.kind, &subject.id).await?;
+        let grants = current(subject, rules);
+        let steps = found(&grants, &existing, &self.actor, day)?;
+        let stepped: BTreeSet<String> = steps.iter().map(|step| step.row.id.clone()).collect();
+        batch.cases.extend(steps);
+        let lost = lost(&existing, subject, rules, &self.actor, day)?;
+        batch.cases.extend(lost.into_iter().filter(|step| !stepped.contains(&step.row.id)));
+        Ok(())
+    }
+}
+
+/// Who is touched by changed rows.
+async fn reached(
+    ways: &Ways,
+    judge: &Judge<'_>,
+    forms: &RowForms,
+    view: &mut View<'_>,
+    touched: &BTreeSet<Touched>,
+) -> Result<Ids, StoreError> {
+    if touched.is_empty() {
+        return Ok(Ids::new());
+    }
+    Reach::new(ways, &judge.catalogue().registers, forms, view).touched(touched).await
+}
+
+/// Judges some identifiers, with all that they rest on.
+async fn judge(
+    judge: &mut Judge<'_>,
+    ways: &Ways,
+    forms: &RowForms,
+    view: &mut View<'_>,
+    live: &dyn Live,
+    subjects: &Ids,
+) -> Result<Judged, TurnError> {
+    let registers = Arc::clone(&judge.catalogue().registers);
+    let needed = Reach::new(ways, &registers, forms, view).needed(subjects).await?;
+    view.read_rows(needed.iter().map(String::as_str)).await?;
+    let rows = held(forms, view, &needed)?;
+    let mut cases = Vec::new();
+    for id in subjects {
+        for kind in SubjectKind::ALL {
+            for row in cases_of(live, kind, id).await? {
+                cases.push(Case::of(&row)?);
+            }
+        }
+    }
+    Ok(judge.judge(rows, &cases, |id| subjects.contains(id)).await?)
+}
+
+/// The rows of some identifiers, by register.
+fn held(forms: &RowForms, view: &View<'_>, ids: &Ids) -> Result<BTreeMap<String, HeldRows>, TurnError> {
+    let mut alive: BTreeMap<&str, Vec<_>> = BTreeMap::new();
+    let mut set_aside: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for id in ids {
+        for (register, rows) in view.rows(id).into_iter().flatten() {
+            let Some(form) = forms.of(register) else { continue };
+            alive.entry(register).or_default().extend(form.alive(rows));
+            if rows.set_aside {
+                set_aside.entry(register).or_default().push(id.clone());
+            }
+        }
+    }
+    let mut held = BTreeMap::new();
+    for (register, rows) in alive {
+        let Some(form) = forms.of(register) else { continue };
+        let batches = vec![form.batch(rows.into_iter())?];
+        held.insert(register.to_owned(), HeldRows { batches, set_aside: set_aside.remove(register).unwrap_or_default() });
+    }
+    Ok(held)
+}
+
+/// What cases need to know of the policies: those whose grants are not held for a round.
+fn rules(judge: &Judge<'_>, judged: &[RunPolicy]) -> BTreeMap<String, Rule> {
+    let mut rules = BTreeMap::new();
+    for policy in judge.policies() {
+        let code = &policy.document.code;
+        if let Some(of_run) = judged.iter().find(|judged| *judged.code == **code)
+            && !judge.is_held(code)
+        {
+            rules.insert(code.clone(), Rule::of(&policy.document, of_run));
+        }
+    }
+    rules
+}
+
+/// Whether cases may have to do with a subject.
+fn owes(subject: &StoredSubject) -> bool {
+    !subject.grants.is_empty() || !subject.given.is_empty()
+}
+
+/// A subject that no register lists any more: nothing stands of it.
+fn nothing_of(subject: StoredSubject) -> StoredSubject {
+    StoredSubject {
+        facts: Vec::new(),
+        verdicts: Vec::new(),
+        grants: Vec::new(),
+        given: Vec::new(),
+        offers: Vec::new(),
+        unknowns: Vec::new(),
+        ..subject
+    }
+}
+
+async fn cases_of(live: &dyn Live, kind: SubjectKind, id: &str) -> Result<Vec<CaseRow>, StoreError> {
+    live.cases(&CaseFilter { subject: Some((kind, id.to_owned())), limit: CASES, ..CaseFilter::default() }).await
+}
