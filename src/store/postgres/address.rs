@@ -97,7 +97,7 @@ mod tests {
             let told = encryption(&format!("postgres://me:secret@h/d?{query}"));
             assert!(matches!(told, Err(StoreError::BadAddress(ref what)) if !what.contains("secret")), "{query}: {told:?}");
         }
-        assert_eq!(place("postgres://me:secret@h/d?sslmode=verify-full&sslrootcert=x"), "postgres://me@h/d");
+        assert_eq!(place("postgres://me:secret@h/d?sslmode=verify-full&sslrootcert=x"), "postgres://me@h:5432/d");
         assert!(access("postgres://h/d?sslmode=verify-full&sslrootcert=/no/such/file.pem").is_err());
     }
 }
