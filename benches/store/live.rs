@@ -66,6 +66,7 @@ fn strewn(seed: &mut usize, below: usize) -> usize {
 }
 
 /// Fills, commits, reads; gives what it took.
+#[expect(clippy::cast_precision_loss, reason = "rates for people to read")]
 pub(crate) async fn figures(live: &dyn Live, subjects: usize) -> Result<serde_json::Value, Failed> {
     let (begun, worked) = (Instant::now(), processor());
     fill(live, subjects).await?;

@@ -26,7 +26,10 @@ use crate::stream::dead_letter::DeadLetterFile;
 use crate::stream::follow::{FollowError, Followed, Following, follow};
 use crate::stream::judge::{Ground, Judge, before_allocation};
 use crate::stream::load::{State, load};
+use crate::stream::settings::{Settings, SourceSetting};
 use crate::stream::source::file::FileSource;
+use crate::stream::source::http::{self, HttpSource};
+use crate::stream::source::several::Several;
 use crate::stream::source::stdin::StdinSource;
 use crate::stream::source::{ChangeSource, Clock};
 use crate::stream::turn::{Stream, TurnError};
@@ -77,7 +80,7 @@ pub struct LoadArgs {
     /// 有意缺席的登记库, 其事实为未知 / Registers absent on purpose: their facts are unknown
     #[arg(long, value_name = "REGISTER", num_args = 1..)]
     pub allow_missing: Vec<String>,
-    /// 变更从哪里接着读: 来源=位置, 如 file:changes.ndjson=0 / Where a source goes on: SOURCE=POSITION, such as file:changes.ndjson=0
+    /// 变更从哪里接着读: 来源=位置, 如 `file:changes.ndjson=0` / Where a source goes on: SOURCE=POSITION, such as `file:changes.ndjson=0`
     #[arg(long = "position", value_name = "SOURCE=POSITION", value_parser = position_argument)]
     pub positions: Vec<Position>,
 }
@@ -88,9 +91,12 @@ pub struct RunArgs {
     /// What both need.
     #[command(flatten)]
     pub common: Common,
-    /// 事件从哪里来: file:路径, 或 - 为标准输入 / Where events come from: file:PATH, or - for standard input
+    /// 事件从哪里来: `file:路径`, 或 - 为标准输入 / Where events come from: `file:PATH`, or - for standard input
     #[arg(long, value_name = "SOURCE", default_value = "-")]
     pub from: String,
+    /// 设置文件: 各来源 (文件、HTTP、Kafka)、主题、死信; 代替 --from / Settings: sources (files, HTTP, Kafka), topics, dead letters; in the place of --from
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["from", "follow", "dead_letters"])]
+    pub settings: Option<PathBuf>,
     /// 文件读到末尾后等待新的行 / Wait for new lines at the end of a file
     #[arg(long)]
     pub follow: bool,
@@ -188,9 +194,19 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
         return Err(vec![told.help("先运行 mianshen stream load", "run mianshen stream load first")]);
     };
     let clock: Clock = Arc::new(clock::now);
-    let source = source(args, &clock).map_err(|told| vec![*told])?;
-    let dead_letters = args.dead_letters.as_deref().map(DeadLetterFile::open).transpose().map_err(|told| vec![*told])?;
-    let decoder = Decoder::new(&folder.registers, sources.as_ref(), &folder.regions, std::collections::BTreeMap::new());
+    let settings = match &args.settings {
+        Some(path) => Some(Settings::load(path, &folder.registers)?),
+        None => None,
+    };
+    let one = |told: Box<Diagnostic>| vec![*told];
+    let source = match &settings {
+        Some(settings) => all_sources(settings, &live, &clock).await.map_err(one)?,
+        None => source(args, &clock).map_err(one)?,
+    };
+    let Settings { topics, dead_letters: letters, .. } = settings.unwrap_or_default();
+    let dead_letters = letters.or_else(|| args.dead_letters.clone());
+    let dead_letters = dead_letters.as_deref().map(DeadLetterFile::open).transpose().map_err(one)?;
+    let decoder = Decoder::new(&folder.registers, sources.as_ref(), &folder.regions, topics);
     let (in_force, held) = before_allocation(folder.in_force(as_of, None));
     let chosen: Vec<CheckedPolicy> = in_force.values().cloned().collect();
     let binder = folder.binder(as_of, None, &in_force);
@@ -248,6 +264,56 @@ fn source(args: &RunArgs, clock: &Clock) -> Result<Box<dyn ChangeSource>, Box<Di
             .help("写 file:路径, 或 -", "write file:PATH, or -"),
         )),
     }
+}
+
+/// The sources that settings name.
+async fn all_sources(settings: &Settings, live: &Arc<dyn Live>, clock: &Clock) -> Result<Box<dyn ChangeSource>, Box<Diagnostic>> {
+    let mut sources: Vec<Box<dyn ChangeSource>> = Vec::new();
+    for setting in &settings.sources {
+        sources.push(match setting {
+            SourceSetting::File { path, follow } => Box::new(FileSource::open(path, *follow, Arc::clone(clock))?),
+            SourceSetting::Http { listen, token } => {
+                let settings = http::Settings::new(*listen, token.as_deref());
+                Box::new(HttpSource::listen(settings, Arc::clone(clock)).await?)
+            }
+            SourceSetting::Kafka { .. } => kafka(setting, live, clock)?,
+        });
+    }
+    if sources.is_empty() {
+        return Err(Box::new(
+            Diagnostic::new(&code::SETTINGS_INVALID, "设置里没有来源", "the settings name no source")
+                .help("写法见 docs/changes.md", "docs/changes.md says how they are written"),
+        ));
+    }
+    Ok(Box::new(Several::new(sources)))
+}
+
+#[cfg(feature = "kafka")]
+fn kafka(setting: &SourceSetting, live: &Arc<dyn Live>, clock: &Clock) -> Result<Box<dyn ChangeSource>, Box<Diagnostic>> {
+    use crate::stream::source::kafka::{KafkaSource, Settings, StoredPositions};
+
+    struct Stored(Arc<dyn Live>);
+
+    #[async_trait::async_trait]
+    impl StoredPositions for Stored {
+        async fn positions(&self) -> Result<Vec<Position>, Box<Diagnostic>> {
+            self.0.positions().await.map_err(|error| Box::new(error.into_diagnostic("--store")))
+        }
+    }
+
+    let SourceSetting::Kafka { brokers, group, topics, options } = setting else { return Err(not_built()) };
+    let settings = Settings { brokers: brokers.clone(), group: group.clone(), topics: topics.clone(), options: options.clone() };
+    Ok(Box::new(KafkaSource::join(&settings, Arc::new(Stored(Arc::clone(live))), Arc::clone(clock))?))
+}
+
+#[cfg(not(feature = "kafka"))]
+fn kafka(_: &SourceSetting, _: &Arc<dyn Live>, _: &Clock) -> Result<Box<dyn ChangeSource>, Box<Diagnostic>> {
+    Err(not_built())
+}
+
+fn not_built() -> Box<Diagnostic> {
+    let (zh, en) = ("本程序没有带 Kafka 编译", "this program was built without Kafka");
+    Box::new(Diagnostic::new(&code::SETTINGS_INVALID, zh, en).help("用 cargo build --features kafka", "build it with --features kafka"))
 }
 
 fn policies(dir: &Path) -> Result<PolicyFolder, Faults> {

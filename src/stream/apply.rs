@@ -67,8 +67,8 @@ pub async fn apply(changes: &[Change], forms: &RowForms, view: &mut View<'_>) ->
         let Some(form) = forms.of(&change.register) else { continue };
         for image in change.before.iter().chain(&change.after) {
             let at = Arc::as_ptr(&image.batch);
-            if !images.contains_key(&at) {
-                images.insert(at, form.take(&image.batch)?);
+            if let std::collections::hash_map::Entry::Vacant(place) = images.entry(at) {
+                place.insert(form.take(&image.batch)?);
             }
         }
         let row = |image: &Image| images.get(&Arc::as_ptr(&image.batch)).and_then(|rows| rows.get(image.row)).map(|row| (row, image.whole));

@@ -88,9 +88,9 @@ pub struct Followed {
 /// When the store, the source or the dead letters fail. What was committed before stays; the rest is taken again by whoever goes on.
 pub async fn follow(stream: &mut Stream<'_>, following: Following<'_>) -> Result<Followed, FollowError> {
     let Following { live, mut decoder, mut source, mut dead_letters, holder, clock, at_most, cancel, told } = following;
-    let mut fence = lease(&*live, &holder, &clock).await?;
+    let Some(mut fence) = first_lease(&*live, &holder, &clock, &cancel).await? else { return Ok(Followed::default()) };
     let known = live.positions().await?;
-    source.seek(&known.iter().filter(|position| position.source == source.name()).cloned().collect::<Vec<_>>()).await?;
+    source.seek(&known).await?;
     let mut positions = Positions::new(known);
     let mut followed = Followed::default();
     while !cancel.is_cancelled() {
@@ -124,6 +124,22 @@ pub async fn follow(stream: &mut Stream<'_>, following: Following<'_>) -> Result
     }
     live.release(&fence).await?;
     Ok(followed)
+}
+
+/// The lease, as soon as nobody else has it: of one that was killed it ends by itself. None when asked to stop meanwhile.
+async fn first_lease(live: &dyn Live, holder: &str, clock: &Clock, cancel: &Cancel) -> Result<Option<Fence>, StoreError> {
+    let mut is_told = false;
+    while !cancel.is_cancelled() {
+        match lease(live, holder, clock).await {
+            Err(StoreError::Busy) => {}
+            fence => return fence.map(Some),
+        }
+        if !std::mem::replace(&mut is_told, true) {
+            tracing::warn!("another process follows the changes of this store: waiting until it ends");
+        }
+        tokio::time::sleep(WAIT).await;
+    }
+    Ok(None)
 }
 
 async fn lease(live: &dyn Live, holder: &str, clock: &Clock) -> Result<Fence, StoreError> {

@@ -224,7 +224,9 @@ impl<'a> Judge<'a> {
         let (mut refusals, _) = read_refusals(registers, sources, ground.binder, identities).map_err(DossierError::Told)?;
         let mut disagreeing = conflicts(&dossiers, &ground.catalogue, Some(&self.needed));
         let mut said = Said::default();
-        cases.iter().for_each(|case| said.take(case, identities, ground.binder.as_of));
+        for case in cases {
+            said.take(case, identities, ground.binder.as_of);
+        }
         said.beside(&mut paid, &mut refusals, &mut disagreeing);
         let nothing = BTreeSet::new();
         let budgets = vec![None; ground.policies.len()];

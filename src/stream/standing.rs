@@ -135,7 +135,9 @@ pub fn read(kind: SubjectKind, id: &str, body: &[u8]) -> Result<StoredSubject, S
 
 fn list<T>(to: &mut Writer, items: &[T], write: impl Fn(&mut Writer, &T)) {
     to.count(items.len());
-    items.iter().for_each(|item| write(to, item));
+    for item in items {
+        write(to, item);
+    }
 }
 
 fn items<'a, T>(from: &mut Reader<'a>, read: impl Fn(&mut Reader<'a>) -> Result<T, StoreError>) -> Result<Vec<T>, StoreError> {
@@ -155,7 +157,9 @@ fn at<T: Copy>(from: &mut Reader<'_>, all: &[T]) -> Result<T, StoreError> {
 
 fn amount(to: &mut Writer, amount: Option<i64>) {
     to.byte(u8::from(amount.is_some()));
-    amount.into_iter().for_each(|amount| to.signed(amount));
+    if let Some(amount) = amount {
+        to.signed(amount);
+    }
 }
 
 fn read_amount(from: &mut Reader<'_>) -> Result<Option<i64>, StoreError> {

@@ -1,5 +1,7 @@
 //! Random histories of a small city: after every turn, what stands is what a batch over the rows as they then are would find.
 
+#![expect(clippy::type_complexity, reason = "what a history remembers has no name of its own")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};
@@ -340,7 +342,9 @@ fn history(turns: &[Vec<(Step, u8)>]) -> (BTreeSet<String>, BTreeSet<String>) {
         for (register, rows) in &CITY.rows {
             load.extend(rows.iter().map(|row| change(register, Order::LOADED, None, Some(row), 0)));
         }
-        load.iter().for_each(|change| told.hear(change));
+        for change in &load {
+            told.hear(change);
+        }
         bench.take(&load).await;
         let expected = batch(&mut oracle, &bench, &told.rows()).await;
         let mut before = bench.standing().await;
@@ -349,7 +353,9 @@ fn history(turns: &[Vec<(Step, u8)>]) -> (BTreeSet<String>, BTreeSet<String>) {
         let mut position = 1;
         // What has happened, whether it was told or not.
         let mut truth = Told::default();
-        load.iter().for_each(|change| truth.hear(change));
+        for change in &load {
+            truth.hear(change);
+        }
         for turn in turns {
             let mut changes = Vec::new();
             for (step, fate) in turn {

@@ -8,6 +8,7 @@ pub mod http;
 #[cfg(feature = "kafka")]
 pub mod kafka;
 pub mod position;
+pub mod several;
 pub mod stdin;
 
 use std::time::Duration;
