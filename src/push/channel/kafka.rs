@@ -13,7 +13,7 @@ use crate::store::live::NewMessage;
 /// A topic.
 pub struct Topic {
     producer: FutureProducer,
-    topic: String,
+    name: String,
     timeout: std::time::Duration,
 }
 
@@ -32,7 +32,7 @@ impl Topic {
         config.set("bootstrap.servers", &settings.brokers).set("acks", "all").set("enable.idempotence", "true");
         config.set("message.timeout.ms", settings.timeout.as_millis().to_string());
         let producer = config.create().map_err(|error| error.to_string())?;
-        Ok(Self { producer, topic: settings.topic.clone(), timeout: settings.timeout })
+        Ok(Self { producer, name: settings.topic.clone(), timeout: settings.timeout })
     }
 }
 
@@ -41,7 +41,7 @@ impl Channel for Topic {
     async fn send(&self, message: &NewMessage, _: i64) -> Outcome {
         let key = format!("{}:{}", message.kind.name(), message.subject);
         let headers = OwnedHeaders::new().insert(Header { key: "mianshen-id", value: Some(&message.id) });
-        let record = FutureRecord::to(&self.topic).key(&key).payload(&message.body).headers(headers);
+        let record = FutureRecord::to(&self.name).key(&key).payload(&message.body).headers(headers);
         match self.producer.send(record, self.timeout).await {
             Ok(delivery) => Outcome::Taken(format!("partition {} offset {}", delivery.partition, delivery.offset)),
             Err((error, _)) if is_of_the_message(&error) => Outcome::Never(error.to_string()),
