@@ -78,7 +78,7 @@ pub fn write(subject: &StoredSubject) -> Result<Vec<u8>, StoreError> {
     Ok(body)
 }
 
-/// What stands of a subject, of bytes that [`write`] made.
+/// What stands of a subject, of bytes that [`write()`] made.
 ///
 /// # Errors
 ///
