@@ -158,7 +158,7 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
     let (one, two) = (live(place).await, live(place).await);
     let fence = filled(&*one).await;
     settled(&*one).await;
-    let mut fill = one.fill().await.expect("a filling");
+    let mut fill = again(&*one).await;
     fill.rows(vec![rows("p1", "population", "new"), rows("p5", "population", "new")]).await.expect("rows");
     assert_eq!(two.fill().await.err(), Some(StoreError::Busy), "one fills at a time");
     let batch = Batch { fence: Some(fence.clone()), rows: vec![rows("p1", "population", "changed")], ..Batch::default() };
