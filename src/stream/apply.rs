@@ -115,11 +115,22 @@ fn said(form: &RowForm, before: Option<(&Row, bool)>, after: Option<(&Row, bool)
 /// Reads what the changes are about: owners named, and those who have a row that is told by its number.
 async fn read(all: &[(&Change, &RowForm, Vec<Said>)], view: &mut View<'_>) -> Result<(), StoreError> {
     let each = || all.iter().flat_map(|(_, form, said)| said.iter().map(move |said| (form, said)));
-    let numbers: BTreeSet<String> = each().filter(|(form, _)| form.by_number()).map(|(form, said)| form.mention_of(&said.key)).collect();
-    view.read_mentions(numbers.iter().map(String::as_str)).await?;
-    let mut owners: BTreeSet<String> = each().filter_map(|(_, said)| said.owner.clone()).collect();
-    owners.extend(numbers.iter().flat_map(|number| view.mentions(number).into_iter().flatten().map(|(_, owner)| owner.clone())));
-    view.read_rows(owners.iter().map(String::as_str)).await
+    let mut numbers: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    let mut owners: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+    for (form, said) in each() {
+        owners.entry(&form.name).or_default().extend(said.owner.clone());
+        if form.by_number() {
+            numbers.entry(&form.name).or_default().insert(form.mention_of(&said.key));
+        }
+    }
+    for (register, numbers) in numbers {
+        view.read_mentions(register, numbers.iter().map(String::as_str)).await?;
+        owners.entry(register).or_default().extend(numbers.iter().flat_map(|number| view.mentions(register, number)).cloned());
+    }
+    for (register, owners) in owners {
+        view.read_rows_in(register, owners.iter().map(String::as_str)).await?;
+    }
+    Ok(())
 }
 
 /// Tells it to the identifiers that it is about.
@@ -128,7 +139,7 @@ fn tell(change: &Change, form: &RowForm, said: Said, view: &mut View<'_>, touche
     let mut owners: BTreeMap<String, Option<HeldRow>> = BTreeMap::new();
     if form.by_number() {
         // A row has one owner: whoever had it, has it no more.
-        let known: Vec<String> = view.mentions(&form.mention_of(&said.key)).into_iter().flatten().map(|(_, owner)| owner.clone()).collect();
+        let known: Vec<String> = view.mentions(register, &form.mention_of(&said.key)).cloned().collect();
         let newest = known.iter().filter_map(|owner| order_of(view, owner, register, &said.key)).max();
         // The same event may take a row from one and give it to another: what it gives comes last.
         let is_known = newest.is_some_and(|newest| newest > change.order || newest == change.order && said.row.is_none());

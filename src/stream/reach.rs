@@ -107,8 +107,11 @@ impl<'a, 'v> Reach<'a, 'v> {
         let links = changes.iter().filter(|change| change.register == IDENTITY_LINKS);
         let ids: Ids = links.flat_map(|change| change.others.iter().map(|(_, id)| id.clone()).chain([change.owner.clone()])).collect();
         let mut ids = self.all_tied(ids).await?;
-        self.view.read_mentions(ids.iter().map(String::as_str)).await?;
-        let owners: Ids = ids.iter().flat_map(|id| self.view.mentions(id).into_iter().flatten().map(|(_, owner)| owner.clone())).collect();
+        let mut owners = Ids::new();
+        for form in self.forms.all().filter(|_| !ids.is_empty()) {
+            self.view.read_mentions(&form.name, ids.iter().map(String::as_str)).await?;
+            owners.extend(ids.iter().flat_map(|id| self.view.mentions(&form.name, id)).cloned());
+        }
         ids.extend(owners);
         Ok(ids)
     }
@@ -157,10 +160,10 @@ impl<'a, 'v> Reach<'a, 'v> {
         let (from, to) = (form.column(from), form.column(to));
         let owner_column = form.owner();
         if from != Some(owner_column) {
-            self.view.read_mentions(ids.iter().map(String::as_str)).await?;
+            self.view.read_mentions(&link.register, ids.iter().map(String::as_str)).await?;
         }
         let owners: Ids = if from == Some(owner_column) { ids.clone() } else { self.mentioning(link, ids) };
-        self.view.read_rows(owners.iter().map(String::as_str)).await?;
+        self.view.read_rows_in(&link.register, owners.iter().map(String::as_str)).await?;
         let mut found = Ids::new();
         for owner in &owners {
             let Some(rows) = self.view.rows(owner).and_then(|rows| rows.get(&link.register)) else { continue };
@@ -182,8 +185,7 @@ impl<'a, 'v> Reach<'a, 'v> {
     }
 
     fn mentioning(&self, link: &Link, ids: &Ids) -> Ids {
-        let places = ids.iter().flat_map(|id| self.view.mentions(id).into_iter().flatten());
-        places.filter(|(register, _)| *register == link.register).map(|(_, owner)| owner.clone()).collect()
+        ids.iter().flat_map(|id| self.view.mentions(&link.register, id)).cloned().collect()
     }
 
     /// All that some identifiers are tied to.
@@ -199,8 +201,8 @@ impl<'a, 'v> Reach<'a, 'v> {
         let mut open: Ids = ids.iter().filter(|id| !self.tied.contains_key(*id)).cloned().collect();
         let mut links: BTreeMap<String, Ids> = BTreeMap::new();
         while !open.is_empty() {
-            self.view.read_rows(open.iter().map(String::as_str)).await?;
-            self.view.read_mentions(open.iter().map(String::as_str)).await?;
+            self.view.read_rows_in(IDENTITY_LINKS, open.iter().map(String::as_str)).await?;
+            self.view.read_mentions(IDENTITY_LINKS, open.iter().map(String::as_str)).await?;
             let mut next = Ids::new();
             for id in &open {
                 let mut others = Ids::new();
@@ -209,8 +211,7 @@ impl<'a, 'v> Reach<'a, 'v> {
                 {
                     others.extend(form.alive(rows).into_iter().flat_map(|row| row.others.iter().map(|(_, id)| id.clone())));
                 }
-                let places = self.view.mentions(id).into_iter().flatten();
-                others.extend(places.filter(|(register, _)| register == IDENTITY_LINKS).map(|(_, owner)| owner.clone()));
+                others.extend(self.view.mentions(IDENTITY_LINKS, id).cloned());
                 next.extend(others.iter().cloned());
                 links.insert(id.clone(), others);
             }

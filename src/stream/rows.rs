@@ -354,4 +354,9 @@ impl RowForms {
     pub fn of(&self, register: &str) -> Option<&RowForm> {
         self.forms.get(register)
     }
+
+    /// The forms of all registers, by name.
+    pub fn all(&self) -> impl Iterator<Item = &RowForm> {
+        self.forms.values()
+    }
 }

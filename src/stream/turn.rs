@@ -21,14 +21,11 @@ use crate::ledger::{Actor, Case, Rule, current, found, lost};
 use crate::register::HeldRows;
 use crate::register::declaration::SubjectKind;
 use crate::store::fill::FillError;
-use crate::store::live::{Batch, CaseFilter, CaseRow, Fence, Live, PositionStep, Standing};
+use crate::store::live::{Batch, CaseRow, Fence, Live, PositionStep, Standing};
 use crate::store::{RunPolicy, StoreError, StoredSubject};
 
 /// Subjects that are judged together: what they rest on is in memory at a time.
 const TOGETHER: usize = 2_000;
-
-/// Cases of one subject that are looked at.
-const CASES: usize = 1_000;
 
 /// Why a turn failed. Nothing of it is in the store.
 #[derive(Debug)]
@@ -155,8 +152,9 @@ impl<'a> Stream<'a> {
         let subjects: Vec<String> = subjects.into_iter().collect();
         for part in subjects.chunks(TOGETHER) {
             let part: Ids = part.iter().cloned().collect();
-            let judged = judge(&mut self.judge, &self.ways, &self.forms, &mut view, &*live, &part).await?;
-            self.settle(&part, judged, &mut batch).await?;
+            let cases = cases_about(&*live, &part).await?;
+            let judged = judge(&mut self.judge, &self.ways, &self.forms, &mut view, &part, &cases).await?;
+            self.settle(&part, judged, &cases, &mut batch).await?;
         }
         (batch.rows, batch.mentioned, batch.unmentioned) = view.written();
         done.standing = batch.standing.len() as u64;
@@ -166,7 +164,7 @@ impl<'a> Stream<'a> {
     }
 
     /// What stands now against what stood: standing and cases that change.
-    async fn settle(&self, part: &Ids, judged: Judged, batch: &mut Batch) -> Result<(), TurnError> {
+    async fn settle(&self, part: &Ids, judged: Judged, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
         let rules = rules(&self.judge, &judged.run.policies);
         let ids: Vec<&str> = part.iter().map(String::as_str).collect();
         let subjects = judged.subjects().collect::<Result<Vec<_>, _>>()?;
@@ -182,7 +180,7 @@ impl<'a> Stream<'a> {
                 let had = stood.map(|body| standing::read(kind, &subject.id, &body)).transpose()?;
                 batch.standing.push(Standing { kind, id: subject.id.clone(), body });
                 if owes(subject) || had.as_ref().is_some_and(owes) {
-                    self.cases(subject, &rules, batch).await?;
+                    self.cases(subject, &rules, cases, batch)?;
                 }
             }
             let mut gone: Vec<(String, Vec<u8>)> = before.into_iter().collect();
@@ -190,21 +188,21 @@ impl<'a> Stream<'a> {
             for (id, body) in gone {
                 let nobody = nothing_of(standing::read(kind, &id, &body)?);
                 batch.standing.push(Standing { kind, id, body: Vec::new() });
-                self.cases(&nobody, &rules, batch).await?;
+                self.cases(&nobody, &rules, cases, batch)?;
             }
         }
         Ok(())
     }
 
     /// What becomes of the cases of a subject.
-    async fn cases(&self, subject: &StoredSubject, rules: &BTreeMap<String, Rule>, batch: &mut Batch) -> Result<(), TurnError> {
+    fn cases(&self, subject: &StoredSubject, rules: &BTreeMap<String, Rule>, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
         let day = self.judge.as_of();
-        let existing = cases_of(&*self.live, subject.kind, &subject.id).await?;
+        let existing = cases.get(&(subject.kind, subject.id.clone())).map(Vec::as_slice).unwrap_or_default();
         let grants = current(subject, rules);
-        let steps = found(&grants, &existing, &self.actor, day)?;
+        let steps = found(&grants, existing, &self.actor, day)?;
         let stepped: BTreeSet<String> = steps.iter().map(|step| step.row.id.clone()).collect();
         batch.cases.extend(steps);
-        let lost = lost(&existing, subject, rules, &self.actor, day)?;
+        let lost = lost(existing, subject, rules, &self.actor, day)?;
         batch.cases.extend(lost.into_iter().filter(|step| !stepped.contains(&step.row.id)));
         Ok(())
     }
@@ -230,21 +228,14 @@ async fn judge(
     ways: &Ways,
     forms: &RowForms,
     view: &mut View<'_>,
-    live: &dyn Live,
     subjects: &Ids,
+    cases: &CasesOf,
 ) -> Result<Judged, TurnError> {
     let registers = Arc::clone(&judge.catalogue().registers);
     let needed = Reach::new(ways, &registers, forms, view).needed(subjects).await?;
     view.read_rows(needed.iter().map(String::as_str)).await?;
     let rows = held(forms, view, &needed)?;
-    let mut cases = Vec::new();
-    for id in subjects {
-        for kind in SubjectKind::ALL {
-            for row in cases_of(live, kind, id).await? {
-                cases.push(Case::of(&row)?);
-            }
-        }
-    }
+    let cases = cases.values().flatten().map(Case::of).collect::<Result<Vec<_>, _>>()?;
     Ok(judge.judge(rows, &cases, |id| subjects.contains(id)).await?)
 }
 
@@ -302,6 +293,14 @@ fn nothing_of(subject: StoredSubject) -> StoredSubject {
     }
 }
 
-async fn cases_of(live: &dyn Live, kind: SubjectKind, id: &str) -> Result<Vec<CaseRow>, StoreError> {
-    live.cases(&CaseFilter { subject: Some((kind, id.to_owned())), limit: CASES, ..CaseFilter::default() }).await
+/// Cases by the subject that they are about, each one's in the order of their identifiers.
+type CasesOf = BTreeMap<(SubjectKind, String), Vec<CaseRow>>;
+
+async fn cases_about(live: &dyn Live, subjects: &Ids) -> Result<CasesOf, StoreError> {
+    let ids: Vec<&str> = subjects.iter().map(String::as_str).collect();
+    let mut cases = CasesOf::new();
+    for case in live.cases_about(&ids).await? {
+        cases.entry((case.kind, case.subject.clone())).or_default().push(case);
+    }
+    Ok(cases)
 }

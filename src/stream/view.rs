@@ -17,7 +17,11 @@ pub struct View<'a> {
     live: &'a dyn Live,
     forms: &'a RowForms,
     rows: HashMap<String, BTreeMap<String, Rows>>,
-    mentions: HashMap<String, BTreeSet<Place>>,
+    /// Identifiers whose rows were read: of every register, and of one.
+    whole: HashSet<String>,
+    in_register: HashMap<String, HashSet<String>>,
+    /// By register and identifier, under whom the rows are in which it stands.
+    mentions: HashMap<String, HashMap<String, BTreeSet<String>>>,
     /// What was changed, by identifier and register.
     changed: BTreeSet<(String, String)>,
     mentioned: BTreeSet<(String, Place)>,
@@ -32,6 +36,8 @@ impl<'a> View<'a> {
             live,
             forms,
             rows: HashMap::new(),
+            whole: HashSet::new(),
+            in_register: HashMap::new(),
             mentions: HashMap::new(),
             changed: BTreeSet::new(),
             mentioned: BTreeSet::new(),
@@ -45,45 +51,65 @@ impl<'a> View<'a> {
     ///
     /// When the store cannot be read, or a register was declared otherwise when its rows were stored.
     pub async fn read_rows(&mut self, ids: impl IntoIterator<Item = &str>) -> Result<(), StoreError> {
-        let wanted: BTreeSet<&str> = ids.into_iter().filter(|id| !self.rows.contains_key(*id)).collect();
-        let wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
-        for part in wanted.chunks(TOGETHER) {
-            let ids: Vec<&str> = part.iter().map(String::as_str).collect();
-            let found = self.live.rows(&ids).await?;
-            self.rows.extend(part.iter().map(|id| (id.clone(), BTreeMap::new())));
-            for RowsOf { id, register, body } in found {
-                // Of a register that is not declared any more.
-                let Some(form) = self.forms.of(&register) else { continue };
-                let rows = form.read(&body)?;
-                self.rows.entry(id).or_default().insert(register, rows);
+        let wanted: BTreeSet<String> = ids.into_iter().filter(|id| !self.whole.contains(*id)).map(str::to_owned).collect();
+        for part in parts(&wanted) {
+            let found = self.live.rows(&part).await?;
+            self.take(found)?;
+        }
+        self.whole.extend(wanted);
+        Ok(())
+    }
+
+    /// Reads the rows that some identifiers have in one register, where they were not read before.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read_rows`].
+    pub async fn read_rows_in(&mut self, register: &str, ids: impl IntoIterator<Item = &str>) -> Result<(), StoreError> {
+        let read = self.in_register.get(register);
+        let is_read = |id: &str| self.whole.contains(id) || read.is_some_and(|read| read.contains(id));
+        let wanted: BTreeSet<String> = ids.into_iter().filter(|id| !is_read(id)).map(str::to_owned).collect();
+        for part in parts(&wanted) {
+            let found = self.live.rows_in(register, &part).await?;
+            self.take(found)?;
+        }
+        self.in_register.entry(register.to_owned()).or_default().extend(wanted);
+        Ok(())
+    }
+
+    /// Takes rows in; those that were read or changed before stay as they are.
+    fn take(&mut self, found: Vec<RowsOf>) -> Result<(), StoreError> {
+        for RowsOf { id, register, body } in found {
+            // Of a register that is not declared any more.
+            let Some(form) = self.forms.of(&register) else { continue };
+            let place = (id, register);
+            let is_known = self.changed.contains(&place) || self.rows.get(&place.0).is_some_and(|rows| rows.contains_key(&place.1));
+            if !is_known {
+                self.rows.entry(place.0).or_default().insert(place.1, form.read(&body)?);
             }
         }
         Ok(())
     }
 
-    /// Reads where some identifiers stand, where it was not read before.
+    /// Reads where some identifiers stand in one register, where it was not read before.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub async fn read_mentions(&mut self, ids: impl IntoIterator<Item = &str>) -> Result<(), StoreError> {
-        let wanted: BTreeSet<&str> = ids.into_iter().filter(|id| !self.mentions.contains_key(*id)).collect();
-        let wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
-        for part in wanted.chunks(TOGETHER) {
-            let ids: Vec<&str> = part.iter().map(String::as_str).collect();
-            let found = self.live.mentions(&ids).await?;
-            self.mentions.extend(part.iter().map(|id| (id.clone(), BTreeSet::new())));
-            for Mention { id, register, owner } in found {
-                let place = (register, owner);
-                if !self.unmentioned.contains(&(id.clone(), place.clone())) {
-                    self.mentions.entry(id).or_default().insert(place);
+    pub async fn read_mentions(&mut self, register: &str, ids: impl IntoIterator<Item = &str>) -> Result<(), StoreError> {
+        let known = self.mentions.entry(register.to_owned()).or_default();
+        let wanted: BTreeSet<String> = ids.into_iter().filter(|id| !known.contains_key(*id)).map(str::to_owned).collect();
+        known.extend(wanted.iter().map(|id| (id.clone(), BTreeSet::new())));
+        for part in parts(&wanted) {
+            for Mention { id, register, owner } in self.live.mentions(register, &part).await? {
+                let place = (id, (register, owner));
+                if !self.unmentioned.contains(&place) {
+                    known.entry(place.0).or_default().insert(place.1.1);
                 }
             }
-            for (id, place) in &self.mentioned {
-                if part.binary_search(id).is_ok() {
-                    self.mentions.entry(id.clone()).or_default().insert(place.clone());
-                }
-            }
+        }
+        for (id, (_, owner)) in self.mentioned.iter().filter(|(id, (of, _))| of == register && wanted.contains(id)) {
+            known.entry(id.clone()).or_default().insert(owner.clone());
         }
         Ok(())
     }
@@ -94,10 +120,9 @@ impl<'a> View<'a> {
         self.rows.get(id)
     }
 
-    /// Where an identifier stands, as it was read.
-    #[must_use]
-    pub fn mentions(&self, id: &str) -> Option<&BTreeSet<Place>> {
-        self.mentions.get(id)
+    /// Under whom the rows of a register are in which an identifier stands, as it was read.
+    pub fn mentions(&self, register: &str, id: &str) -> impl Iterator<Item = &String> {
+        self.mentions.get(register).and_then(|known| known.get(id)).into_iter().flatten()
     }
 
     /// Changes the rows of one register under an identifier, which were read before; keeps what is mentioned in step.
@@ -122,8 +147,8 @@ impl<'a> View<'a> {
     }
 
     fn mention(&mut self, id: &str, place: Place) {
-        if let Some(known) = self.mentions.get_mut(id) {
-            known.insert(place.clone());
+        if let Some(known) = self.mentions.get_mut(&place.0).and_then(|known| known.get_mut(id)) {
+            known.insert(place.1.clone());
         }
         let key = (id.to_owned(), place);
         if !self.unmentioned.remove(&key) {
@@ -132,8 +157,8 @@ impl<'a> View<'a> {
     }
 
     fn unmention(&mut self, id: &str, place: Place) {
-        if let Some(known) = self.mentions.get_mut(id) {
-            known.remove(&place);
+        if let Some(known) = self.mentions.get_mut(&place.0).and_then(|known| known.get_mut(id)) {
+            known.remove(&place.1);
         }
         let key = (id.to_owned(), place);
         if !self.mentioned.remove(&key) {
@@ -155,6 +180,12 @@ impl<'a> View<'a> {
             |(id, (register, owner)): &(String, Place)| Mention { id: id.clone(), register: register.clone(), owner: owner.clone() };
         (rows.collect(), self.mentioned.iter().map(mention).collect(), self.unmentioned.iter().map(mention).collect())
     }
+}
+
+/// Identifiers in parts that are asked for together.
+fn parts(ids: &BTreeSet<String>) -> Vec<Vec<&str>> {
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    ids.chunks(TOGETHER).map(<[&str]>::to_vec).collect()
 }
 
 /// What the rows of a register under one identifier mention: other identifiers, and what identifies rows that events may name without

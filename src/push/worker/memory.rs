@@ -137,7 +137,11 @@ impl Live for Memory {
         none()
     }
 
-    async fn mentions(&self, _: &[&str]) -> Result<Vec<Mention>, StoreError> {
+    async fn rows_in(&self, _: &str, _: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
+        none()
+    }
+
+    async fn mentions(&self, _: &str, _: &[&str]) -> Result<Vec<Mention>, StoreError> {
         none()
     }
 
@@ -158,6 +162,10 @@ impl Live for Memory {
     }
 
     async fn fill(&self) -> Result<Box<dyn LiveFill>, StoreError> {
+        none()
+    }
+
+    async fn cases_about(&self, _: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
         none()
     }
 

@@ -75,12 +75,20 @@ pub trait Live: Send + Sync + fmt::Debug {
     /// When the store cannot be read.
     async fn rows(&self, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError>;
 
-    /// Where the identifiers named stand in rows of others, by identifier, register and owner.
+    /// The rows of one register of the subjects named, by identifier; identifiers without rows are left out.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    async fn mentions(&self, ids: &[&str]) -> Result<Vec<Mention>, StoreError>;
+    async fn rows_in(&self, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError>;
+
+    /// Where the identifiers named stand in rows of others in one register, by identifier and owner. Some stand in very many
+    /// (a large employer in those of its people), so that nobody should ask for registers that are of no use.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError>;
 
     /// What stands of the subjects named; those of whom nothing is stored are left out.
     ///
@@ -144,6 +152,13 @@ pub trait Live: Send + Sync + fmt::Debug {
     ///
     /// When the store cannot be read.
     async fn cases_named(&self, ids: &[&str]) -> Result<Vec<CaseRow>, StoreError>;
+
+    /// The cases of the subjects named, of whatever kind, by subject, kind and identifier.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn cases_about(&self, subjects: &[&str]) -> Result<Vec<CaseRow>, StoreError>;
 
     /// Cases that pass a filter, in the order of their identifiers, or of what falls due first where the filter asks for it.
     ///

@@ -37,6 +37,11 @@ pub(super) async fn named(connection: &Object, ids: &[&str]) -> Result<Vec<CaseR
     query(connection, &format!("{CASES} WHERE id = ANY ($1) ORDER BY id"), &[&ids]).await?.iter().map(case).collect()
 }
 
+pub(super) async fn about(connection: &Object, subjects: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
+    let sql = format!("{CASES} WHERE subject = ANY ($1) ORDER BY subject, kind, id");
+    query(connection, &sql, &[&subjects]).await?.iter().map(case).collect()
+}
+
 pub(super) async fn filtered(connection: &Object, filter: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {
     let (wanted, values) = filter.sql('$');
     let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();

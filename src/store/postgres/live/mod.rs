@@ -71,8 +71,12 @@ impl Live for PostgresLive {
         rows::rows(&connection(&self.pool).await?, ids).await
     }
 
-    async fn mentions(&self, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
-        rows::mentions(&connection(&self.pool).await?, ids).await
+    async fn rows_in(&self, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
+        rows::rows_in(&connection(&self.pool).await?, register, ids).await
+    }
+
+    async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
+        rows::mentions(&connection(&self.pool).await?, register, ids).await
     }
 
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {
@@ -106,6 +110,10 @@ impl Live for PostgresLive {
 
     async fn cases_named(&self, ids: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
         cases::named(&connection(&self.pool).await?, ids).await
+    }
+
+    async fn cases_about(&self, subjects: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
+        cases::about(&connection(&self.pool).await?, subjects).await
     }
 
     async fn cases(&self, filter: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {

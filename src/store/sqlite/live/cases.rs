@@ -48,6 +48,18 @@ pub(super) fn named(connection: &Connection, ids: &[String]) -> Result<Vec<CaseR
     Ok(found)
 }
 
+pub(super) fn about(connection: &Connection, subjects: &[String]) -> Result<Vec<CaseRow>, StoreError> {
+    let mut statement = connection.prepare_cached(&format!("{CASES} WHERE subject = ?1 ORDER BY kind, id")).map_err(failed)?;
+    let mut found = Vec::new();
+    for subject in subjects {
+        let mut rows = statement.query([subject]).map_err(failed)?;
+        while let Some(row) = rows.next().map_err(failed)? {
+            found.push(case(row)?);
+        }
+    }
+    Ok(found)
+}
+
 pub(super) fn filtered(connection: &Connection, filter: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {
     let (wanted, values) = filter.sql('?');
     let sql = format!("{CASES}{wanted}");

@@ -153,9 +153,14 @@ impl Live for LiveFile {
         self.read(move |connection| rows::rows(connection, &ids)).await
     }
 
-    async fn mentions(&self, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
-        let ids = owned(ids);
-        self.read(move |connection| rows::mentions(connection, &ids)).await
+    async fn rows_in(&self, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
+        let (register, ids) = (register.to_owned(), owned(ids));
+        self.read(move |connection| rows::rows_in(connection, &register, &ids)).await
+    }
+
+    async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
+        let (register, ids) = (register.to_owned(), owned(ids));
+        self.read(move |connection| rows::mentions(connection, &register, &ids)).await
     }
 
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {
@@ -195,6 +200,11 @@ impl Live for LiveFile {
     async fn cases_named(&self, ids: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
         let ids = owned(ids);
         self.read(move |connection| cases::named(connection, &ids)).await
+    }
+
+    async fn cases_about(&self, subjects: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
+        let subjects = owned(subjects);
+        self.read(move |connection| cases::about(connection, &subjects)).await
     }
 
     async fn cases(&self, filter: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {

@@ -1,7 +1,7 @@
 //! Reading what belongs to a generation: rows, mentions, standing, timers, the state and the positions.
 
 use chrono::NaiveDate;
-use rusqlite::{Connection, OptionalExtension, Params, Row, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, Rows, params};
 
 use super::limited;
 use crate::register::declaration::SubjectKind;
@@ -51,27 +51,36 @@ pub(super) fn positions(connection: &Connection) -> Result<Vec<Position>, StoreE
 pub(super) fn rows(connection: &Connection, ids: &[String]) -> Result<Vec<RowsOf>, StoreError> {
     let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
     let sql = "SELECT register, body FROM register_row WHERE generation = ?1 AND id = ?2 ORDER BY register";
-    each(connection, sql, generation, ids, |id, row| Ok(RowsOf { id: id.to_owned(), register: row.get(0)?, body: row.get(1)? }))
+    let read = |id: &str, row: &Row<'_>| Ok(RowsOf { id: id.to_owned(), register: row.get(0)?, body: row.get(1)? });
+    each(connection, sql, ids, |statement, id| statement.query(params![generation, id]), read)
 }
 
-pub(super) fn mentions(connection: &Connection, ids: &[String]) -> Result<Vec<Mention>, StoreError> {
+pub(super) fn rows_in(connection: &Connection, register: &str, ids: &[String]) -> Result<Vec<RowsOf>, StoreError> {
     let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
-    let sql = "SELECT register, owner FROM mention WHERE generation = ?1 AND id = ?2 ORDER BY register, owner";
-    each(connection, sql, generation, ids, |id, row| Ok(Mention { id: id.to_owned(), register: row.get(0)?, owner: row.get(1)? }))
+    let sql = "SELECT body FROM register_row WHERE generation = ?1 AND id = ?2 AND register = ?3";
+    let read = |id: &str, row: &Row<'_>| Ok(RowsOf { id: id.to_owned(), register: register.to_owned(), body: row.get(0)? });
+    each(connection, sql, ids, |statement, id| statement.query(params![generation, id, register]), read)
+}
+
+pub(super) fn mentions(connection: &Connection, register: &str, ids: &[String]) -> Result<Vec<Mention>, StoreError> {
+    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let sql = "SELECT owner FROM mention WHERE generation = ?1 AND id = ?2 AND register = ?3 ORDER BY owner";
+    let read = |id: &str, row: &Row<'_>| Ok(Mention { id: id.to_owned(), register: register.to_owned(), owner: row.get(0)? });
+    each(connection, sql, ids, |statement, id| statement.query(params![generation, id, register]), read)
 }
 
 /// What a query gives for one identifier after the other.
 fn each<T>(
     connection: &Connection,
     sql: &str,
-    generation: i64,
     ids: &[String],
+    query: impl for<'s> Fn(&'s mut CachedStatement<'_>, &str) -> rusqlite::Result<Rows<'s>>,
     read: impl Fn(&str, &Row<'_>) -> rusqlite::Result<T>,
 ) -> Result<Vec<T>, StoreError> {
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     let mut found = Vec::new();
     for id in ids {
-        let mut rows = statement.query(params![generation, id]).map_err(failed)?;
+        let mut rows = query(&mut statement, id).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
             found.push(read(id, row).map_err(failed)?);
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mianshen::register::declaration::SubjectKind::{Entity, Person};
 use mianshen::store::StoreError;
 use mianshen::store::live::{
-    Batch, CaseCount, CaseCursor, CaseFault, CaseFilter, CaseStep, DeliveryStep, Live, MessageState, VerifiedEvents, verify_events,
+    Batch, CaseCount, CaseCursor, CaseFault, CaseFilter, CaseRow, CaseStep, DeliveryStep, Live, MessageState, VerifiedEvents, verify_events,
 };
 use mianshen::store::trail::{Fault, Head};
 
@@ -67,7 +67,7 @@ pub(super) async fn cases_are_found(place: &Place) {
     }
     live.commit(&batch_of(cases.clone())).await.expect("committed");
     let all = CaseFilter { limit: 100, ..CaseFilter::default() };
-    let check = async |filter: CaseFilter, expected: &dyn Fn(&mianshen::store::live::CaseRow) -> bool| {
+    let check = async |filter: CaseFilter, expected: &dyn Fn(&CaseRow) -> bool| {
         let found: Vec<String> = live.cases(&filter).await.expect("read").into_iter().map(|row| row.id).collect();
         let expected: Vec<String> = cases.iter().filter(|step| expected(&step.row)).map(|step| step.row.id.clone()).collect();
         assert!(!expected.is_empty(), "{filter:?}");
@@ -82,6 +82,12 @@ pub(super) async fn cases_are_found(place: &Place) {
     check(CaseFilter { region: Some(String::new()), ..all.clone() }, &|_| true).await;
     check(CaseFilter { subject: Some((Person, "p1".to_owned())), ..all.clone() }, &|row| row.subject == "p1").await;
     check(CaseFilter { subject: Some((Entity, "e".to_owned())), ..all.clone() }, &|row| row.subject == "e").await;
+    let about = live.cases_about(&["p1", "e", "nobody"]).await.expect("read");
+    let mut expected: Vec<CaseRow> =
+        live.cases(&all).await.expect("read").into_iter().filter(|row| row.subject == "p1" || row.subject == "e").collect();
+    expected.sort_by(|one, other| (&one.subject, one.kind, &one.id).cmp(&(&other.subject, other.kind, &other.id)));
+    assert!(about.iter().any(|row| row.subject == "p1") && about.iter().any(|row| row.subject == "e"));
+    assert_eq!(about, expected);
     check(CaseFilter { in_review: Some(true), ..all.clone() }, &|row| row.in_review).await;
     check(CaseFilter { in_review: Some(false), ..all.clone() }, &|row| !row.in_review).await;
     let until = day("2026-08-20");

@@ -15,7 +15,7 @@ pub(super) async fn nothing_is_there_at_first(place: &Place) {
     assert_eq!(live.state().await, Ok(None));
     assert_eq!(live.positions().await, Ok(Vec::new()));
     assert_eq!(live.rows(&["p1"]).await, Ok(Vec::new()));
-    assert_eq!(live.mentions(&["p1"]).await, Ok(Vec::new()));
+    assert_eq!(live.mentions("births", &["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.standing(Person, &["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.standing_after(Person, None, 10).await, Ok(Vec::new()));
     assert_eq!(live.due(day("2099-01-01"), None, 10).await, Ok(Vec::new()));
@@ -62,7 +62,7 @@ pub(super) async fn what_is_committed_is_read(place: &Place) {
     assert_eq!(live.state().await, Ok(Some(state("2026-06-30", "policies 1"))));
     let found = live.rows(&["p2", "nobody", "p1", "p2", "'; DROP TABLE register_row; --"]).await.expect("read");
     assert_eq!(found, [rows("p1", "births", "b1"), rows("p1", "population", "r1"), rows("p2", "population", "r2")]);
-    assert_eq!(live.mentions(&["p1", "p2"]).await, Ok(vec![mention("p1", "births", "p9")]));
+    assert_eq!(live.mentions("births", &["p1", "p2"]).await, Ok(vec![mention("p1", "births", "p9")]));
     let batch = Batch {
         at: 1,
         fence: Some(fence),
@@ -83,7 +83,8 @@ pub(super) async fn what_is_committed_is_read(place: &Place) {
     live.commit(&batch).await.expect("the same again changes nothing");
     let found = live.rows(&["p1", "p2", "p3", "nobody"]).await.expect("read");
     assert_eq!(found, [rows("p1", "population", "r1"), rows("p2", "population", "r2 anew"), rows("p3", "population", "r3")]);
-    let found = live.mentions(&["p3", "p1"]).await.expect("read");
+    let found_in = found;
+    let found = live.mentions("births", &["p3", "p1"]).await.expect("read");
     assert_eq!(found, [mention("p3", "births", "p1"), mention("p3", "births", "p2")], "what is in both is there");
     assert_eq!(live.standing(Person, &["p3", "p2", "p1"]).await, Ok(vec![standing(Person, "p1", "s1"), standing(Person, "p3", "s3")]));
     assert_eq!(live.standing(Household, &["p1", "p3"]).await, Ok(vec![standing(Household, "p1", "h")]), "kinds are apart");
@@ -91,6 +92,9 @@ pub(super) async fn what_is_committed_is_read(place: &Place) {
     assert_eq!(live.standing_after(Person, Some("p1"), 9).await, Ok(vec![standing(Person, "p3", "s3")]));
     assert_eq!(live.state().await, Ok(Some(state("2026-07-01", "policies 2"))));
     assert_eq!(live.rows(&[]).await, Ok(Vec::new()));
+    assert_eq!(live.rows_in("population", &["p3", "p1", "nobody"]).await, Ok(vec![found_in[0].clone(), found_in[2].clone()]));
+    assert_eq!(live.rows_in("deaths", &["p1"]).await, Ok(Vec::new()));
+    assert_eq!(live.mentions("deaths", &["p3", "p1"]).await, Ok(Vec::new()));
 }
 
 pub(super) async fn timers_by_day(place: &Place) {
