@@ -20,6 +20,70 @@ use crate::store::StoreError;
 /// Identifiers.
 pub type Ids = BTreeSet<String>;
 
+/// Whose rows are needed, of which registers: of somebody whom others only rest on, those that are read there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Needed(BTreeMap<String, Registered>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Registered {
+    All,
+    These(BTreeSet<String>),
+}
+
+impl Needed {
+    /// All rows of some.
+    fn whole(&mut self, ids: &Ids) {
+        self.0.extend(ids.iter().map(|id| (id.clone(), Registered::All)));
+    }
+
+    /// The rows of some in some registers.
+    fn these<'r>(&mut self, ids: &Ids, registers: impl IntoIterator<Item = &'r str> + Clone) {
+        for id in ids {
+            let known = self.0.entry(id.clone()).or_insert_with(|| Registered::These(BTreeSet::new()));
+            if let Registered::These(known) = known {
+                for register in registers.clone() {
+                    if !known.contains(register) {
+                        known.insert(register.to_owned());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whose.
+    pub fn ids(&self) -> impl Iterator<Item = &String> {
+        self.0.keys()
+    }
+
+    /// Whether the rows of somebody in a register are needed.
+    #[must_use]
+    pub fn has(&self, id: &str, register: &str) -> bool {
+        match self.0.get(id) {
+            Some(Registered::All) => true,
+            Some(Registered::These(these)) => these.contains(register),
+            None => false,
+        }
+    }
+
+    /// Reads them.
+    async fn read(&self, view: &mut View<'_>) -> Result<(), StoreError> {
+        let whole = self.0.iter().filter(|(_, registers)| **registers == Registered::All);
+        view.read_rows(whole.map(|(id, _)| id.as_str())).await?;
+        let mut by_register: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        for (id, registers) in &self.0 {
+            if let Registered::These(these) = registers {
+                for register in these {
+                    by_register.entry(register).or_default().push(id);
+                }
+            }
+        }
+        for (register, ids) in by_register {
+            view.read_rows_in(register, ids).await?;
+        }
+        Ok(())
+    }
+}
+
 /// A row that was changed, as it was before or as it is now: who stands in it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Touched {
@@ -121,36 +185,45 @@ impl<'a, 'v> Reach<'a, 'v> {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub async fn needed(&mut self, subjects: &Ids) -> Result<Ids, StoreError> {
+    pub async fn needed(&mut self, subjects: &Ids) -> Result<Needed, StoreError> {
         let mut at: Vec<Ids> = vec![Ids::new(); self.ways.stops.len()];
         if let Some(root) = at.last_mut() {
             root.clone_from(subjects);
         }
-        let mut needed = Ids::new();
-        for place in (0..self.ways.stops.len()).rev() {
+        let mut needed = Needed::default();
+        let root = self.ways.stops.len() - 1;
+        for place in (0..=root).rev() {
             let here = self.all_tied(std::mem::take(&mut at[place])).await?;
-            for (link, next) in &self.ways.stops[place].links {
+            let stop = &self.ways.stops[place];
+            for (link, next) in &stop.links {
                 let link = &self.registers.links[*link];
                 let there = self.across(link, &link.from_column, &link.to_column, &here).await?;
                 // The rows of the link may lie under others than those whom it ties.
-                needed.extend(self.owners(link, &link.from_column, &here));
+                needed.these(&self.owners(link, &link.from_column, &here), [link.register.as_str()]);
                 at[*next].extend(there);
             }
-            needed.extend(here);
+            if place == root {
+                needed.whole(&here);
+            } else {
+                let links = stop.links.iter().map(|(link, _)| self.registers.links[*link].register.as_str());
+                let read: BTreeSet<&str> = stop.registers.iter().map(String::as_str).chain(links).chain([IDENTITY_LINKS]).collect();
+                needed.these(&here, read);
+            }
         }
-        self.view.read_rows(needed.iter().map(String::as_str)).await?;
+        needed.read(self.view).await?;
         // Under which identifier others are known today stands in their links.
-        let named: Ids = needed
-            .iter()
-            .filter_map(|id| self.view.rows(id))
-            .flatten()
-            .filter_map(|(register, rows)| Some(self.forms.of(register)?.alive(rows)))
+        let rows = needed.ids().flat_map(|id| self.view.rows(id).into_iter().flatten().map(move |(register, rows)| (id, register, rows)));
+        let named: Ids = rows
+            .filter(|(id, register, _)| needed.has(id, register))
+            .filter_map(|(_, register, rows)| Some(self.forms.of(register)?.alive(rows)))
             .flatten()
             .flat_map(|row| row.others.iter().map(|(_, id)| id.clone()))
-            .filter(|id| !needed.contains(id))
             .collect();
         let tied: Vec<Arc<Ids>> = self.tie(&named).await?;
-        needed.extend(tied.iter().filter(|tied| tied.len() > 1).flat_map(|tied| tied.iter().cloned()));
+        for tied in tied.iter().filter(|tied| tied.len() > 1) {
+            needed.these(tied, [IDENTITY_LINKS]);
+        }
+        needed.read(self.view).await?;
         Ok(needed)
     }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use super::apply::{Applied, ApplyError, apply};
 use super::change::Change;
 use super::judge::{Judge, Judged};
-use super::reach::{Ids, Reach, Touched, Ways};
+use super::reach::{Ids, Needed, Reach, Touched, Ways};
 use super::rows::RowForms;
 use super::standing;
 use super::view::View;
@@ -233,18 +233,17 @@ async fn judge(
 ) -> Result<Judged, TurnError> {
     let registers = Arc::clone(&judge.catalogue().registers);
     let needed = Reach::new(ways, &registers, forms, view).needed(subjects).await?;
-    view.read_rows(needed.iter().map(String::as_str)).await?;
     let rows = held(forms, view, &needed)?;
     let cases = cases.values().flatten().map(Case::of).collect::<Result<Vec<_>, _>>()?;
     Ok(judge.judge(rows, &cases, |id| subjects.contains(id)).await?)
 }
 
 /// The rows of some identifiers, by register.
-fn held(forms: &RowForms, view: &View<'_>, ids: &Ids) -> Result<BTreeMap<String, HeldRows>, TurnError> {
+fn held(forms: &RowForms, view: &View<'_>, needed: &Needed) -> Result<BTreeMap<String, HeldRows>, TurnError> {
     let mut alive: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     let mut set_aside: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for id in ids {
-        for (register, rows) in view.rows(id).into_iter().flatten() {
+    for id in needed.ids() {
+        for (register, rows) in view.rows(id).into_iter().flatten().filter(|(register, _)| needed.has(id, register)) {
             let Some(form) = forms.of(register) else { continue };
             alive.entry(register).or_default().extend(form.alive(rows));
             if rows.set_aside {
