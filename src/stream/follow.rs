@@ -16,6 +16,9 @@ use crate::store::live::{Fence, Live};
 /// How long the lease holds after each renewal, in microseconds: whoever takes over from one that was killed waits no longer.
 const LEASE: i64 = 30_000_000;
 
+/// How often the lease is renewed in a turn that takes long.
+const RENEWED: Duration = Duration::from_secs(5);
+
 /// How long a turn waits for its first event.
 const WAIT: Duration = Duration::from_millis(250);
 
@@ -81,7 +84,7 @@ pub struct Followed {
     pub done: Done,
 }
 
-/// Follows a source. Every turn renews the lease first: a turn of one whose lease went to another is refused by the store.
+/// Follows a source. The lease is renewed in good time, also while a turn takes long: a turn of one whose lease went to another is refused by the store.
 ///
 /// # Errors
 ///
@@ -89,6 +92,7 @@ pub struct Followed {
 pub async fn follow(stream: &mut Stream<'_>, following: Following<'_>) -> Result<Followed, FollowError> {
     let Following { live, mut decoder, mut source, mut dead_letters, holder, clock, at_most, cancel, told } = following;
     let Some(mut fence) = first_lease(&*live, &holder, &clock, &cancel).await? else { return Ok(Followed::default()) };
+    let mut leased = clock();
     let known = live.positions().await?;
     source.seek(&known).await?;
     let mut positions = Positions::new(known);
@@ -98,7 +102,10 @@ pub async fn follow(stream: &mut Stream<'_>, following: Following<'_>) -> Result
             Given::Events(events) => events,
             Given::Ended => break,
         };
-        fence = renewed(&*live, fence, &holder, &clock).await?;
+        if clock() - leased > LEASE / 3 {
+            fence = renewed(&*live, fence, &holder, &clock).await?;
+            leased = clock();
+        }
         positions.keep_new(&mut events);
         if events.is_empty() {
             continue;
@@ -113,7 +120,16 @@ pub async fn follow(stream: &mut Stream<'_>, following: Following<'_>) -> Result
             }
         }
         let taken = Taken { changes: &decoded.changes, positions: steps.clone(), at: clock(), fence: fence.clone() };
-        let done = stream.take(taken).await?;
+        let mut turn = std::pin::pin!(stream.take(taken));
+        let done = loop {
+            tokio::select! {
+                done = &mut turn => break done?,
+                () = tokio::time::sleep(RENEWED) => {
+                    fence = renewed(&*live, fence, &holder, &clock).await?;
+                    leased = clock();
+                }
+            }
+        };
         let reached = positions.commit(&steps);
         source.committed(&reached).await?;
         followed.turns += 1;
