@@ -3,6 +3,7 @@
 //! A handler has the cases of his departments in his regions; a citizen his own, and of their steps only to confirm, to
 //! decline, to object and to rate; auditors and administrators read. What is shown of somebody leaves an entry in the trail.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -133,6 +134,7 @@ pub async fn case(
 ) -> Result<Response, Problem> {
     let desk = Desk::new(&serving, &caller, &headers)?;
     let row = desk.reached(&id).await?;
+    desk.note(std::slice::from_ref(&row)).await?;
     desk.detail(&row).await.map(|detail| tagged(&detail))
 }
 
@@ -294,25 +296,25 @@ impl Desk {
         }
     }
 
-    async fn note(&self, rows: &[CaseRow]) -> Result<(), Problem> {
-        let mut of_subjects: std::collections::BTreeMap<(SubjectKind, &str), Vec<String>> = std::collections::BTreeMap::new();
+    /// Writes down a look at cases.
+    pub async fn note(&self, rows: &[CaseRow]) -> Result<(), Problem> {
+        let mut of_subjects: BTreeMap<(SubjectKind, &str), BTreeSet<String>> = BTreeMap::new();
         for row in rows {
-            of_subjects.entry((row.kind, &row.subject)).or_default().push(row.policy.clone());
+            of_subjects.entry((row.kind, &row.subject)).or_default().insert(row.policy.clone());
         }
-        let notes = of_subjects.into_iter().map(|(subject, mut policies)| {
-            policies.dedup();
+        let notes = of_subjects.into_iter().map(|(subject, policies)| {
+            let policies = policies.into_iter().collect();
             self.serving.trail().note(trail::about(&self.access, Action::ReadServices, subject, policies))
         });
         futures::future::try_join_all(notes).await.map(|_| ())
     }
 
-    /// A case with all that happened, its entry in the trail written.
+    /// A case with all that happened, once its entry in the trail is written.
     pub async fn detail(&self, row: &CaseRow) -> Result<CaseDetail, Problem> {
         let Some(live) = self.live().await? else { return Err(unknown_case()) };
         let failed = |error: StoreError| self.serving.store_failed(&error);
         let events = live.case_events(&row.id).await.map_err(failed)?;
         let messages = live.messages_of(&row.id).await.map_err(failed)?;
-        self.note(std::slice::from_ref(row)).await?;
         let events = events
             .iter()
             .map(|event| {
@@ -334,8 +336,15 @@ impl Desk {
             let (day, what, actor, department, role, amount) = (None, None, None, None, None, None);
             return EventOf { version, at, day, what, label, actor, department, role, amount, note: String::new() };
         };
-        let is_official = matches!(event.actor.role, ledger::Role::Official | ledger::Role::System);
-        let shown = |name: &str| if is_official || self.access.purpose.unmasked { name.to_owned() } else { mask::name(name) };
+        let (unmasked, is_citizen) = (self.access.purpose.unmasked, self.access.role == Role::Citizen);
+        // The subject sees its own name, not that of whoever objected; officials note a review for each other.
+        let is_open = match event.actor.role {
+            ledger::Role::Official | ledger::Role::System => true,
+            ledger::Role::Subject => unmasked,
+            ledger::Role::Public => unmasked && !is_citizen,
+        };
+        let shown = |name: &str| if is_open { name.to_owned() } else { mask::name(name) };
+        let is_withheld = is_citizen && (event.actor.role == ledger::Role::Public || matches!(event.what, What::Reviewed));
         let amount = match &event.what {
             What::Found { grant, .. } => grant.amount,
             What::Corrected { after, .. } => *after,
@@ -353,7 +362,11 @@ impl Desk {
             department: Some(event.actor.department.clone()).filter(|department| !department.is_empty()),
             role: Some(Text::from(&event.actor.role.label())),
             amount: amount.map(amount_text),
-            note: if self.access.purpose.unmasked { event.note } else { mask::inside(&event.note) },
+            note: match (is_withheld, unmasked) {
+                (true, _) => String::new(),
+                (false, true) => event.note,
+                (false, false) => mask::inside(&event.note),
+            },
         }
     }
 
@@ -414,6 +427,8 @@ impl Desk {
             return Err(Problem::bad_request("Idempotency-Key 最长 200 字节", "Idempotency-Key has at most 200 bytes"));
         }
         let command = command(asked)?;
+        // What is refused tells of the case too.
+        self.note(std::slice::from_ref(&row)).await?;
         let request = if key.is_empty() { String::new() } else { format!("{}:{key}", self.access.caller.id) };
         let step = ledger::act(&row, &command, &actor, (&asked.note, &request), clock::beijing());
         let step = step.map_err(|error| self.serving.store_failed(&error))?.map_err(|refusal| {

@@ -157,6 +157,7 @@ pub(super) async fn one(visit: Visit, Path(place): Path<Place>) -> Response {
 async fn detail(visit: &Visit, id: &str) -> Result<CaseDetail, Problem> {
     let desk = desk(visit)?;
     let row = desk.reached(id).await?;
+    desk.note(std::slice::from_ref(&row)).await?;
     desk.detail(&row).await
 }
 

@@ -72,7 +72,14 @@ fn steps_are_taken_under_real_names_once_and_on_the_version_that_was_seen() {
     let document = send(server.address, "GET", "/v1/openapi.json", &[], b"").json();
     assert_eq!(super::shape::misfits(&document, "CaseDetail", &seen.json()), Vec::<String>::new());
     assert_eq!(seen.json()["case"]["possible"], json!(["publish", "return", "object", "correct", "withdraw"]));
+    let looks = || {
+        let looks = server.get("auditor", &format!("/v1/subjects/person/{}/looks", grant["subject_id"])).json();
+        let of_case = |look: &&Value| look["purpose"] == "casework" && look["items"] == json!(["990100-MZ-0007"]);
+        looks["items"].as_array().expect("looks").iter().filter(of_case).count()
+    };
+    let before = looks();
     let early = step(&server, "clerk", id, &json!({"step": "pay", "amount": "1"}), &[]);
+    assert_eq!(looks(), before + 1, "what is refused tells of the case too");
     assert_eq!((early.status, early.json()["type"].as_str()), (409, Some("urn:mianshen:problem:illegal-step")));
     assert!(early.json()["detail"].as_str().expect("a detail").contains("possible now: publish"), "{}", early.text());
     let publish = json!({"step": "publish"});
@@ -103,6 +110,29 @@ fn steps_are_taken_under_real_names_once_and_on_the_version_that_was_seen() {
     let items = looks.json()["items"].as_array().expect("looks").clone();
     assert!(items.iter().any(|look| look["purpose"] == "casework" && look["items"] == json!(["990100-MZ-0007"])), "{}", looks.text());
     assert!(!server.log().contains(&grant["subject_id"]), "no identifier in the log");
+}
+
+#[test]
+fn the_subject_is_not_told_who_objected_nor_what_officials_note_for_each_other() {
+    let server = with_cases();
+    let grant = grant_in("990101");
+    let id = &grant["grant_id"];
+    let store = server.folder.path().join("city.db");
+    let act = |step: &str, who: &str, more: &[&str]| {
+        let store = store.to_str().expect("UTF-8");
+        let done = run(&[&["case", step, id.as_str(), "--store", store, "--actor", who, "--lang", "en"], more].concat());
+        assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
+    };
+    act("publish", "李丽", &["--department", "990100-MZ"]);
+    act("object", "赵大勇", &["--role", "public", "--note", "他不住在这里"]);
+    act("review", "李丽", &["--department", "990100-MZ", "--note", "已入户核实"]);
+    let token = token(&citizen(&grant["subject_id"]));
+    let own = server.get_as(&token, &format!("/v1/cases/{id}"), &[("Purpose", "self")]);
+    let told = |event: &Value| (event["what"].clone(), event["actor"].clone(), event["note"].clone());
+    let events: Vec<_> = own.json()["events"].as_array().expect("events").iter().skip(2).map(told).collect();
+    assert_eq!(events, [(json!("objected"), json!("赵*勇"), json!("")), (json!("reviewed"), json!("李丽"), json!(""))], "{}", own.text());
+    let seen = server.get("clerk", &format!("/v1/cases/{id}")).json();
+    assert_eq!((&seen["events"][2]["note"], &seen["events"][3]["note"]), (&json!("他不住在这里"), &json!("已入户核实")));
 }
 
 #[test]
