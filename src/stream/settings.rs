@@ -76,13 +76,7 @@ impl Settings {
     ///
     /// Every mistake, at its place; `path-missing` or `file-unreadable` where the file cannot be read.
     pub fn load(path: &Path, registers: &Registers) -> Result<Self, Vec<Diagnostic>> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let shown = path.display();
-            let code = if error.kind() == std::io::ErrorKind::NotFound { &code::PATH_MISSING } else { &code::FILE_UNREADABLE };
-            let told = Diagnostic::new(code, format!("读不了设置 {shown}: {error}"), format!("cannot read the settings {shown}: {error}"));
-            vec![told.help("写法见 docs/changes.md", "docs/changes.md says how they are written")]
-        })?;
-        Self::read(&SourceFile::new(path, text), registers)
+        Self::read(&yaml::settings(path, "docs/changes.md")?, registers)
     }
 
     /// Reads the text of a settings file.
