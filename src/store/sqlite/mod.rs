@@ -5,6 +5,7 @@ mod check;
 mod files;
 mod live;
 mod load;
+mod log;
 mod run;
 mod trail;
 

@@ -1,13 +1,13 @@
 //! The access trail in a file of its own: records that stay, contents that can be erased.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
 use super::files::{Pool, TRAIL, failed, open, open_to_read};
+use super::log::Log;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
 use crate::store::trail::{Content, Erasure, Head, Record, Salted, Selection, Seq, erasing, link, salted};
@@ -15,26 +15,10 @@ use crate::store::trail::{Content, Erasure, Head, Record, Salted, Selection, Seq
 /// The file of the trail.
 #[derive(Debug)]
 pub(super) struct TrailFile {
-    path: PathBuf,
     writer: Mutex<Connection>,
     readers: Pool,
-    /// About how many pages were written to the log since they were last brought over into the file.
-    logged: AtomicU64,
-    /// Whether somebody brings pages over now.
-    is_settling: AtomicBool,
+    log: Log,
 }
-
-/// So many pages in the log are worth being brought over: some 32 MiB.
-const SETTLE: u64 = 8_192;
-
-/// The writer itself brings pages over, while all wait, when the log has become so long (in pages).
-const SETTLE_AT_LAST: i64 = 65_536;
-
-/// What is left of the log when the writer is stopped for the rest, in pages.
-const LITTLE: i64 = 256;
-
-/// How often pages are brought over before the writer is stopped, whatever is left.
-const ROUNDS: usize = 5;
 
 const RECORDS: &str = "SELECT record.seq, record.at, record.digest, record.hash, content.salt, content.text FROM record";
 
@@ -43,57 +27,30 @@ impl TrailFile {
         let writer = open(path, &TRAIL)?;
         // What is erased is overwritten.
         writer.pragma_update(None, "secure_delete", "ON").map_err(failed)?;
-        writer.pragma_update(None, "wal_autocheckpoint", SETTLE_AT_LAST).map_err(failed)?;
-        let (path, read) = (path.to_owned(), path.to_owned());
+        let log = Log::of(&writer, path.to_owned(), &TRAIL)?;
+        let read = path.to_owned();
         let readers = Pool::new(move || open_to_read(&read, &TRAIL));
-        Ok(Self { path, writer: Mutex::new(writer), readers, logged: AtomicU64::new(0), is_settling: AtomicBool::new(false) })
+        Ok(Self { writer: Mutex::new(writer), readers, log })
     }
 
     /// Whether so much was written that [`Self::settle`] should bring it over, and nobody does.
     pub(super) fn is_long(&self) -> bool {
-        self.logged.load(Ordering::Relaxed) >= SETTLE && !self.is_settling.load(Ordering::Relaxed)
+        self.log.is_long()
     }
 
-    /// Brings what lies in the log over into the file, on a connection of its own: the writer goes on meanwhile, and waits
-    /// for the little that is left in the end, so that the log can begin anew. Done inside a commit, which is SQLite's own
-    /// way, it held up all who waited for that commit for some ten milliseconds, eight times a second.
+    /// Brings what lies in the log over into the file, while others write.
     pub(super) fn settle(&self) -> Result<(), StoreError> {
-        if self.is_settling.swap(true, Ordering::AcqRel) {
-            return Ok(());
-        }
-        let done = self.brought_over();
-        self.logged.store(0, Ordering::Relaxed);
-        self.is_settling.store(false, Ordering::Release);
-        done
-    }
-
-    fn brought_over(&self) -> Result<(), StoreError> {
-        let aside = open(&self.path, &TRAIL)?;
-        let pass =
-            || -> Result<i64, StoreError> { aside.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |row| row.get(2)).map_err(failed) };
-        let mut before = 0;
-        for _ in 0..ROUNDS {
-            let now = pass()?;
-            // Counted from the beginning of the log: what came since the pass before.
-            let came = now - before;
-            before = now;
-            if came.abs() < LITTLE {
-                break;
-            }
-        }
-        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-        pass().map(|_| ())
+        self.log.settle(&self.writer)
     }
 
     pub(super) fn append(&self, at: i64, contents: &[Content]) -> Result<Seq, StoreError> {
         let salted = salted(contents)?;
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = writer.total_changes();
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        // An entry changes a page of the index of its own; of records and contents many share one.
-        let pages = salted.iter().map(|content| 1 + content.text.len() as u64 / 2_048).sum::<u64>() + 3;
         let first = insert(&transaction, at, contents, salted)?;
         transaction.commit().map_err(failed)?;
-        self.logged.fetch_add(pages, Ordering::Relaxed);
+        self.log.wrote(writer.total_changes().saturating_sub(before));
         Ok(first)
     }
 
@@ -125,6 +82,7 @@ impl TrailFile {
     }
 
     pub(super) fn erase(&self, at: i64, erasure: &Erasure) -> Result<u64, StoreError> {
+        let _alone = self.log.alone();
         let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let seqs = chosen(&transaction, &erasure.selection)?;
@@ -139,7 +97,7 @@ impl TrailFile {
         insert(&transaction, at, &[said], words)?;
         transaction.commit().map_err(failed)?;
         // Older pages in the log go too.
-        writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
+        self.log.cut(&writer)?;
         Ok(seqs.len() as u64)
     }
 }
@@ -253,14 +211,15 @@ mod tests {
         for _ in 0..40 {
             trail.append(1, &contents(250)).expect("written");
         }
-        assert!(trail.is_long(), "{} pages", trail.logged.load(Ordering::Relaxed));
+        assert!(trail.is_long());
         let before = log(&path).0;
         std::thread::scope(|scope| {
             scope.spawn(|| (0..200).for_each(|_| assert!(trail.append(2, &contents(3)).is_ok())));
             scope.spawn(|| trail.settle().expect("brought over"));
         });
         trail.settle().expect("brought over");
-        assert!(!trail.is_long() && !trail.is_settling.load(Ordering::Relaxed));
+        assert!(!trail.is_long());
+        drop(trail.log.alone());
         trail.append(3, &contents(1)).expect("written");
         let (pages, settled) = log(&path);
         assert!(pages < 32 && pages < before && settled == pages, "the log began anew: {before} pages, then {pages}");

@@ -127,6 +127,7 @@ pub(super) fn head(connection: &Connection) -> Result<Option<Head>, StoreError> 
 
 /// Removes contents and salts, and overwrites where they were, also in the log.
 pub(super) fn erase(writer: &Writer, case: &str) -> Result<u64, StoreError> {
+    let (log, _alone) = (&writer.log, writer.log.alone());
     let mut writer = writer.lock();
     writer.pragma_update(None, "secure_delete", "ON").map_err(failed)?;
     let erased = (|| {
@@ -136,9 +137,9 @@ pub(super) fn erase(writer: &Writer, case: &str) -> Result<u64, StoreError> {
         transaction.commit().map_err(failed)?;
         Ok(erased as u64)
     })();
-    writer.pragma_update(None, "secure_delete", "OFF").map_err(failed)?;
+    let is_off = writer.pragma_update(None, "secure_delete", "OFF").map_err(failed);
     if matches!(erased, Ok(1..)) {
-        writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).map_err(failed)?;
+        log.cut(&writer)?;
     }
-    erased
+    is_off.and(erased)
 }

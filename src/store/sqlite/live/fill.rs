@@ -127,7 +127,11 @@ fn remove_old(writer: &Writer) -> Result<(), StoreError> {
                 let mut statement = transaction.prepare_cached(part).map_err(failed)?;
                 statement.execute(params![generation, REMOVED]).map_err(failed)
             };
-            while writer.write_here(some)? > 0 {}
+            while writer.write_here(some)? > 0 {
+                if writer.log.is_long() {
+                    writer.log.settle(&writer.connection)?;
+                }
+            }
         }
         let gone = |transaction: &Transaction<'_>| {
             transaction.execute("DELETE FROM generation WHERE id = ?1 AND is_current = 0", [generation]).map_err(failed)
@@ -173,7 +177,7 @@ impl LiveFill for SqliteFill {
         let writer = self.writer.clone();
         // Nobody waits for it, and nobody else fills meanwhile. What is cut off goes with the next filling.
         drop(tokio::task::spawn_blocking(move || {
-            let done = remove_old(&writer).and_then(|()| writer.log.settle(&writer));
+            let done = remove_old(&writer).and_then(|()| writer.log.settle(&writer.connection));
             drop(lock);
             done
         }));

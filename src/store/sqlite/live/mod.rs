@@ -5,7 +5,6 @@ mod cases;
 mod commit;
 mod fill;
 mod form;
-mod log;
 mod messages;
 mod rows;
 
@@ -17,6 +16,7 @@ use chrono::NaiveDate;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use super::files::{Places, Pool, failed, open, open_to_read};
+use super::log::Log;
 use super::waiting;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
@@ -26,7 +26,6 @@ use crate::store::live::{
 };
 use crate::store::trail::{Head, Seq};
 pub(super) use form::LIVE;
-use log::{AT_LAST, Log};
 
 /// What the writer keeps of the file in memory, in KiB.
 const CACHE: i64 = 65_536;
@@ -60,9 +59,9 @@ impl Writer {
         })
         .await
         .map(|(done, writer)| {
-            if writer.log.wrote(0) {
+            if writer.log.is_long() {
                 // Nobody waits for it. What fails is tried again after the next commits, and by the writer itself at last.
-                drop(tokio::task::spawn_blocking(move || writer.log.settle(&writer)));
+                drop(tokio::task::spawn_blocking(move || writer.log.settle(&writer.connection)));
             }
             done
         })
@@ -89,10 +88,9 @@ impl LiveFile {
     pub(super) fn open(places: &Places) -> Result<Self, StoreError> {
         let path = places.live();
         let writer = open(&path, &LIVE)?;
-        writer.pragma_update(None, "wal_autocheckpoint", AT_LAST).map_err(failed)?;
         writer.pragma_update(None, "cache_size", -CACHE).map_err(failed)?;
         writer.set_prepared_statement_cache_capacity(64);
-        let log = Log::new(path.clone());
+        let log = Log::of(&writer, path.clone(), &LIVE)?;
         let readers = Pool::new(move || {
             let connection = open_to_read(&path, &LIVE)?;
             connection.set_prepared_statement_cache_capacity(64);
