@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
-use super::event::{Actor, Event, Grant, What};
+use super::event::{Actor, Event, Grant, Role, What};
 use super::plan::{Next, Plan, after};
 use super::written;
 
@@ -251,7 +251,10 @@ impl Case {
             }
             What::Corrected { after, .. } => {
                 self.amount = *after;
-                self.reckoned = *after;
+                // An official's word changes what is to be paid, not what the grant was recomputed to.
+                if event.actor.role == Role::System {
+                    self.reckoned = self.whole();
+                }
                 self.open.remove(&Why::Less);
                 // Another amount is published, told and confirmed anew.
                 (self.published_on, self.told_on, self.confirmed_on) = (None, None, None);

@@ -154,7 +154,7 @@ fn recomputed(row: &CaseRow, grant: &Grant, actor: &Actor, day: NaiveDate) -> Re
         } else if case.paid_on.is_none() && !case.step.is_over() {
             events.push(event(day, actor, What::Corrected { before: case.amount, after: Some(now - case.beside) }));
         } else {
-            let id = correction_id(&case.id, now);
+            let id = correction_id(&case.id, case.beside, now);
             let more = now - whole;
             events.push(event(day, actor, What::Reckoned { now: Some(now), case: Some(id.clone()), more: Some(more) }));
             let owed = Grant { amount: Some(more), ..grant.clone() };
@@ -166,9 +166,10 @@ fn recomputed(row: &CaseRow, grant: &Grant, actor: &Actor, day: NaiveDate) -> Re
     Ok(own.into_iter().chain(more_of).collect())
 }
 
-/// The case that makes up for another: the same for the same amount that it comes to.
-fn correction_id(case: &str, now: i64) -> String {
-    let digest = Sha256::digest(format!("correction\0{case}\0{now}"));
+/// The case that makes up for another: the same for the same amount that it comes to, whoever finds it. What others give beside
+/// grows with each, so that no two have the same.
+fn correction_id(case: &str, beside: i64, now: i64) -> String {
+    let digest = Sha256::digest(format!("correction\0{case}\0{beside}\0{now}"));
     crate::eligibility::results::manifest::hex(&digest[..16])
 }
 

@@ -151,6 +151,35 @@ fn the_whole_way_of_a_reviewed_case() {
 }
 
 #[test]
+fn what_an_official_corrected_stays_until_the_grant_itself_is_another() {
+    let mut book = begun(Mode::Automatic);
+    let current = |amount| current_of(Some(amount), Plan::of(Mode::Automatic, &delivery(Mode::Automatic), true));
+    book.act(Command::Correct { amount: Some(8_000) }, &official("张三"), 1).expect("corrected");
+    assert_eq!(book.found(&current(10_000), 2), 0, "found as it was found before");
+    assert_eq!((book.case().amount, book.case().open.len()), (Some(8_000), 0));
+    assert_eq!(book.found(&current(12_000), 3), 1);
+    assert_eq!(book.case().amount, Some(12_000), "the grant is another now");
+    assert_eq!(book.found(&current(12_000), 4), 0);
+}
+
+#[test]
+fn what_is_owed_beside_begins_a_case_of_its_own_each_time() {
+    let mut book = begun(Mode::Automatic);
+    let current = |amount| current_of(Some(amount), Plan::of(Mode::Automatic, &delivery(Mode::Automatic), true));
+    book.act(Command::Publish, &official("张三"), 0).expect("on the list");
+    book.act(by_hand(), &official("张三"), 5).expect("told");
+    book.act(Command::Pay { amount: Some(10_000) }, &official("张三"), 5).expect("paid");
+    assert_eq!(book.found(&current(12_000), 6), 2, "the case, and the one beside it");
+    assert_eq!(book.found(&current(12_000), 7), 0, "once");
+    assert_eq!(book.found(&current(11_000), 8), 1, "less is a question");
+    assert_eq!(book.found(&current(14_000), 9), 2);
+    let owed: Vec<Option<i64>> =
+        book.rows.values().map(|row| Case::of(row).expect("ours")).filter(|case| case.corrects.is_some()).map(|case| case.amount).collect();
+    assert_eq!(owed.iter().flatten().sum::<i64>(), 4_000, "{owed:?}");
+    assert_eq!(owed.len(), 2);
+}
+
+#[test]
 fn each_mode_has_its_steps() {
     let mut book = begun(Mode::Automatic);
     assert_eq!(possible(&book.case(), &official("张三"), day(0)), ["publish", "return", "object", "correct", "withdraw"]);

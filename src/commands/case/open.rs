@@ -12,7 +12,7 @@ use crate::policy;
 use crate::register::declaration::SubjectKind;
 use crate::report::count;
 use crate::serve::clock;
-use crate::store::live::{Batch, CaseCursor, CaseFilter, CaseRow, CaseStep, Live};
+use crate::store::live::{Batch, CaseCursor, CaseFilter, CaseStep, Live};
 use crate::store::{Store, StoreError, StoredRun};
 
 /// Subjects and cases that are read at a time.
@@ -81,7 +81,6 @@ async fn open(store: &dyn Store, run: &dyn StoredRun, rules: &BTreeMap<String, R
             let ids: Vec<&str> = grants.iter().map(|current| current.id.as_str()).collect();
             let existing = live.cases_named(&ids).await?;
             let steps = found(&grants, &existing, &actor, day)?;
-            let steps = without_there(&*live, steps).await?;
             opened.made += steps.iter().filter(|step| step.expect == 0).count() as u64;
             opened.moved += steps.iter().filter(|step| step.expect > 0).count() as u64;
             commit(&*live, steps).await?;
@@ -110,13 +109,6 @@ async fn open(store: &dyn Store, run: &dyn StoredRun, rules: &BTreeMap<String, R
         }
     }
     Ok(opened)
-}
-
-/// New cases that are there already are left out: one that makes up for another may be from before the other was moved on.
-async fn without_there(live: &dyn Live, steps: Vec<CaseStep>) -> Result<Vec<CaseStep>, StoreError> {
-    let new: Vec<&str> = steps.iter().filter(|step| step.expect == 0).map(|step| step.row.id.as_str()).collect();
-    let there: Vec<CaseRow> = live.cases_named(&new).await?;
-    Ok(steps.into_iter().filter(|step| step.expect > 0 || there.iter().all(|row| row.id != step.row.id)).collect())
 }
 
 async fn commit(live: &dyn Live, steps: Vec<CaseStep>) -> Result<(), StoreError> {
