@@ -8,6 +8,7 @@ pub mod diagnostic;
 pub mod dossier;
 pub mod eligibility;
 pub mod explain;
+pub mod hex;
 pub mod ledger;
 pub mod lsp;
 pub mod policy;

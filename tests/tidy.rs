@@ -9,7 +9,8 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 23] = [
+const LAYERS: [&str; 24] = [
+    "hex",
     "diagnostic",
     "yaml",
     "region",

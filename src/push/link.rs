@@ -9,7 +9,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use url::Url;
 
-use crate::eligibility::results::manifest::hex;
+use crate::hex;
 
 /// The length of the signed part of a token, in bytes.
 const LENGTH: usize = 16;
@@ -78,14 +78,14 @@ pub enum Page {
 /// A token for a case that holds until a moment, in seconds since 1970 (UTC).
 #[must_use]
 pub fn token(key: &Secret, case: &str, until: i64) -> String {
-    format!("{until:x}.{}", hex(&signed(key, case, until).finalize().into_bytes()[..LENGTH]))
+    format!("{until:x}.{}", hex::digits(&signed(key, case, until).finalize().into_bytes()[..LENGTH]))
 }
 
 /// Whether a token was made for a case, and still holds at a moment, in microseconds since 1970 (UTC).
 #[must_use]
 pub fn holds(key: &Secret, case: &str, token: &str, at: i64) -> bool {
     let Some((until, signature)) = token.split_once('.') else { return false };
-    let (Ok(until), Some(signature)) = (i64::from_str_radix(until, 16), bytes(signature)) else { return false };
+    let (Ok(until), Some(signature)) = (i64::from_str_radix(until, 16), hex::bytes(signature)) else { return false };
     // Compared in a time that does not depend on how much of it is right.
     signature.len() == LENGTH && signed(key, case, until).verify_truncated_left(&signature).is_ok() && at.div_euclid(1_000_000) <= until
 }
@@ -97,11 +97,6 @@ fn signed(key: &Secret, case: &str, until: i64) -> Hmac<Sha256> {
         mac.update(&[0]);
     }
     mac
-}
-
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-    pairs.map(|pair| pair.filter(|pair| pair.len() == 2).and_then(|pair| u8::from_str_radix(pair, 16).ok())).collect()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use url::Url;
 use super::outgoing::may_be_asked;
 use super::settings::{ApiKey, Grant, Issuer, Keys, KeysAt, Limits, Log, Purpose, Role, Settings, Tls, Traces};
 use crate::diagnostic::{Diagnostic, SourceFile, code, has_errors};
+use crate::hex;
 use crate::register::declaration::SubjectKind;
 use crate::store::Address;
 use crate::yaml::{self, Fields, Node, wrong_shape};
@@ -282,7 +283,7 @@ fn api_key(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<ApiKey> {
     let mut fields = Fields::new(node, diagnostics)?;
     let (id, name) = (required_text(&mut fields, "id"), required_text(&mut fields, "name"));
     let digest = fields.required("sha256").and_then(|node| {
-        let digest = node.text().and_then(digest_of);
+        let digest = node.text().and_then(hex::exactly);
         if digest.is_none() {
             let told = wrong_shape(node, "密钥的 SHA-256, 64 个十六进制字符", "the SHA-256 of the key, 64 hexadecimal digits")
                 .help("mianshen serve --new-key 会给出密钥和它的摘要", "mianshen serve --new-key gives a key with its digest");
@@ -293,17 +294,6 @@ fn api_key(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<ApiKey> {
     let grant = grant(&mut fields);
     fields.finish();
     Some(ApiKey { id: id?, name: name?, digest: digest?, grant })
-}
-
-fn digest_of(text: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }
 
 fn grant(fields: &mut Fields<'_>) -> Grant {

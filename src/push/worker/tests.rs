@@ -17,7 +17,7 @@ use sm3::Sm3;
 
 use super::memory::Memory;
 use super::*;
-use crate::eligibility::results::manifest::hex;
+use crate::hex;
 use crate::push::channel;
 use crate::push::channel::signature::Algorithm;
 use crate::push::channel::webhook::{ID, SIGNATURE, TIMESTAMP};
@@ -103,7 +103,7 @@ fn by_hand(algorithm: Algorithm, timestamp: &str, body: &[u8]) -> String {
         let mut block = [0_u8; 64];
         block[..key.len()].copy_from_slice(key);
         let (inner, outer) = (block.map(|byte| byte ^ 0x36), block.map(|byte| byte ^ 0x5c));
-        hex(&D::digest([outer.as_slice(), &D::digest([inner.as_slice(), text].concat())].concat()))
+        hex::digits(&D::digest([outer.as_slice(), &D::digest([inner.as_slice(), text].concat())].concat()))
     }
     let text = [timestamp.as_bytes(), b".", body].concat();
     match algorithm {
