@@ -11,6 +11,7 @@ pub mod explain;
 pub mod hex;
 pub mod ledger;
 pub mod lsp;
+pub mod outgoing;
 pub mod policy;
 pub mod program;
 pub mod push;

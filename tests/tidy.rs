@@ -9,10 +9,11 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 24] = [
+const LAYERS: [&str; 25] = [
     "hex",
     "diagnostic",
     "yaml",
+    "outgoing",
     "region",
     "criteria",
     "register",

@@ -118,13 +118,7 @@ fn address(fields: &mut Fields<'_>, key: &'static str) -> Option<Url> {
         fields.report(told.help("签名已证明来源", "the signature shows who sends"));
         return None;
     }
-    let is_here = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if url.scheme() == "http" && !is_here {
+    if !crate::outgoing::may_be_asked(&url) {
         let told = invalid(node, "通知里有个人信息, 只能经 https 送出", "messages hold personal data: they leave over https only");
         fields.report(told.help("改为 https; 只有本机可用 http", "use https; http is for this machine only"));
         return None;
@@ -262,7 +256,7 @@ fn webhook(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<Web
     }
     let ca = fields.optional("ca_file").and_then(|node| {
         let path = folder.join(node.text()?);
-        match std::fs::read(&path).map_err(|error| error.to_string()).and_then(|pem| super::channel::webhook::certificates(&pem)) {
+        match crate::outgoing::authorities(&path) {
             Ok(_) => Some(path),
             Err(error) => {
                 fields.report(invalid(node, format!("证书不能用: {error}"), format!("these certificates cannot be used: {error}")));

@@ -7,10 +7,10 @@ use std::time::Duration;
 use jsonwebtoken::Algorithm;
 use url::Url;
 
-use super::outgoing::may_be_asked;
 use super::settings::{ApiKey, Grant, Issuer, Keys, KeysAt, Limits, Log, Purpose, Role, Settings, Tls, Traces};
 use crate::diagnostic::{Diagnostic, SourceFile, code, has_errors};
 use crate::hex;
+use crate::outgoing::may_be_asked;
 use crate::register::declaration::SubjectKind;
 use crate::store::Address;
 use crate::yaml::{self, Fields, Node, wrong_shape};

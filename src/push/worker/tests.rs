@@ -436,8 +436,7 @@ async fn only_a_trusted_certificate_is_given_anything() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some((own, key)) = certificate(folder.path(), "own") else { return };
     let Some((other, _)) = certificate(folder.path(), "other") else { return };
-    // Whoever comes first installs it; they are all the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    crate::outgoing::encryption();
     let receiver =
         Arc::new(Receiver { inbox: Mutex::default(), answer: Box::new(|_, _| (Duration::ZERO, 200)), algorithm: Algorithm::Sm3 });
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
