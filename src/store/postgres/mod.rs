@@ -17,6 +17,7 @@ mod schema;
 mod tls;
 mod trail;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -92,6 +93,12 @@ async fn connection(pool: &Pool) -> Result<Object, StoreError> {
         deadpool_postgres::PoolError::Backend(error) => failed(error),
         other => StoreError::Unreachable(other.to_string()),
     })
+}
+
+/// A text as PostgreSQL can hold one: without NUL. What stands for it is the same where a text is written and where it is looked
+/// for.
+fn held(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 /// What PostgreSQL tells. Its texts hold no passwords.

@@ -42,8 +42,10 @@ pub(super) async fn what_is_loaded_is_read(place: &Place) {
         assert_eq!((subject.fact("never"), subject.verdict(POLICY), subject.verdict("x")), (None, Verdict::No, Verdict::Outside));
         let renumbered = run.subject(SubjectKind::Person, "old").await.expect("read").expect("by the number of before");
         assert_eq!(renumbered.id, id_of(0));
-        for (kind, nobody) in [(SubjectKind::Person, "p0000"), (SubjectKind::Person, ""), (SubjectKind::Entity, "p00001")] {
-            assert_eq!(run.subject(kind, nobody).await, Ok(None), "{nobody}");
+        for (kind, nobody) in
+            [(SubjectKind::Person, "p0000"), (SubjectKind::Person, ""), (SubjectKind::Person, "p00001\0"), (SubjectKind::Entity, "p00001")]
+        {
+            assert_eq!(run.subject(kind, nobody).await, Ok(None), "{nobody:?}");
         }
         assert!(run.subject(SubjectKind::Household, "h'2").await.expect("read").is_some());
         let first = run.subjects(SubjectKind::Person, None, 3).await.expect("read");
