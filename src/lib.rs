@@ -21,6 +21,7 @@ pub mod register;
 pub mod report;
 pub mod sample;
 pub mod serve;
+pub mod settings;
 pub mod simulate;
 pub mod store;
 pub mod stream;

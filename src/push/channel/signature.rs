@@ -5,7 +5,7 @@ use sha2::Sha256;
 use sm3::Sm3;
 
 use crate::hex;
-use crate::push::link::Secret;
+use crate::settings::Secret;
 
 /// What the HMAC is made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -21,8 +21,8 @@ use crate::hex;
 use crate::push::channel;
 use crate::push::channel::signature::Algorithm;
 use crate::push::channel::webhook::{ID, SIGNATURE, TIMESTAMP};
-use crate::push::link::Secret;
 use crate::push::settings::{self, Way, Webhook};
+use crate::settings::Secret;
 use crate::store::live::NewMessage;
 
 const SECRET: &str = "a secret of sixteen bytes or more";

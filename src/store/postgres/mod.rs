@@ -29,7 +29,7 @@ use super::live::Live;
 use super::trail::{Content, Erasure, Head, Record, Seq};
 use super::{Kept, Load, RunId, RunSummary, Store, StoreError, StoredRun};
 use crate::register::declaration::SubjectKind;
-pub(super) use address::place;
+pub(super) use address::{has_password, place};
 use leases::Leases;
 use run::PostgresRun;
 use tls::Access;
