@@ -170,7 +170,7 @@ fn recomputed(row: &CaseRow, grant: &Grant, actor: &Actor, day: NaiveDate) -> Re
 /// grows with each, so that no two have the same.
 fn correction_id(case: &str, beside: i64, now: i64) -> String {
     let digest = Sha256::digest(format!("correction\0{case}\0{beside}\0{now}"));
-    crate::eligibility::results::manifest::hex(&digest[..16])
+    crate::hex::digits(&digest[..16])
 }
 
 /// Whether what a case is about still stands for its subject: as a grant, also one that waits for money or was refused, as one

@@ -10,8 +10,8 @@ use super::source::{ChangeSource, Clock, Taken as Given};
 use super::turn::{Done, Stream, Taken, TurnError};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::progress::Cancel;
-use crate::store::StoreError;
 use crate::store::live::{Fence, Live};
+use crate::store::{Held, StoreError};
 
 /// How long the lease holds after each renewal, in microseconds: whoever takes over from one that was killed waits no longer.
 const LEASE: i64 = 30_000_000;
@@ -147,7 +147,7 @@ async fn first_lease(live: &dyn Live, holder: &str, clock: &Clock, cancel: &Canc
     let mut is_told = false;
     while !cancel.is_cancelled() {
         match lease(live, holder, clock).await {
-            Err(StoreError::Busy) => {}
+            Err(StoreError::Busy(Held::Lease)) => {}
             fence => return fence.map(Some),
         }
         if !std::mem::replace(&mut is_told, true) {

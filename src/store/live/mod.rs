@@ -42,7 +42,7 @@ pub trait Live: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Busy`] while another holds it; else when the store cannot be written.
+    /// [`StoreError::Busy`] (`Held::Lease`) while another holds it; else when the store cannot be written.
     async fn lease(&self, holder: &str, now: i64, until: i64) -> Result<Fence, StoreError>;
 
     /// Gives the lease back, if the fence still holds it.
