@@ -45,6 +45,13 @@ pub trait Live: Send + Sync + fmt::Debug {
     /// [`StoreError::Busy`] (`Held::Lease`) while another holds it; else when the store cannot be written.
     async fn lease(&self, holder: &str, now: i64, until: i64) -> Result<Fence, StoreError>;
 
+    /// Who holds the lease, whether or not its time is over; none when nobody does.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn leased(&self) -> Result<Option<Fence>, StoreError>;
+
     /// Gives the lease back, if the fence still holds it.
     ///
     /// # Errors

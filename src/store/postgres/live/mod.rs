@@ -55,6 +55,10 @@ impl Live for PostgresLive {
         commit::lease(&mut connection(&self.pool).await?, holder, now, until).await
     }
 
+    async fn leased(&self) -> Result<Option<Fence>, StoreError> {
+        commit::leased(&connection(&self.pool).await?).await
+    }
+
     async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
         commit::release(&connection(&self.pool).await?, fence).await
     }

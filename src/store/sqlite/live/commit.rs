@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 
 use super::cases::head;
 use super::rows::{current, positions};
@@ -28,6 +28,13 @@ pub(super) fn lease(transaction: &Transaction<'_>, holder: String, now: i64, unt
         ON CONFLICT (one) DO UPDATE SET holder = ?1, epoch = ?2, until = ?3";
     transaction.execute(sql, params![holder, epoch, until]).map_err(failed)?;
     Ok(Fence { holder, epoch: epoch.cast_unsigned() })
+}
+
+/// Who holds the lease.
+pub(super) fn leased(connection: &Connection) -> Result<Option<Fence>, StoreError> {
+    let sql = "SELECT holder, epoch FROM lease WHERE holder IS NOT NULL";
+    let row = |row: &rusqlite::Row<'_>| Ok(Fence { holder: row.get(0)?, epoch: row.get::<_, i64>(1)?.cast_unsigned() });
+    connection.query_row(sql, [], row).optional().map_err(failed)
 }
 
 /// Gives the lease back, where the fence holds it.

@@ -133,6 +133,10 @@ impl Live for LiveFile {
         self.writer.write(move |transaction| commit::lease(transaction, holder, now, until)).await
     }
 
+    async fn leased(&self) -> Result<Option<Fence>, StoreError> {
+        self.read(commit::leased).await
+    }
+
     async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
         let fence = fence.clone();
         self.writer.write(move |transaction| commit::release(transaction, &fence)).await

@@ -37,6 +37,7 @@ pub(super) async fn one_holds_the_lease(place: &Place) {
     assert_eq!(two.lease("stream 2", 1_999, 9_000).await, Err(StoreError::Busy(Held::Lease)));
     assert_eq!(one.lease("stream 1", 1_500, 3_000).await.expect("renewed"), first);
     assert_eq!(two.lease("stream 2", 2_500, 9_000).await, Err(StoreError::Busy(Held::Lease)), "it was renewed");
+    assert_eq!(two.leased().await.expect("read"), Some(first.clone()));
     let batch =
         |fence: &Fence, body: &str| Batch { fence: Some(fence.clone()), rows: vec![rows("p1", "population", body)], ..Batch::default() };
     one.commit(&batch(&first, "first")).await.expect("committed");
@@ -50,6 +51,7 @@ pub(super) async fn one_holds_the_lease(place: &Place) {
     one.release(&first).await.expect("nothing to give back");
     assert_eq!(one.lease("stream 1", 3_001, 9_000).await, Err(StoreError::Busy(Held::Lease)), "it is still the other's");
     two.release(&second).await.expect("given back");
+    assert_eq!(two.leased().await.expect("read"), None);
     assert!(matches!(two.commit(&batch(&second, "released")).await, Err(StoreError::Fenced(_))));
     let third = two.lease("stream 2", 3_002, 9_000).await.expect("free");
     assert_eq!(third.epoch, 3, "what was given back is taken anew");
