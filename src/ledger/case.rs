@@ -186,6 +186,9 @@ pub struct Case {
     /// Requests that were answered, with what each was for.
     #[serde(default)]
     pub requests: BTreeMap<String, String>,
+    /// Since when its content is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "written::some_day")]
+    pub erased_on: Option<NaiveDate>,
 }
 
 impl Case {
@@ -216,6 +219,7 @@ impl Case {
             beside: 0,
             objected: false,
             requests: BTreeMap::new(),
+            erased_on: None,
         };
         if plan.reviews > 0 {
             case.open.insert(Why::Policy, Review { since: event.day, amount: None });

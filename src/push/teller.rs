@@ -18,11 +18,8 @@ use crate::diagnostic;
 use crate::ledger::{Case, Event, Next, Step, What, Why};
 use crate::policy::document::Mode;
 use crate::store::StoreError;
-use crate::store::live::{Batch, CaseCursor, CaseEvent, CaseFilter, DeliveryStep, Live, MessageState, NewMessage};
+use crate::store::live::{Batch, CaseEvent, CaseFilter, CasePages, DeliveryStep, Live, MessageState, NewMessage};
 use crate::store::trail::Seq;
-
-/// Cases that are looked at together.
-const PAGE: usize = 1_000;
 
 /// Asks for messages.
 #[derive(Debug, Clone, Copy)]
@@ -171,15 +168,14 @@ impl Teller<'_> {
     pub async fn day(&self, today: NaiveDate, remind_days: Option<u32>, now: i64) -> Result<Asked, StoreError> {
         let ahead = today.checked_add_days(Days::new(remind_days.unwrap_or(0).into())).unwrap_or(today);
         let mut total = Asked::default();
-        let mut filter = CaseFilter {
+        let filter = CaseFilter {
             steps: vec![Step::Published.name().to_owned(), Step::Told.name().to_owned()],
             due_until: Some(ahead),
             by_due: true,
-            limit: PAGE,
             ..CaseFilter::default()
         };
-        loop {
-            let rows = self.live.cases(&filter).await?;
+        let mut pages = CasePages::new(self.live, filter);
+        while let Some(rows) = pages.next().await? {
             let mut tellings = Vec::new();
             for row in &rows {
                 let case = Case::of(row)?;
@@ -197,11 +193,8 @@ impl Teller<'_> {
             }
             let asked = self.ask(tellings, Vec::new(), now).await?;
             (total.messages, total.silent) = (total.messages + asked.messages, total.silent + asked.silent);
-            match rows.last() {
-                Some(last) if rows.len() == PAGE => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-                _ => return Ok(total),
-            }
         }
+        Ok(total)
     }
 
     /// A case before and after an event; none where its content was erased.

@@ -17,7 +17,7 @@ use super::rows::RowForms;
 use super::standing;
 use super::view::View;
 use crate::dossier::DossierError;
-use crate::ledger::{Actor, Case, Rule, current, found, lost};
+use crate::ledger::{Actor, Case, Renumbered, Rule, current, found, lost};
 use crate::register::HeldRows;
 use crate::register::declaration::SubjectKind;
 use crate::store::fill::FillError;
@@ -152,7 +152,7 @@ impl<'a> Stream<'a> {
         let subjects: Vec<String> = subjects.into_iter().collect();
         for part in subjects.chunks(TOGETHER) {
             let part: Ids = part.iter().cloned().collect();
-            let cases = cases_about(&*live, &part).await?;
+            let cases = cases_about(&*live, &tied(&self.ways, &self.judge, &self.forms, &mut view, &part).await?).await?;
             let judged = judge(&mut self.judge, &self.ways, &self.forms, &mut view, &part, &cases).await?;
             self.settle(&part, judged, &cases, &mut batch).await?;
         }
@@ -180,29 +180,41 @@ impl<'a> Stream<'a> {
                 let had = stood.map(|body| standing::read(kind, &subject.id, &body)).transpose()?;
                 batch.standing.push(Standing { kind, id: subject.id.clone(), body });
                 if owes(subject) || had.as_ref().is_some_and(owes) {
-                    self.cases(subject, &rules, cases, batch)?;
+                    self.cases(subject, &rules, cases, &judged.renumbered, batch)?;
                 }
             }
             let mut gone: Vec<(String, Vec<u8>)> = before.into_iter().collect();
             gone.sort_unstable();
             for (id, body) in gone {
                 let nobody = nothing_of(standing::read(kind, &id, &body)?);
+                let is_renumbered = judged.renumbered.today(&id) != id;
                 batch.standing.push(Standing { kind, id, body: Vec::new() });
-                self.cases(&nobody, &rules, cases, batch)?;
+                // Who has another identifier now is not gone: the cases go on with it.
+                if !is_renumbered {
+                    self.cases(&nobody, &rules, cases, &judged.renumbered, batch)?;
+                }
             }
         }
         Ok(())
     }
 
     /// What becomes of the cases of a subject.
-    fn cases(&self, subject: &StoredSubject, rules: &BTreeMap<String, Rule>, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
+    fn cases(
+        &self,
+        subject: &StoredSubject,
+        rules: &BTreeMap<String, Rule>,
+        cases: &CasesOf,
+        renumbered: &Renumbered,
+        batch: &mut Batch,
+    ) -> Result<(), TurnError> {
         let day = self.judge.as_of();
-        let existing = cases.get(&(subject.kind, subject.id.clone())).map(Vec::as_slice).unwrap_or_default();
+        let ids = renumbered.all(&subject.id).into_iter();
+        let existing: Vec<CaseRow> = ids.filter_map(|id| cases.get(&(subject.kind, id.to_owned()))).flatten().cloned().collect();
         let grants = current(subject, rules);
-        let steps = found(&grants, existing, &self.actor, day)?;
+        let steps = found(&grants, &existing, renumbered, &self.actor, day)?;
         let stepped: BTreeSet<String> = steps.iter().map(|step| step.row.id.clone()).collect();
         batch.cases.extend(steps);
-        let lost = lost(existing, subject, rules, &self.actor, day)?;
+        let lost = lost(&existing, subject, rules, renumbered, &self.actor, day)?;
         batch.cases.extend(lost.into_iter().filter(|step| !stepped.contains(&step.row.id)));
         Ok(())
     }
@@ -220,6 +232,11 @@ async fn reached(
         return Ok(Ids::new());
     }
     Reach::new(ways, &judge.catalogue().registers, forms, view).touched(touched).await
+}
+
+/// Some identifiers, with all that links tie them to: cases may have begun under any of these.
+async fn tied(ways: &Ways, judge: &Judge<'_>, forms: &RowForms, view: &mut View<'_>, ids: &Ids) -> Result<Ids, StoreError> {
+    Reach::new(ways, &judge.catalogue().registers, forms, view).all_tied(ids.clone()).await
 }
 
 /// Judges some identifiers, with all that they rest on.

@@ -21,7 +21,7 @@ pub(super) fn filter(which: &Which, limit: usize) -> CaseFilter {
         steps: which.steps.clone(),
         department: which.department.clone(),
         region: which.region.clone(),
-        subject: which.subject.as_deref().map(subject_of),
+        subjects: which.subject.as_deref().map(subject_of).into_iter().collect(),
         in_review: which.in_review.then_some(true),
         limit,
         ..CaseFilter::default()
