@@ -145,7 +145,7 @@ pub fn found(
 /// What a grant that is found again does to its case, and to the one that makes up for it.
 fn recomputed(row: &CaseRow, grant: &Grant, actor: &Actor, day: NaiveDate) -> Result<Vec<CaseStep>, StoreError> {
     let case = Case::of(row)?;
-    if case.step == Step::Withdrawn || case.step == Step::Declined {
+    if case.step == Step::Withdrawn || case.step == Step::Declined || case.erased_on.is_some() {
         return Ok(Vec::new());
     }
     let mut events = Vec::new();

@@ -13,7 +13,7 @@ use crate::register::declaration::SubjectKind;
 use crate::report::count;
 use crate::serve::clock;
 use crate::store::live::{Batch, CaseFilter, CasePages, CaseStep, Live};
-use crate::store::{Store, StoreError, StoredRun};
+use crate::store::{Store, StoreError, StoredRun, StoredSubject};
 
 /// Subjects that are read at a time.
 const PAGE: usize = 2_048;
@@ -96,13 +96,19 @@ async fn open(store: &dyn Store, run: &dyn StoredRun, rules: &BTreeMap<String, R
             }
         }
     }
+    // A run of one region says nothing of those who live elsewhere; one without any of a kind, nothing of that kind.
+    let is_whole = !run.run().manifest.options.contains_key("region");
+    let speaks_of = |kind: SubjectKind| is_whole && run.run().summary.subjects[kind as usize] > 0;
     for (policy, rule) in rules {
         let mut pages = CasePages::new(&*live, CaseFilter { policy: Some(policy.clone()), ..CaseFilter::default() });
         while let Some(page) = pages.next().await? {
             let mut steps: Vec<CaseStep> = Vec::new();
             for row in page.iter().filter(|row| row.period == rule.period) {
-                // Who is not in the run was not judged, and has lost nothing.
-                let Some(subject) = run.subject(row.kind, &row.subject).await? else { continue };
+                let subject = match run.subject(row.kind, &row.subject).await? {
+                    Some(subject) => subject,
+                    None if speaks_of(row.kind) => StoredSubject::nobody(row.kind, &row.subject),
+                    None => continue,
+                };
                 let ids = renumbered.all(&subject.id);
                 // Only of those who were renumbered there is more than one that may speak for the same grant.
                 let same = if ids.len() > 1 { live.cases_about(&ids).await? } else { vec![row.clone()] };

@@ -76,7 +76,8 @@ pub(super) fn one(store: &StoreArg, id: &str, by: &str, context: &Context) -> To
             caller: "mianshen case show".to_owned(),
             purpose: "casework".to_owned(),
             action: Action::ReadServices,
-            subject: Some(Subject { kind: row.kind.name().to_owned(), id: row.subject.clone() }),
+            // Of a case whose content is erased nobody is known.
+            subject: (!row.subject.is_empty()).then(|| Subject { kind: row.kind.name().to_owned(), id: row.subject.clone() }),
             items: vec![row.policy.clone()],
             note: format!("case {id}"),
         };
