@@ -30,7 +30,7 @@ use crate::eligibility::input::ResolutionInput;
 use crate::eligibility::resolution::resolve;
 use crate::eligibility::results::manifest::{Engine, Manifest, RunCounts};
 use crate::eligibility::run::{On, Set, conflicts, judge_again, occasions_of};
-use crate::ledger::{Case, Said};
+use crate::ledger::{Case, Renumbered, Said};
 use crate::register::declaration::SubjectKind;
 use crate::register::{HeldRows, RegisterSource, Sources};
 use crate::store::body::{Layout, RunDocument, decode};
@@ -89,6 +89,8 @@ pub struct Judge<'a> {
 pub struct Judged {
     /// What they were judged by.
     pub run: Run,
+    /// Who of them had another identifier before.
+    pub renumbered: Renumbered,
     layout: Layout,
     encoded: Vec<(SubjectKind, EncodedSubject)>,
 }
@@ -281,7 +283,7 @@ impl<'a> Judge<'a> {
         };
         let summary = fill(&filling, &mut collected).await?;
         let (run, layout) = RunDocument::read(&collected.run, summary)?;
-        Ok(Judged { run, layout, encoded: collected.subjects })
+        Ok(Judged { run, renumbered: collected.aliases.into_iter().collect(), layout, encoded: collected.subjects })
     }
 
     fn sources(&self, mut rows: BTreeMap<String, HeldRows>) -> Sources {
@@ -297,6 +299,8 @@ impl<'a> Judge<'a> {
 #[derive(Default)]
 struct Collected {
     subjects: Vec<(SubjectKind, EncodedSubject)>,
+    /// Identifiers of before, with those of today.
+    aliases: Vec<(String, String)>,
     /// The document of the run.
     run: Vec<u8>,
 }
@@ -308,7 +312,8 @@ impl Load for Collected {
         Ok(())
     }
 
-    async fn aliases(&mut self, _: SubjectKind, _: Vec<(String, String)>) -> Result<(), StoreError> {
+    async fn aliases(&mut self, _: SubjectKind, aliases: Vec<(String, String)>) -> Result<(), StoreError> {
+        self.aliases.extend(aliases);
         Ok(())
     }
 
@@ -334,6 +339,7 @@ fn no_manifest(as_of: NaiveDate) -> Manifest {
         inputs: BTreeMap::new(),
         policies: BTreeMap::new(),
         parameters_sha256: String::new(),
+        ledger: None,
         counts: RunCounts::default(),
         results: BTreeMap::new(),
     }

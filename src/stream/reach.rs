@@ -294,8 +294,12 @@ impl<'a> Reach<'a> {
         ids.iter().flat_map(|id| self.view.mentions(register, *id)).copied().collect()
     }
 
-    /// All that some identifiers are tied to.
-    async fn all_tied(&mut self, ids: IdSet) -> Result<IdSet, StoreError> {
+    /// Some identifiers with all that identity links tie them to.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn all_tied(&mut self, ids: IdSet) -> Result<IdSet, StoreError> {
         self.tie(&ids).await?;
         let tied: Vec<Arc<IdSet>> = ids.iter().filter_map(|id| self.tied.get(id)?.clone()).collect();
         let mut all = ids;

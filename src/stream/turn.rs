@@ -19,7 +19,7 @@ use super::rows::{HeldRow, RowForms};
 use super::standing;
 use super::view::{Id, IdSet, View};
 use crate::dossier::DossierError;
-use crate::ledger::{Actor, Case, Rule, current, found, lost};
+use crate::ledger::{Actor, Case, Renumbered, Rule, current, found, lost};
 use crate::register::HeldRows;
 use crate::register::declaration::SubjectKind;
 use crate::store::fill::FillError;
@@ -180,7 +180,8 @@ impl<'a> Stream<'a> {
         done.touched = subjects.len() as u64;
         for part in subjects.chunks(TOGETHER) {
             let ids: Ids = part.iter().map(|id| self.view.name(*id).to_string()).collect();
-            let cases = cases_about(&*self.live, &ids).await?;
+            let tied = self.tied(part).await?;
+            let cases = cases_about(&*self.live, &tied).await?;
             let judged = self.judge(part, &ids, &cases).await?;
             self.settle(&ids, judged, &cases, &mut batch).await?;
         }
@@ -200,6 +201,12 @@ impl<'a> Stream<'a> {
         let mut subjects: Vec<Id> = subjects.into_iter().collect();
         subjects.sort_unstable_by(|one, other| self.view.name(*one).cmp(self.view.name(*other)));
         Ok(subjects)
+    }
+
+    /// Some identifiers, with all that links tie them to: cases may have begun under any of these.
+    async fn tied(&mut self, ids: &[Id]) -> Result<Ids, StoreError> {
+        let all = Reach::new(&self.ways, &self.forms, &mut self.view).all_tied(ids.iter().copied().collect()).await?;
+        Ok(self.view.names(&all))
     }
 
     /// Judges some identifiers, with all that they rest on.
@@ -231,29 +238,41 @@ impl<'a> Stream<'a> {
         }
         for Other { subject, body, owed } in found.into_iter().flatten() {
             if owed {
-                self.cases(&subject, &rules, cases, batch)?;
+                self.cases(&subject, &rules, cases, &judged.renumbered, batch)?;
             }
             batch.standing.push(Standing { kind: subject.kind, id: subject.id, body });
         }
         for (kind, gone) in stood {
             for (id, body) in gone {
                 let nobody = nothing_of(standing::read(kind, &id, &body)?);
+                let is_renumbered = judged.renumbered.today(&id) != id;
                 batch.standing.push(Standing { kind, id, body: Vec::new() });
-                self.cases(&nobody, &rules, cases, batch)?;
+                // Who has another identifier now is not gone: the cases go on with it.
+                if !is_renumbered {
+                    self.cases(&nobody, &rules, cases, &judged.renumbered, batch)?;
+                }
             }
         }
         Ok(())
     }
 
     /// What becomes of the cases of a subject.
-    fn cases(&self, subject: &StoredSubject, rules: &BTreeMap<String, Rule>, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
+    fn cases(
+        &self,
+        subject: &StoredSubject,
+        rules: &BTreeMap<String, Rule>,
+        cases: &CasesOf,
+        renumbered: &Renumbered,
+        batch: &mut Batch,
+    ) -> Result<(), TurnError> {
         let day = self.judge.as_of();
-        let existing = cases.get(&(subject.kind, subject.id.clone())).map(Vec::as_slice).unwrap_or_default();
+        let ids = renumbered.all(&subject.id).into_iter();
+        let existing: Vec<CaseRow> = ids.filter_map(|id| cases.get(&(subject.kind, id.to_owned()))).flatten().cloned().collect();
         let grants = current(subject, rules);
-        let steps = found(&grants, existing, &self.actor, day)?;
+        let steps = found(&grants, &existing, renumbered, &self.actor, day)?;
         let stepped: BTreeSet<String> = steps.iter().map(|step| step.row.id.clone()).collect();
         batch.cases.extend(steps);
-        let lost = lost(existing, subject, rules, &self.actor, day)?;
+        let lost = lost(&existing, subject, rules, renumbered, &self.actor, day)?;
         batch.cases.extend(lost.into_iter().filter(|step| !stepped.contains(&step.row.id)));
         Ok(())
     }

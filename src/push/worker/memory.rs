@@ -164,6 +164,10 @@ impl Live for Memory {
         none()
     }
 
+    async fn stands(&self, _: SubjectKind, _: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
+        none()
+    }
+
     async fn standing_after(&self, _: SubjectKind, _: Option<&str>, _: usize) -> Result<Vec<Standing>, StoreError> {
         none()
     }
@@ -213,7 +217,7 @@ impl Live for Memory {
         none()
     }
 
-    async fn erase_case(&self, _: &str) -> Result<u64, StoreError> {
+    async fn erase_case(&self, _: &CaseRow) -> Result<u64, StoreError> {
         none()
     }
 }

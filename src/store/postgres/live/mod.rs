@@ -91,6 +91,10 @@ impl Live for PostgresLive {
         rows::standing(&connection(&self.pool).await?, kind, ids).await
     }
 
+    async fn stands(&self, kind: SubjectKind, id: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
+        rows::stands(&connection(&self.pool).await?, kind, id).await
+    }
+
     async fn standing_after(&self, kind: SubjectKind, after: Option<&str>, limit: usize) -> Result<Vec<Standing>, StoreError> {
         rows::standing_after(&connection(&self.pool).await?, kind, after.unwrap_or(""), limit).await
     }
@@ -144,8 +148,8 @@ impl Live for PostgresLive {
         cases::head(&**connection(&self.pool).await?).await
     }
 
-    async fn erase_case(&self, case: &str) -> Result<u64, StoreError> {
-        cases::erase(&connection(&self.pool).await?, case).await
+    async fn erase_case(&self, kept: &CaseRow) -> Result<u64, StoreError> {
+        cases::erase(&mut connection(&self.pool).await?, kept).await
     }
 
     async fn message(&self, id: &str) -> Result<Option<MessageRow>, StoreError> {

@@ -17,6 +17,7 @@ pub(super) async fn nothing_is_there_at_first(place: &Place) {
     assert_eq!(live.rows(&["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.mentions("births", &["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.standing(Person, &["p1"]).await, Ok(Vec::new()));
+    assert_eq!(live.stands(Person, "p1").await, Ok(None));
     assert_eq!(live.standing_after(Person, None, 10).await, Ok(Vec::new()));
     assert_eq!(live.due(day("2099-01-01"), None, 10).await, Ok(Vec::new()));
     assert_eq!(live.due_counts(day("2099-01-01")).await, Ok(Vec::new()));
@@ -89,6 +90,10 @@ pub(super) async fn what_is_committed_is_read(place: &Place) {
     let found = live.mentions("births", &["p3", "p1"]).await.expect("read");
     assert_eq!(found, [mention("p3", "births", "p1"), mention("p3", "births", "p2")], "what is in both is there");
     assert_eq!(live.standing(Person, &["p3", "p2", "p1"]).await, Ok(vec![standing(Person, "p1", "s1"), standing(Person, "p3", "s3")]));
+    let now = live.state().await.expect("read").expect("a state");
+    assert_eq!(live.stands(Person, "p3").await, Ok(Some((now.clone(), Some(standing(Person, "p3", "s3"))))));
+    assert_eq!(live.stands(Person, "p2").await, Ok(Some((now.clone(), None))), "who is gone");
+    assert_eq!(live.stands(Household, "p3").await, Ok(Some((now, None))), "kinds are apart");
     assert_eq!(live.standing(Household, &["p1", "p3"]).await, Ok(vec![standing(Household, "p1", "h")]), "kinds are apart");
     assert_eq!(live.standing_after(Person, None, 1).await, Ok(vec![standing(Person, "p1", "s1")]));
     assert_eq!(live.standing_after(Person, Some("p1"), 9).await, Ok(vec![standing(Person, "p3", "s3")]));
