@@ -16,13 +16,14 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 
 use super::paths::Paths;
+use super::timer::Timers;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::progress::{Cancel, Progress, Silent};
 use crate::dossier::build::{EachRequest, Request, build};
 use crate::dossier::plan::Plan;
-use crate::dossier::{DossierError, Options};
+use crate::dossier::{DossierError, Dossiers, Options};
 use crate::eligibility::compiled::{CompiledKind, compile};
 use crate::eligibility::given_registers::{read_paid, read_refusals};
 use crate::eligibility::input::ResolutionInput;
@@ -82,12 +83,15 @@ pub struct Judge<'a> {
     /// Those that policies need, with all that these rest on.
     needed: BTreeSet<FactId>,
     paths: Paths,
+    timers: Timers,
 }
 
 /// What was found of some subjects.
 pub struct Judged {
     /// What they were judged by.
     pub run: Run,
+    /// Their dossiers, and those of all that they rest on.
+    pub dossiers: Dossiers,
     layout: Layout,
     encoded: Vec<(SubjectKind, EncodedSubject)>,
 }
@@ -96,6 +100,21 @@ impl Judged {
     /// Those who are there, in the order of kinds and identifiers, one by one: encoded they take a tenth of the room.
     pub fn subjects(&self) -> impl Iterator<Item = Result<StoredSubject, StoreError>> {
         self.encoded.iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
+    }
+
+    /// Those of some identifiers who are there, in the order of kinds and identifiers.
+    pub fn of<'s>(&'s self, ids: &'s BTreeSet<String>) -> impl Iterator<Item = Result<StoredSubject, StoreError>> + 's {
+        let find = |kind: SubjectKind, id: &str| {
+            let found = self.encoded.binary_search_by(|(other, subject)| (*other, &*subject.id).cmp(&(kind, id)));
+            found.ok().map(|at| &self.encoded[at].1)
+        };
+        let found = SubjectKind::ALL.into_iter().flat_map(move |kind| ids.iter().filter_map(move |id| Some((kind, find(kind, id)?))));
+        found.map(|(kind, subject)| decode(&self.layout, kind, &subject.id, &subject.body))
+    }
+
+    /// Their identifiers, of one kind, in order.
+    pub fn ids(&self, kind: SubjectKind) -> impl Iterator<Item = &str> {
+        self.encoded.iter().filter(move |(other, _)| *other == kind).map(|(_, subject)| &*subject.id)
     }
 }
 
@@ -120,10 +139,12 @@ impl<'a> Judge<'a> {
         let of_occasions = || each.iter().flat_map(|each| each.facts.iter().copied());
         let needed =
             Plan::new(&mut ground.catalogue, ground.binder, read.iter().copied().chain(of_occasions()))?.facts.into_keys().collect();
-        let asked: BTreeSet<FactId> = also.into_iter().chain(read).collect();
+        let timers = Timers::new(&ground.catalogue, ground.binder);
+        ground.catalogue = timers.catalogue().clone();
+        let asked: BTreeSet<FactId> = also.into_iter().chain(read).chain(timers.facts()).collect();
         let plan = Plan::new(&mut ground.catalogue, ground.binder, asked.iter().copied().chain(of_occasions()))?;
         let paths = Paths::new(&ground.catalogue, &plan, &asked, &each, ground.policies);
-        Ok(Self { ground, kinds, compiled, each, asked, needed, paths })
+        Ok(Self { ground, kinds, compiled, each, asked, needed, paths, timers })
     }
 
     /// The day that verdicts are about.
@@ -136,6 +157,12 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn paths(&self) -> &Paths {
         &self.paths
+    }
+
+    /// When verdicts may be others though nothing changes but the day.
+    #[must_use]
+    pub fn timers(&self) -> &Timers {
+        &self.timers
     }
 
     /// Facts and registers.
@@ -265,7 +292,7 @@ impl<'a> Judge<'a> {
         let (run, layout) = RunDocument::read(&collected.run, summary)?;
         let mut encoded = collected.subjects;
         encoded.retain(|(_, subject)| wanted(&subject.id));
-        Ok(Judged { run, layout, encoded })
+        Ok(Judged { run, dossiers, layout, encoded })
     }
 
     fn sources(&self, mut rows: BTreeMap<String, HeldRows>) -> Sources {

@@ -261,8 +261,12 @@ impl<'a, 'v> Reach<'a, 'v> {
         ids.iter().flat_map(|id| self.view.mentions(&link.register, id)).cloned().collect()
     }
 
-    /// All that some identifiers are tied to.
-    async fn all_tied(&mut self, ids: Ids) -> Result<Ids, StoreError> {
+    /// Some identifiers, and all that identity links tie them to.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn all_tied(&mut self, ids: Ids) -> Result<Ids, StoreError> {
         let tied = self.tie(&ids).await?;
         let mut all = ids;
         all.extend(tied.iter().flat_map(|tied| tied.iter().cloned()));

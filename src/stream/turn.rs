@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  changes ─ apply ─▶ rows ─ reach ─▶ touched ─ judge ─▶ what stands now ≠ what stood ─ ledger ─▶ cases ─▶ one commit, with positions
+//!                                                └─ reckon ─▶ timers ──────────────────────────────┘
 //! ```
 //!
 //! Nothing is kept between turns but what is in the store: whoever goes on after a crash goes on where the last commit ended.
@@ -9,19 +10,23 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
+
 use super::apply::{Applied, ApplyError, apply};
 use super::change::Change;
 use super::judge::{Judge, Judged};
 use super::reach::{Ids, Needed, Reach, Touched, Ways};
 use super::rows::RowForms;
+use super::load::State;
 use super::standing;
+use super::timer::{Next, Tables, reckon};
 use super::view::View;
 use crate::dossier::DossierError;
 use crate::ledger::{Actor, Case, Rule, current, found, lost};
 use crate::register::HeldRows;
 use crate::register::declaration::SubjectKind;
 use crate::store::fill::FillError;
-use crate::store::live::{Batch, CaseRow, Fence, Live, PositionStep, Standing};
+use crate::store::live::{Batch, CaseRow, Fence, Live, LiveState, PositionStep, Standing, TimerStep};
 use crate::store::{RunPolicy, StoreError, StoredSubject};
 
 /// Subjects that are judged together: what they rest on is in memory at a time.
@@ -111,11 +116,15 @@ impl Done {
 
 /// A stream of changes over one store.
 pub struct Stream<'a> {
-    live: Arc<dyn Live>,
-    judge: Judge<'a>,
-    forms: RowForms,
-    ways: Ways,
+    pub(super) live: Arc<dyn Live>,
+    pub(super) judge: Judge<'a>,
+    pub(super) forms: RowForms,
+    pub(super) ways: Ways,
     actor: Actor,
+    /// The registers that are followed, where they are named; else those of which an event was taken.
+    followed: Option<BTreeSet<String>>,
+    /// The store's state, once it was asked for; none where it has none that can be read.
+    pub(super) state: Option<Option<(NaiveDate, State)>>,
 }
 
 impl<'a> Stream<'a> {
@@ -127,7 +136,20 @@ impl<'a> Stream<'a> {
     pub fn new(live: Arc<dyn Live>, judge: Judge<'a>) -> Result<Self, TurnError> {
         let forms = RowForms::new(&judge.catalogue().registers)?;
         let ways = Ways::new(&judge.paths().all());
-        Ok(Self { live, judge, forms, ways, actor: Actor::system("stream") })
+        Ok(Self { live, judge, forms, ways, actor: Actor::system("stream"), followed: None, state: None })
+    }
+
+    /// Names the registers that are followed, in the place of those of which an event was taken: their data days move with the day.
+    #[must_use]
+    pub fn following(mut self, registers: Option<BTreeSet<String>>) -> Self {
+        self.followed = registers;
+        self
+    }
+
+    /// The day that verdicts are about.
+    #[must_use]
+    pub fn as_of(&self) -> NaiveDate {
+        self.judge.as_of()
     }
 
     /// How rows are kept.
@@ -143,6 +165,7 @@ impl<'a> Stream<'a> {
     /// See [`TurnError`]; nothing is committed then.
     pub async fn take(&mut self, taken: Taken<'_>) -> Result<Done, TurnError> {
         let live = Arc::clone(&self.live);
+        let state = self.followed_now(taken.changes).await?;
         let mut view = View::new(&*live, &self.forms);
         let Applied { touched, changed, known, unplaced } = apply(taken.changes, &self.forms, &mut view).await?;
         let mut batch = Batch { at: taken.at, fence: Some(taken.fence), positions: taken.positions, ..Batch::default() };
@@ -153,21 +176,40 @@ impl<'a> Stream<'a> {
         for part in subjects.chunks(TOGETHER) {
             let part: Ids = part.iter().cloned().collect();
             let cases = cases_about(&*live, &part).await?;
-            let judged = judge(&mut self.judge, &self.ways, &self.forms, &mut view, &part, &cases).await?;
-            self.settle(&part, judged, &cases, &mut batch).await?;
+            let found = judge(&mut self.judge, &self.ways, &self.forms, &mut view, &part, &cases).await?;
+            self.settle(&part, &found, &cases, &mut batch).await?;
         }
+        batch.state = state.as_ref().map(|state| LiveState { as_of: self.judge.as_of(), body: state.write() });
         (batch.rows, batch.mentioned, batch.unmentioned) = view.written();
         done.standing = batch.standing.len() as u64;
         done.cases = batch.cases.len() as u64;
         live.commit(&batch).await?;
+        if let Some(state) = state {
+            self.state = Some(Some((self.judge.as_of(), state)));
+        }
         Ok(done)
     }
 
-    /// What stands now against what stood: standing and cases that change.
-    async fn settle(&self, part: &Ids, judged: Judged, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
+    /// The store's state, where other registers are followed with these changes.
+    async fn followed_now(&mut self, changes: &[Change]) -> Result<Option<State>, StoreError> {
+        if self.state.is_none() {
+            let state = self.live.state().await?;
+            self.state = Some(state.and_then(|state| Some((state.as_of, State::read(&state.body)?))));
+        }
+        let Some(Some((_, state))) = &self.state else { return Ok(None) };
+        let followed = self.followed.clone().unwrap_or_else(|| {
+            let new = changes.iter().map(|change| &*change.register).filter(|register| state.data_days.contains_key(*register));
+            state.followed.iter().cloned().chain(new.map(str::to_owned)).collect()
+        });
+        Ok((followed != state.followed).then(|| State { followed, ..state.clone() }))
+    }
+
+    /// What stands now against what stood: standing and cases that change, and the timers of all who were judged.
+    pub(super) async fn settle(&self, part: &Ids, found: &Found, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
+        let judged = &found.judged;
         let rules = rules(&self.judge, &judged.run.policies);
         let ids: Vec<&str> = part.iter().map(String::as_str).collect();
-        let subjects = judged.subjects().collect::<Result<Vec<_>, _>>()?;
+        let subjects = judged.of(part).collect::<Result<Vec<_>, _>>()?;
         for kind in SubjectKind::ALL {
             let before = self.live.standing(kind, &ids).await?;
             let mut before: HashMap<String, Vec<u8>> = before.into_iter().map(|standing| (standing.id, standing.body)).collect();
@@ -187,10 +229,24 @@ impl<'a> Stream<'a> {
             gone.sort_unstable();
             for (id, body) in gone {
                 let nobody = nothing_of(standing::read(kind, &id, &body)?);
+                batch.timers.push(TimerStep { kind, id: id.clone(), set: None });
                 batch.standing.push(Standing { kind, id, body: Vec::new() });
                 self.cases(&nobody, &rules, cases, batch)?;
             }
+            let there: Vec<&str> = subjects.iter().filter(|subject| subject.kind == kind).map(|subject| subject.id.as_str()).collect();
+            self.timers(kind, part, &there, found, batch)?;
         }
+        Ok(())
+    }
+
+    /// When what stands may be another: of those who are there, and of those who will be.
+    fn timers(&self, kind: SubjectKind, part: &Ids, there: &[&str], found: &Found, batch: &mut Batch) -> Result<(), TurnError> {
+        let (timers, dossiers) = (self.judge.timers(), &found.judged.dossiers);
+        let next = reckon(timers, self.judge.paths(), &found.tables, dossiers, kind, there).map_err(TurnError::Dossiers)?;
+        let set = |next: Next| (next.day, next.to_body());
+        batch.timers.extend(there.iter().zip(next).map(|(id, next)| TimerStep { kind, id: (*id).to_owned(), set: next.map(set) }));
+        let to_be_listed = found.tables.to_be_listed(timers, kind, |id| !part.contains(id) || dossiers.place(kind, id).is_some());
+        batch.timers.extend(to_be_listed.into_iter().map(|(id, day)| TimerStep { kind, id, set: Some((day, Vec::new())) }));
         Ok(())
     }
 
@@ -222,20 +278,41 @@ async fn reached(
     Reach::new(ways, &judge.catalogue().registers, forms, view).touched(touched).await
 }
 
+/// What was found of some subjects, and the rows that it was found on.
+pub(super) struct Found {
+    pub(super) judged: Judged,
+    pub(super) tables: Tables,
+}
+
+impl Found {
+    /// Judges on rows; of those who come out, keeps the ones that are wanted.
+    pub(super) async fn on(
+        judge: &mut Judge<'_>,
+        rows: BTreeMap<String, HeldRows>,
+        cases: &[Case],
+        wanted: impl Fn(&str) -> bool + Send,
+    ) -> Result<Self, TurnError> {
+        let of_timers = rows.iter().filter(|(register, _)| judge.timers().columns(register).is_some());
+        let batches = of_timers.map(|(register, held)| (register.clone(), held.batches.clone())).collect();
+        let judged = judge.judge(rows, cases, wanted).await?;
+        Ok(Self { tables: Tables::new(judge.timers(), &batches).map_err(TurnError::Dossiers)?, judged })
+    }
+}
+
 /// Judges some identifiers, with all that they rest on.
-async fn judge(
+pub(super) async fn judge(
     judge: &mut Judge<'_>,
     ways: &Ways,
     forms: &RowForms,
     view: &mut View<'_>,
     subjects: &Ids,
     cases: &CasesOf,
-) -> Result<Judged, TurnError> {
+) -> Result<Found, TurnError> {
     let registers = Arc::clone(&judge.catalogue().registers);
     let needed = Reach::new(ways, &registers, forms, view).needed(subjects).await?;
     let rows = held(forms, view, &needed)?;
     let cases = cases.values().flatten().map(Case::of).collect::<Result<Vec<_>, _>>()?;
-    Ok(judge.judge(rows, &cases, |id| subjects.contains(id)).await?)
+    Found::on(judge, rows, &cases, |id| subjects.contains(id)).await
 }
 
 /// The rows of some identifiers, by register.
@@ -293,9 +370,9 @@ fn nothing_of(subject: StoredSubject) -> StoredSubject {
 }
 
 /// Cases by the subject that they are about, each one's in the order of their identifiers.
-type CasesOf = BTreeMap<(SubjectKind, String), Vec<CaseRow>>;
+pub(super) type CasesOf = BTreeMap<(SubjectKind, String), Vec<CaseRow>>;
 
-async fn cases_about(live: &dyn Live, subjects: &Ids) -> Result<CasesOf, StoreError> {
+pub(super) async fn cases_about(live: &dyn Live, subjects: &Ids) -> Result<CasesOf, StoreError> {
     let ids: Vec<&str> = subjects.iter().map(String::as_str).collect();
     let mut cases = CasesOf::new();
     for case in live.cases_about(&ids).await? {
