@@ -20,7 +20,7 @@ use super::rows::{HeldRow, RowForms};
 use super::source::Clock;
 use super::standing;
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
-use super::turn::{Found, Ids, Stream, TurnError, cases_about};
+use super::turn::{Found, Ids, Stream, TurnError, cases_about, stood};
 use super::view::Id;
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
@@ -264,12 +264,13 @@ impl Stream<'_> {
         let tied = self.tied(&concerned).await?;
         let ids = self.view.names(&tied);
         let cases = cases_about(&*live, &ids).await?;
+        let stood = stood(&*live, &ids).await?;
         match whole {
-            Some(found) => self.settle(&ids, found, &cases, &mut batch).await?,
+            Some(found) => self.settle(&ids, found, stood, &cases, &mut batch)?,
             None => {
                 let tied: Vec<Id> = tied.into_iter().collect();
                 let found = self.judge(&tied, &ids, &cases).await?;
-                self.settle(&ids, &found, &cases, &mut batch).await?;
+                self.settle(&ids, &found, stood, &cases, &mut batch)?;
             }
         }
         self.view.committed();

@@ -30,7 +30,7 @@ use crate::store::live::{Batch, CaseRow, Fence, Live, LiveState, PositionStep, S
 use crate::store::{EncodedSubject, RunPolicy, StoreError, StoredSubject};
 
 /// Subjects that are judged together: what they rest on is in memory at a time.
-const TOGETHER: usize = 2_000;
+const TOGETHER: usize = 10_000;
 
 /// Why a turn failed. Nothing of it is in the store.
 #[derive(Debug)]
@@ -203,8 +203,11 @@ impl<'a> Stream<'a> {
             let ids: Ids = part.iter().map(|id| self.view.name(*id).to_string()).collect();
             let tied = self.tied(part).await?;
             let cases = cases_about(&*self.live, &self.view.names(&tied)).await?;
-            let found = self.judge(part, &ids, &cases).await?;
-            self.settle(&ids, &found, &cases, &mut batch).await?;
+            // What stood is read while others are judged.
+            let live = Arc::clone(&self.live);
+            let (stood, found) =
+                futures::try_join!(async { Ok::<_, TurnError>(stood(&*live, &ids).await?) }, self.judge(part, &ids, &cases))?;
+            self.settle(&ids, &found, stood, &cases, &mut batch)?;
         }
         batch.state = state.as_ref().map(|state| LiveState { as_of: self.judge.as_of(), body: state.write() });
         (batch.rows, batch.mentioned, batch.unmentioned) = self.view.written();
@@ -257,10 +260,9 @@ impl<'a> Stream<'a> {
     }
 
     /// What stands now against what stood: standing and cases that change, and the timers of all who were judged.
-    pub(super) async fn settle(&self, part: &Ids, found: &Found, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
+    pub(super) fn settle(&self, part: &Ids, found: &Found, mut stood: Stood, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
         let judged = &found.judged;
         let rules = rules(&self.judge, &judged.run.policies);
-        let mut stood = stood(&*self.live, part).await?;
         let there = judged.of(part);
         let other = |(kind, encoded): &(SubjectKind, &EncodedSubject)| -> Result<Option<Other>, StoreError> {
             let subject = judged.read(*kind, encoded)?;
@@ -392,13 +394,15 @@ fn rules(judge: &Judge<'_>, judged: &[RunPolicy]) -> BTreeMap<String, Rule> {
     rules
 }
 
-/// What stands of some identifiers, by kind and identifier.
-async fn stood(live: &dyn Live, ids: &Ids) -> Result<BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>>, StoreError> {
+/// What stood of some identifiers, by kind and identifier.
+pub(super) type Stood = BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>>;
+
+pub(super) async fn stood(live: &dyn Live, ids: &Ids) -> Result<Stood, StoreError> {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let of = |kind| live.standing(kind, &ids);
     let [person, household, entity] = SubjectKind::ALL;
     let (person, household, entity) = futures::try_join!(of(person), of(household), of(entity))?;
-    let mut stood: BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+    let mut stood = Stood::new();
     for Standing { kind, id, body } in [person, household, entity].into_iter().flatten() {
         stood.entry(kind).or_default().insert(id, body);
     }
