@@ -19,6 +19,7 @@ mod silence;
 mod simulate;
 mod site;
 mod store;
+mod stream_days;
 mod support;
 mod test;
 mod trial;
