@@ -20,11 +20,13 @@ use crate::dossier::DossierError;
 use crate::register::Sources;
 use crate::report::count;
 use crate::serve::clock;
+use crate::settings::Secret;
 use crate::store::live::{Live, Position};
 use crate::store::{Address, StoreError};
 use crate::stream::change::Decoder;
 use crate::stream::dead_letter::DeadLetterFile;
-use crate::stream::follow::{FollowError, Followed, Follower, Following, Held};
+use crate::stream::follow::{FollowError, Followed, Follower, Following, Leased};
+use crate::stream::holder;
 use crate::stream::load::{State, load};
 use crate::stream::settings::{Settings, SourceSetting};
 use crate::stream::source::file::FileSource;
@@ -234,7 +236,7 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
     let dead_letters = letters.or_else(|| args.dead_letters.clone());
     let dead_letters = dead_letters.as_deref().map(DeadLetterFile::open).transpose().map_err(one)?;
     let decoder = Decoder::new(&folder.registers, sources.as_ref(), &folder.regions, topics);
-    let holder = format!("stream-{}", std::process::id());
+    let holder = holder::own();
     let mut tell = |done: &crate::stream::turn::Done, events: usize| {
         tracing::info!(
             events,
@@ -247,7 +249,7 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
         );
     };
     let at_most = usize::try_from(args.max_batch).unwrap_or(usize::MAX);
-    let Some(held) = Held::take(live, &holder, &clock, &cancel).await.map_err(|error| vec![error.into_diagnostic(&places.place)])? else {
+    let Some(held) = Leased::take(live, &holder, &clock, &cancel).await.map_err(|error| vec![error.into_diagnostic(&places.place)])? else {
         return Ok(summary(&Followed::default(), context));
     };
     let bar = Bar::new(context);
@@ -273,11 +275,7 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
 }
 
 /// The registers that are followed, as arguments or else settings name them.
-pub(super) fn followed(
-    named: &[String],
-    settings: Option<&Path>,
-    folder: &PolicyFolder,
-) -> Result<Option<BTreeSet<String>>, Faults> {
+pub(super) fn followed(named: &[String], settings: Option<&Path>, folder: &PolicyFolder) -> Result<Option<BTreeSet<String>>, Faults> {
     if named.is_empty() {
         return Ok(match settings {
             Some(path) => Settings::load(path, &folder.registers)?.followed,
@@ -332,7 +330,7 @@ async fn all_sources(settings: &Settings, live: &Arc<dyn Live>, clock: &Clock) -
         sources.push(match setting {
             SourceSetting::File { path, follow } => Box::new(FileSource::open(path, *follow, Arc::clone(clock))?),
             SourceSetting::Http { listen, token } => {
-                let settings = http::Settings::new(*listen, token.as_deref());
+                let settings = http::Settings::new(*listen, token.as_ref().map(Secret::text).as_deref());
                 Box::new(HttpSource::listen(settings, Arc::clone(clock)).await?)
             }
             SourceSetting::Kafka { .. } => kafka(setting, live, clock)?,

@@ -16,10 +16,11 @@ use crate::diagnostic::progress::Cancel;
 use crate::diagnostic::{Diagnostic, code};
 use crate::report::count;
 use crate::serve::clock;
-use crate::store::StoreError;
 use crate::store::live::Live;
+use crate::store::{Held, StoreError};
 use crate::stream::day::{Means, Turned, next_turn};
-use crate::stream::follow::{FollowError, Follower, Held, Rest};
+use crate::stream::follow::{FollowError, Follower, Leased, Rest};
+use crate::stream::holder;
 use crate::stream::judge::{Ground, Judge, before_allocation};
 use crate::stream::load::State;
 use crate::stream::source::Clock;
@@ -98,7 +99,7 @@ impl Places {
     }
 
     /// Makes the turns up to a day, and one that is under way in any case.
-    async fn turn(&self, until: NaiveDate, held: &mut Held, means: &TurnMeans<'_>) -> Result<Turns, Faults> {
+    async fn turn(&self, until: NaiveDate, held: &mut Leased, means: &TurnMeans<'_>) -> Result<Turns, Faults> {
         let mut turns = Turns::default();
         let nothing = BTreeMap::new();
         let (set, checked, regions) = (&self.folder.set, &self.folder.checked, &self.folder.regions);
@@ -197,12 +198,14 @@ pub(super) async fn turn(args: &TurnArgs, context: &Context, threads: usize, can
     if until < before {
         let (zh, en) = (format!("--to {until} 早于现在的判定日 {before}"), format!("--to {until} is before the day that stands, {before}"));
         let told = Diagnostic::new(&code::BAD_ARGUMENT, zh, en);
-        return Err(vec![told.help("日子不能倒退; 要退回, 重新运行 mianshen stream load", "days do not go back; load again, with mianshen stream load")]);
+        return Err(vec![
+            told.help("日子不能倒退; 要退回, 重新运行 mianshen stream load", "days do not go back; load again, with mianshen stream load"),
+        ]);
     }
     let clock: Clock = Arc::new(clock::now);
-    let holder = format!("stream-{}", std::process::id());
-    let held = tokio::time::timeout(WAIT, Held::take(&places.live, &holder, &clock, &cancel)).await;
-    let held = held.unwrap_or(Err(StoreError::Busy)).map_err(|error| places.store(error))?;
+    let holder = holder::own();
+    let held = tokio::time::timeout(WAIT, Leased::take(&places.live, &holder, &clock, &cancel)).await;
+    let held = held.unwrap_or(Err(StoreError::Busy(Held::Lease))).map_err(|error| places.store(error))?;
     let bar = Bar::new(context);
     let turns = match held {
         Some(mut held) => {
@@ -224,7 +227,8 @@ pub(super) async fn turn(args: &TurnArgs, context: &Context, threads: usize, can
     let parts: Vec<String> = parts.iter().map(|(label, number)| format!("{label} {}", count(*number))).collect();
     let mut summary = format!("{} {before} → {now} · {}\n", pick("判定日", "as of"), parts.join(" · "));
     if let Some(turning) = state.turning {
-        let (zh, en) = (format!("转入 {} 还没有做完, 再运行一次", turning.to), format!("the turn to {} is not done yet, run it again", turning.to));
+        let (zh, en) =
+            (format!("转入 {} 还没有做完, 再运行一次", turning.to), format!("the turn to {} is not done yet, run it again", turning.to));
         summary.push_str(if pick("zh", "en") == "zh" { &zh } else { &en });
         summary.push('\n');
         return Ok((summary, Exit::Findings));

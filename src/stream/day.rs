@@ -16,13 +16,12 @@ use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
 use super::load::{State, Turning, all_cases};
-use super::reach::{Ids, Reach};
 use super::rows::{HeldRow, RowForms};
 use super::source::Clock;
 use super::standing;
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
-use super::turn::{Found, Stream, TurnError, cases_about, judge};
-use super::view::View;
+use super::turn::{Found, Ids, Stream, TurnError, cases_about};
+use super::view::Id;
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
 use crate::explain::Verdict;
@@ -260,18 +259,20 @@ impl Stream<'_> {
         for (id, kinds) in part.iter().filter_map(|id| Some((id, due.get(id)?))) {
             batch.timers.extend(kinds.iter().map(|kind| TimerStep { kind: *kind, id: id.clone(), set: None }));
         }
-        let registers = Arc::clone(&self.judge.catalogue().registers);
-        let mut view = View::new(&*live, &self.forms);
         // On the day on which an identifier comes to stand for another, it is the other's dossier that changes.
-        let ids = Reach::new(&self.ways, &registers, &self.forms, &mut view).all_tied(part.iter().cloned().collect()).await?;
+        let concerned: Vec<Id> = part.iter().map(|id| self.view.id(id)).collect();
+        let tied = self.tied(&concerned).await?;
+        let ids = self.view.names(&tied);
         let cases = cases_about(&*live, &ids).await?;
         match whole {
             Some(found) => self.settle(&ids, found, &cases, &mut batch).await?,
             None => {
-                let found = judge(&mut self.judge, &self.ways, &self.forms, &mut view, &ids, &cases).await?;
+                let tied: Vec<Id> = tied.into_iter().collect();
+                let found = self.judge(&tied, &ids, &cases).await?;
                 self.settle(&ids, &found, &cases, &mut batch).await?;
             }
         }
+        self.view.committed();
         Ok(batch)
     }
 }

@@ -5,15 +5,17 @@ use std::time::Duration;
 
 use super::change::Decoder;
 use super::dead_letter::DeadLetterFile;
+use super::holder;
 use super::source::position::Positions;
 use super::source::{ChangeSource, Clock, Taken as Given};
 use super::turn::{Done, Stream, Taken, TurnError};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::progress::Cancel;
-use crate::store::StoreError;
 use crate::store::live::{Fence, Live};
+use crate::store::{Held, StoreError};
 
-/// How long the lease holds after each renewal, in microseconds: whoever takes over from one that was killed waits no longer.
+/// How long the lease holds after each renewal, in microseconds: whoever takes over from one that was killed waits no longer, and on
+/// the same machine not at all.
 const LEASE: i64 = 30_000_000;
 
 /// How often the lease is renewed in a turn that takes long.
@@ -90,7 +92,7 @@ pub struct Followed {
 ///
 /// When the store, the source or the dead letters fail. What was committed before stays; the rest is taken again by whoever goes on.
 pub async fn follow(stream: &mut Stream<'_>, following: Following<'_>) -> Result<Followed, FollowError> {
-    let Some(held) = Held::take(&following.live, &following.holder, &following.clock, &following.cancel).await? else {
+    let Some(held) = Leased::take(&following.live, &following.holder, &following.clock, &following.cancel).await? else {
         return Ok(Followed::default());
     };
     let mut follower = Follower::new(held, following).await?;
@@ -109,7 +111,7 @@ pub enum Rest {
 
 /// Somebody who follows sources, by one stream after the other: each day has its own.
 pub struct Follower<'f> {
-    held: Held,
+    held: Leased,
     decoder: Decoder,
     source: Box<dyn ChangeSource>,
     dead_letters: Option<DeadLetterFile>,
@@ -126,7 +128,7 @@ impl<'f> Follower<'f> {
     /// # Errors
     ///
     /// When the store cannot be read, or a source cannot go on there.
-    pub async fn new(held: Held, following: Following<'f>) -> Result<Self, FollowError> {
+    pub async fn new(held: Leased, following: Following<'f>) -> Result<Self, FollowError> {
         let Following { decoder, mut source, dead_letters, at_most, cancel, told, .. } = following;
         let known = held.live.positions().await?;
         source.seek(&known).await?;
@@ -135,7 +137,7 @@ impl<'f> Follower<'f> {
     }
 
     /// The lease on the store.
-    pub fn held(&mut self) -> &mut Held {
+    pub fn held(&mut self) -> &mut Leased {
         &mut self.held
     }
 
@@ -193,7 +195,7 @@ impl<'f> Follower<'f> {
 }
 
 /// The lease on a store, held.
-pub struct Held {
+pub struct Leased {
     live: Arc<dyn Live>,
     holder: String,
     clock: Clock,
@@ -201,7 +203,7 @@ pub struct Held {
     leased: i64,
 }
 
-impl Held {
+impl Leased {
     /// Takes the lease, as soon as nobody else has it. None when asked to stop meanwhile.
     ///
     /// # Errors
@@ -263,8 +265,13 @@ async fn first_lease(live: &dyn Live, holder: &str, clock: &Clock, cancel: &Canc
     let mut is_told = false;
     while !cancel.is_cancelled() {
         match lease(live, holder, clock).await {
-            Err(StoreError::Busy) => {}
+            Err(StoreError::Busy(Held::Lease)) => {}
             fence => return fence.map(Some),
+        }
+        // One of this machine that was killed comes back for nothing: what it has begun is refused from now on.
+        if let Some(fence) = live.leased().await?.filter(|fence| holder::is_gone(&fence.holder)) {
+            live.release(&fence).await?;
+            continue;
         }
         if !std::mem::replace(&mut is_told, true) {
             tracing::warn!("another process follows the changes of this store: waiting until it ends");

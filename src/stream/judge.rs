@@ -30,7 +30,7 @@ use crate::eligibility::input::ResolutionInput;
 use crate::eligibility::resolution::resolve;
 use crate::eligibility::results::manifest::{Engine, Manifest, RunCounts};
 use crate::eligibility::run::{On, Set, conflicts, judge_again, occasions_of};
-use crate::ledger::{Case, Said};
+use crate::ledger::{Case, Renumbered, Said};
 use crate::register::declaration::SubjectKind;
 use crate::register::{HeldRows, RegisterSource, Sources};
 use crate::store::body::{Layout, RunDocument, decode};
@@ -90,6 +90,8 @@ pub struct Judge<'a> {
 pub struct Judged {
     /// What they were judged by.
     pub run: Run,
+    /// Who of them had another identifier before.
+    pub renumbered: Renumbered,
     /// Their dossiers, and those of all that they rest on.
     pub dossiers: Dossiers,
     layout: Layout,
@@ -102,19 +104,28 @@ impl Judged {
         self.encoded.iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
     }
 
-    /// Those of some identifiers who are there, in the order of kinds and identifiers.
-    pub fn of<'s>(&'s self, ids: &'s BTreeSet<String>) -> impl Iterator<Item = Result<StoredSubject, StoreError>> + 's {
-        let find = |kind: SubjectKind, id: &str| {
-            let found = self.encoded.binary_search_by(|(other, subject)| (*other, &*subject.id).cmp(&(kind, id)));
-            found.ok().map(|at| &self.encoded[at].1)
-        };
-        let found = SubjectKind::ALL.into_iter().flat_map(move |kind| ids.iter().filter_map(move |id| Some((kind, find(kind, id)?))));
-        found.map(|(kind, subject)| decode(&self.layout, kind, &subject.id, &subject.body))
-    }
-
     /// Their identifiers, of one kind, in order.
     pub fn ids(&self, kind: SubjectKind) -> impl Iterator<Item = &str> {
         self.encoded.iter().filter(move |(other, _)| *other == kind).map(|(_, subject)| &*subject.id)
+    }
+
+    /// Those of some identifiers who are there, in the order of kinds and identifiers: to be read with [`Self::read`].
+    #[must_use]
+    pub fn of(&self, ids: &BTreeSet<String>) -> Vec<(SubjectKind, &EncodedSubject)> {
+        let find = |kind: SubjectKind, id: &str| {
+            let found = self.encoded.binary_search_by(|(other, subject)| (*other, &*subject.id).cmp(&(kind, id)));
+            found.ok().map(|at| (kind, &self.encoded[at].1))
+        };
+        SubjectKind::ALL.into_iter().flat_map(|kind| ids.iter().filter_map(move |id| find(kind, id))).collect()
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    ///
+    /// When it is damaged.
+    pub fn read(&self, kind: SubjectKind, subject: &EncodedSubject) -> Result<StoredSubject, StoreError> {
+        decode(&self.layout, kind, &subject.id, &subject.body)
     }
 }
 
@@ -205,7 +216,7 @@ impl<'a> Judge<'a> {
         &mut self,
         rows: BTreeMap<String, HeldRows>,
         cases: &[Case],
-        wanted: impl Fn(&str) -> bool + Send,
+        wanted: impl Fn(&str) -> bool + Send + Sync,
     ) -> Result<Judged, FillError> {
         let sources = self.sources(rows);
         self.judge_on(&sources, cases, wanted).await
@@ -216,7 +227,12 @@ impl<'a> Judge<'a> {
     /// # Errors
     ///
     /// As [`Judge::judge`], and when a register cannot be read.
-    pub async fn judge_on(&mut self, sources: &Sources, cases: &[Case], wanted: impl Fn(&str) -> bool + Send) -> Result<Judged, FillError> {
+    pub async fn judge_on(
+        &mut self,
+        sources: &Sources,
+        cases: &[Case],
+        wanted: impl Fn(&str) -> bool + Send + Sync,
+    ) -> Result<Judged, FillError> {
         let cancel = Cancel::default();
         let progress: Arc<dyn Progress> = Arc::new(Silent);
         let ground = &mut self.ground;
@@ -281,6 +297,7 @@ impl<'a> Judge<'a> {
             resolution: &resolution,
             whole_register_unknown: &nothing,
             within: None,
+            wanted: Some(&wanted),
             manifest: &manifest,
             tables: &[],
             policy_files: &[],
@@ -290,9 +307,7 @@ impl<'a> Judge<'a> {
         };
         let summary = fill(&filling, &mut collected).await?;
         let (run, layout) = RunDocument::read(&collected.run, summary)?;
-        let mut encoded = collected.subjects;
-        encoded.retain(|(_, subject)| wanted(&subject.id));
-        Ok(Judged { run, dossiers, layout, encoded })
+        Ok(Judged { run, renumbered: collected.aliases.into_iter().collect(), dossiers, layout, encoded: collected.subjects })
     }
 
     fn sources(&self, mut rows: BTreeMap<String, HeldRows>) -> Sources {
@@ -308,6 +323,8 @@ impl<'a> Judge<'a> {
 #[derive(Default)]
 struct Collected {
     subjects: Vec<(SubjectKind, EncodedSubject)>,
+    /// Identifiers of before, with those of today.
+    aliases: Vec<(String, String)>,
     /// The document of the run.
     run: Vec<u8>,
 }
@@ -319,7 +336,8 @@ impl Load for Collected {
         Ok(())
     }
 
-    async fn aliases(&mut self, _: SubjectKind, _: Vec<(String, String)>) -> Result<(), StoreError> {
+    async fn aliases(&mut self, _: SubjectKind, aliases: Vec<(String, String)>) -> Result<(), StoreError> {
+        self.aliases.extend(aliases);
         Ok(())
     }
 
@@ -345,6 +363,7 @@ fn no_manifest(as_of: NaiveDate) -> Manifest {
         inputs: BTreeMap::new(),
         policies: BTreeMap::new(),
         parameters_sha256: String::new(),
+        ledger: None,
         counts: RunCounts::default(),
         results: BTreeMap::new(),
     }

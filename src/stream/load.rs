@@ -27,7 +27,7 @@ use crate::region::RegionTree;
 use crate::register::declaration::SubjectKind;
 use crate::register::quarantine::{Reason, Scope};
 use crate::register::{ReadOptions, Sources};
-use crate::store::live::{CaseCursor, CaseFilter, Live, LiveFill, LiveState, Mention, Position, RowsOf, Standing, Timer, TimerKey};
+use crate::store::live::{CaseFilter, CasePages, Live, LiveFill, LiveState, Mention, Position, RowsOf, Standing, Timer, TimerKey};
 
 /// Things that are written together.
 const TOGETHER: usize = 10_000;
@@ -37,9 +37,6 @@ const QUARANTINE_KEPT: usize = 1_000_000;
 
 /// Subjects whose timers are reckoned before they are written.
 const RECKONED: usize = 16_384;
-
-/// Cases that are read together.
-const CASES: usize = 1_000;
 
 /// What was loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -149,7 +146,8 @@ async fn write_timers(fill: &mut dyn LiveFill, judge: &Judge<'_>, judged: &Judge
 }
 
 fn timers_of(kind: SubjectKind, next: impl Iterator<Item = (String, Option<Next>)>) -> Vec<Timer> {
-    let timer = |(id, next): (String, Option<Next>)| next.map(|next| Timer { body: next.to_body(), key: TimerKey { day: next.day, kind, id } });
+    let timer =
+        |(id, next): (String, Option<Next>)| next.map(|next| Timer { body: next.to_body(), key: TimerKey { day: next.day, kind, id } });
     next.filter_map(timer).collect()
 }
 
@@ -172,18 +170,14 @@ async fn write(fill: &mut dyn LiveFill, form: &super::rows::RowForm, by_owner: B
 }
 
 pub(super) async fn all_cases(live: &dyn Live) -> Result<Vec<Case>, TurnError> {
-    let mut filter = CaseFilter { limit: CASES, ..CaseFilter::default() };
+    let mut pages = CasePages::new(live, CaseFilter::default());
     let mut cases = Vec::new();
-    loop {
-        let rows = live.cases(&filter).await?;
+    while let Some(rows) = pages.next().await? {
         for row in &rows {
             cases.push(Case::of(row)?);
         }
-        match rows.last() {
-            Some(last) if rows.len() == CASES => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-            _ => return Ok(cases),
-        }
     }
+    Ok(cases)
 }
 
 /// What a generation must say of itself, beside its day.
@@ -267,7 +261,12 @@ mod tests {
         assert_eq!(State::read(&quiet.write()), Some(quiet));
         let before = br#"{"form": 1, "data_days": {}, "allow_missing": []}"#;
         assert_eq!(State::read(before), Some(State::default()));
-        for broken in [&b"{"[..], b"{}", br#"{"form": 2, "data_days": {}, "allow_missing": []}"#, br#"{"form": 1, "data_days": {"a": 1}, "allow_missing": []}"#] {
+        for broken in [
+            &b"{"[..],
+            b"{}",
+            br#"{"form": 2, "data_days": {}, "allow_missing": []}"#,
+            br#"{"form": 1, "data_days": {"a": 1}, "allow_missing": []}"#,
+        ] {
             assert_eq!(State::read(broken), None);
         }
     }

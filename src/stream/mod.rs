@@ -15,6 +15,8 @@ pub mod change;
 pub mod day;
 pub mod dead_letter;
 pub mod follow;
+pub mod holder;
+pub mod identity;
 pub mod judge;
 pub mod load;
 pub mod order;

@@ -101,7 +101,8 @@ fn essence(all: &[StoredSubject]) -> Essence {
             let (id, occasion, member) = (grant.grant_id.to_string(), grant.occasion.clone(), grant.member.clone());
             (Arc::clone(&grant.policy), id, occasion, member, grant.amount, grant.full_amount, grant.mode, grant.status)
         });
-        let given = subject.given.iter().map(|given| (Arc::clone(&given.policy), given.occasion.clone(), given.member.clone(), given.amount));
+        let given =
+            subject.given.iter().map(|given| (Arc::clone(&given.policy), given.occasion.clone(), given.member.clone(), given.amount));
         (verdicts.collect(), grants.collect(), given.collect())
     };
     all.iter().map(|subject| ((subject.kind, subject.id.clone()), of(subject))).collect()
@@ -204,7 +205,8 @@ fn weeks_pass_with_a_months_end() {
     let is_first = |date: NaiveDate| chrono::Datelike::day(&date) == 1;
     let ordinary: Vec<usize> = turns.iter().filter(|(date, _)| !is_first(*date)).map(|(_, turned)| turned.judged as usize).collect();
     let last = day("2026-08-10");
-    let before_stale: usize = turns.iter().filter(|(date, _)| !is_first(*date) && *date < last).map(|(_, turned)| turned.judged as usize).sum();
+    let before_stale: usize =
+        turns.iter().filter(|(date, _)| !is_first(*date) && *date < last).map(|(_, turned)| turned.judged as usize).sum();
     eprintln!("{of} subjects, judged on ordinary days: {ordinary:?}");
     assert!(before_stale * 10 < of * 30, "{before_stale} of {of} in some forty ordinary days: fewer than a tenth a day");
 }

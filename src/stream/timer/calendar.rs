@@ -169,8 +169,7 @@ fn registers_read(rules: &Rules<'_>, policies: &BTreeMap<String, CheckedPolicy>)
 /// The policies in force on a day that rest on one of some registers.
 #[must_use]
 pub fn resting_on(rules: &Rules<'_>, day: NaiveDate, registers: &BTreeSet<String>) -> BTreeSet<String> {
-    let law =
-        Law::new(&rules.set.policies, &rules.checked.policies, &rules.set.parameters, rules.regions, rules.known_at, (day, day));
+    let law = Law::new(&rules.set.policies, &rules.checked.policies, &rules.set.parameters, rules.regions, rules.known_at, (day, day));
     let read = registers_read(rules, law.on(day));
     read.into_iter().filter(|(_, names)| !names.is_disjoint(registers)).map(|(code, _)| code).collect()
 }

@@ -185,8 +185,7 @@ impl Tables {
 }
 
 fn by_id(batches: &[Rows], column: &str, rows: usize, identities: &Identities) -> ById {
-    let mut by =
-        ById { heads: vec![NONE; rows.max(1).next_power_of_two()], next: vec![NONE; rows], hasher: RandomState::new() };
+    let mut by = ById { heads: vec![NONE; rows.max(1).next_power_of_two()], next: vec![NONE; rows], hasher: RandomState::new() };
     let mut number = rows;
     // From the last to the first, so that chains are in the order of rows.
     for batch in batches.iter().rev() {
@@ -208,11 +207,7 @@ impl<'t> Ground<'t> {
     /// # Errors
     ///
     /// When a column has a type that its values cannot have.
-    pub fn new(
-        timers: &Timers,
-        tables: &'t Tables,
-        dossiers: &BTreeMap<SubjectKind, Vec<RecordBatch>>,
-    ) -> Result<Self, DossierError> {
+    pub fn new(timers: &Timers, tables: &'t Tables, dossiers: &BTreeMap<SubjectKind, Vec<RecordBatch>>) -> Result<Self, DossierError> {
         let mut by_kind = BTreeMap::new();
         for (kind, batches) in dossiers {
             let schema = timers.catalogue.schema(*kind);

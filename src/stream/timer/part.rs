@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::prelude::*;
 
+use super::Next;
 use super::ground::{Ground, Tables};
 use super::plan::Timers;
 use super::reckon::Reckoning;
-use super::Next;
 use crate::check::catalogue::FactId;
 use crate::dossier::{DossierError, Dossiers};
 use crate::register::declaration::SubjectKind;
