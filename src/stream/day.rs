@@ -91,8 +91,8 @@ pub struct Turned {
     pub complete: bool,
 }
 
-/// The next turn on the way to a day: the one that is under way, else one to the first day on which anything may change; none where the day stands
-/// already. Registers that are followed (`followed`; none: those of which an event was taken) speak for the new day.
+/// The next turn on the way to a day: the one that is under way, else one to the first day on which anything may change; none where
+/// the day stands already. Registers that are followed (`followed`; none: those of which an event was taken) speak for the new day.
 ///
 /// # Errors
 ///

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use super::apply::{Applied, ApplyError, apply};
 use super::change::Change;
 use super::judge::{Judge, Judged};
-use super::load::State;
+use super::load::{State, some_columns};
 use super::reach::{Needed, Reach, Touched, Ways};
 use super::rows::{HeldRow, RowForms};
 use super::standing;
@@ -349,8 +349,13 @@ impl Found {
         cases: &[Case],
         wanted: impl Fn(&str) -> bool + Send + Sync,
     ) -> Result<Self, TurnError> {
-        let of_timers = rows.iter().filter(|(register, _)| judge.timers().columns(register).is_some());
-        let batches = of_timers.map(|(register, held)| (register.clone(), held.batches.clone())).collect();
+        let mut batches = BTreeMap::new();
+        for (register, held) in &rows {
+            if let Some(columns) = judge.timers().columns(register) {
+                let looked_at = held.batches.iter().map(|batch| some_columns(batch, &columns));
+                batches.insert(register.clone(), looked_at.collect::<Result<_, _>>()?);
+            }
+        }
         let judged = judge.judge(rows, cases, wanted).await?;
         Ok(Self { tables: Tables::new(judge.timers(), &batches).map_err(TurnError::Dossiers)?, judged })
     }

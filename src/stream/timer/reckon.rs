@@ -151,9 +151,8 @@ impl<'a> Reckoning<'a> {
 
     /// When a row may be seen, count, or give something else; where facts of another subject stand beside it, they count too.
     fn row(&self, register: &str, row: Row<'_>, plan: &RowPlan, beside: Option<(SubjectKind, &str)>) -> i64 {
-        if let Some(begins) = self.begins(register, row) {
-            return begins;
-        }
+        // A row that is recorded later than today may be seen all the same, where its register speaks for a later day.
+        let begins = self.begins(register, row).unwrap_or(NEVER);
         let columns = self.timers.catalogue.rows.get(register).map_or(0, Vec::len);
         let place = beside.and_then(|(kind, id)| self.ground.place(kind, id));
         let value = |index: usize| -> Option<Value> {
@@ -168,7 +167,7 @@ impl<'a> Reckoning<'a> {
             _ => NEVER,
         };
         let forecast = Forecast { value: &value, changes: &changes, until: self.today + AHEAD };
-        let counts = plan.filter.as_ref().map_or(NEVER, |filter| forecast.next(filter, self.today));
+        let counts = plan.filter.as_ref().map_or(NEVER, |filter| forecast.next(filter, self.today)).min(begins);
         if plan.filter.as_ref().is_some_and(|filter| forecast.is_no(filter, self.today)) {
             return counts;
         }
@@ -184,13 +183,11 @@ impl<'a> Reckoning<'a> {
         let declared = &self.timers.catalogue.registers.links[link];
         let rows = self.ground.tables().rows(&declared.register, &declared.from_column, id);
         let of_row = |row: Row<'a>| {
-            if let Some(begins) = self.begins(&declared.register, row) {
-                return begins;
-            }
+            let begins = self.begins(&declared.register, row).unwrap_or(NEVER);
             let value = |index: usize| row.value(index);
             let forecast = Forecast { value: &value, changes: &|_| NEVER, until: self.today + AHEAD };
             let filter = self.timers.link_filters.get(link).and_then(Option::as_ref);
-            let holds = filter.map_or(NEVER, |filter| forecast.next(filter, self.today));
+            let holds = filter.map_or(NEVER, |filter| forecast.next(filter, self.today)).min(begins);
             if filter.is_some_and(|filter| forecast.is_no(filter, self.today)) {
                 return holds;
             }
