@@ -143,6 +143,7 @@ impl Target {
             resolution: stored.resolution,
             whole_register_unknown: stored.whole_register_unknown,
             within: request.args.region.as_deref(),
+            wanted: None,
             manifest: stored.manifest,
             tables: &tables,
             policy_files: &policy_files,

@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use rayon::prelude::*;
 
 use super::paths::Paths;
 use crate::check::CheckedPolicy;
@@ -99,6 +100,17 @@ impl Judged {
     pub fn subjects(&self) -> impl Iterator<Item = Result<StoredSubject, StoreError>> {
         self.encoded.iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
     }
+
+    /// Who they are.
+    pub fn ids(&self) -> impl Iterator<Item = (SubjectKind, &str)> {
+        self.encoded.iter().map(|(kind, subject)| (*kind, subject.id.as_str()))
+    }
+
+    /// The same, side by side.
+    #[must_use]
+    pub fn par_subjects(&self) -> impl IndexedParallelIterator<Item = Result<StoredSubject, StoreError>> {
+        self.encoded.par_iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
+    }
 }
 
 impl<'a> Judge<'a> {
@@ -180,7 +192,7 @@ impl<'a> Judge<'a> {
         &mut self,
         rows: BTreeMap<String, HeldRows>,
         cases: &[Case],
-        wanted: impl Fn(&str) -> bool + Send,
+        wanted: impl Fn(&str) -> bool + Send + Sync,
     ) -> Result<Judged, FillError> {
         let sources = self.sources(rows);
         self.judge_on(&sources, cases, wanted).await
@@ -191,7 +203,12 @@ impl<'a> Judge<'a> {
     /// # Errors
     ///
     /// As [`Judge::judge`], and when a register cannot be read.
-    pub async fn judge_on(&mut self, sources: &Sources, cases: &[Case], wanted: impl Fn(&str) -> bool + Send) -> Result<Judged, FillError> {
+    pub async fn judge_on(
+        &mut self,
+        sources: &Sources,
+        cases: &[Case],
+        wanted: impl Fn(&str) -> bool + Send + Sync,
+    ) -> Result<Judged, FillError> {
         let cancel = Cancel::default();
         let progress: Arc<dyn Progress> = Arc::new(Silent);
         let ground = &mut self.ground;
@@ -256,6 +273,7 @@ impl<'a> Judge<'a> {
             resolution: &resolution,
             whole_register_unknown: &nothing,
             within: None,
+            wanted: Some(&wanted),
             manifest: &manifest,
             tables: &[],
             policy_files: &[],
@@ -265,9 +283,8 @@ impl<'a> Judge<'a> {
         };
         let summary = fill(&filling, &mut collected).await?;
         let (run, layout) = RunDocument::read(&collected.run, summary)?;
-        let mut encoded = collected.subjects;
-        encoded.retain(|(_, subject)| wanted(&subject.id));
-        Ok(Judged { run, renumbered: collected.aliases.into_iter().collect(), layout, encoded })
+        let renumbered = collected.aliases.into_iter().collect();
+        Ok(Judged { run, renumbered, layout, encoded: collected.subjects })
     }
 
     fn sources(&self, mut rows: BTreeMap<String, HeldRows>) -> Sources {

@@ -125,6 +125,10 @@ impl Live for Memory {
         none()
     }
 
+    async fn generation(&self) -> Result<Option<i64>, StoreError> {
+        none()
+    }
+
     async fn state(&self) -> Result<Option<LiveState>, StoreError> {
         none()
     }

@@ -63,6 +63,13 @@ pub trait Live: Send + Sync + fmt::Debug {
     /// When the store cannot be read.
     async fn state(&self) -> Result<Option<LiveState>, StoreError>;
 
+    /// The number of the current generation; none before the first was filled. Another one is never the same again.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn generation(&self) -> Result<Option<i64>, StoreError>;
+
     /// How far sources were read.
     ///
     /// # Errors
@@ -142,7 +149,8 @@ pub trait Live: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Fenced`] when the lease is another's, or a source is not at the position that the batch begins at;
+    /// [`StoreError::Fenced`] when the lease is another's, the generation is not the one that the batch is about, or a source is not
+    /// at the position that the batch begins at;
     /// [`StoreError::Raced`] when a case is not at the version that the batch takes it to be at; else when the store cannot be
     /// written.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
@@ -405,6 +413,8 @@ pub struct Batch {
     pub at: i64,
     /// Required where anything of a generation is written.
     pub fence: Option<Fence>,
+    /// The generation that it is about, where that must be the current one.
+    pub generation: Option<i64>,
     /// How far sources are read with it.
     pub positions: Vec<PositionStep>,
     /// Rows that changed, whole.

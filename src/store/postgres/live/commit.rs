@@ -70,6 +70,7 @@ pub(super) async fn commit(connection: &mut Object, batch: &Batch) -> Result<Com
     }
     if batch.changes_generation() {
         let generation = generation(&transaction).await?;
+        batch.check_generation(generation)?;
         change_generation(&transaction, generation, batch).await?;
     }
     if !batch.changes_cases() {

@@ -63,6 +63,10 @@ impl Live for PostgresLive {
         rows::state(&connection(&self.pool).await?).await
     }
 
+    async fn generation(&self) -> Result<Option<i64>, StoreError> {
+        rows::generation(&connection(&self.pool).await?).await
+    }
+
     async fn positions(&self) -> Result<Vec<Position>, StoreError> {
         rows::positions(&connection(&self.pool).await?).await
     }

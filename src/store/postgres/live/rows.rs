@@ -16,6 +16,11 @@ pub(super) async fn state(connection: &Object) -> Result<Option<LiveState>, Stor
     rows.first().map(|row| Ok(LiveState { as_of: day_of(row.get(0))?, body: row.get(1) })).transpose()
 }
 
+pub(super) async fn generation(connection: &Object) -> Result<Option<i64>, StoreError> {
+    let rows = query(connection, "SELECT id FROM mianshen.generation WHERE is_current", &[]).await?;
+    Ok(rows.first().map(|row| row.get(0)))
+}
+
 pub(super) async fn positions(connection: &Object) -> Result<Vec<Position>, StoreError> {
     let rows = query(connection, "SELECT source, part, next FROM mianshen.position ORDER BY source, part", &[]).await?;
     Ok(rows.iter().map(|row| Position { source: row.get(0), partition: row.get(1), next: row.get(2) }).collect())

@@ -55,6 +55,7 @@ pub(super) fn commit(transaction: &Transaction<'_>, batch: &Batch) -> Result<Com
     if batch.changes_generation() {
         let none = || StoreError::Failed("no generation was filled yet".to_owned());
         let generation = current(transaction)?.ok_or_else(none)?;
+        batch.check_generation(generation)?;
         change_generation(transaction, generation, batch)?;
     }
     let before = head(transaction)?;

@@ -142,6 +142,10 @@ impl Live for LiveFile {
         self.read(rows::state).await
     }
 
+    async fn generation(&self) -> Result<Option<i64>, StoreError> {
+        self.read(rows::current).await
+    }
+
     async fn positions(&self) -> Result<Vec<Position>, StoreError> {
         self.read(rows::positions).await
     }

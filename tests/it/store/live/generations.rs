@@ -167,8 +167,11 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
     let (one, two) = (live(place).await, live(place).await);
     let fence = filled(&*one).await;
     settled(&*one).await;
+    let before = one.generation().await.expect("read");
+    assert!(before.is_some());
     let mut fill = again(&*one).await;
     fill.rows(vec![rows("p1", "population", "new"), rows("p5", "population", "new")]).await.expect("rows");
+    assert_eq!(two.generation().await, Ok(before), "one that is filled is not the current one");
     assert_eq!(two.fill().await.err(), Some(StoreError::Busy), "one fills at a time");
     let batch = Batch { fence: Some(fence.clone()), rows: vec![rows("p1", "population", "changed")], ..Batch::default() };
     two.commit(&batch).await.expect("the old one goes on");
@@ -186,8 +189,12 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
     assert_eq!(one.rows(&["p1", "q00001", "q39999"]).await.expect("read").len(), 2, "nothing of the one before");
     assert_eq!(one.standing_after(Person, None, 10).await, Ok(vec![standing(Person, "q00001", "new")]));
     assert_eq!(one.due_counts(day("2099-01-01")).await, Ok(Vec::new()));
+    let after = two.generation().await.expect("read");
+    assert!(after.is_some() && after != before);
     let batch = Batch { fence: Some(fence), rows: vec![rows("q00001", "population", "changed")], ..Batch::default() };
-    one.commit(&batch).await.expect("the lease goes on");
+    let late = one.commit(&Batch { generation: before, ..batch.clone() }).await;
+    assert!(matches!(late, Err(StoreError::Fenced(_))), "what is about the one before is refused: {late:?}");
+    one.commit(&Batch { generation: after, ..batch }).await.expect("the lease goes on");
     assert_eq!(two.rows(&["q00001"]).await, Ok(vec![rows("q00001", "population", "changed")]));
 }
 
