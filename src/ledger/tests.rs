@@ -558,7 +558,8 @@ fn the_case_of_who_was_renumbered_goes_on() {
     let mut book = Book::default();
     book.found(&current_as(before), 0);
     let rows = |book: &Book| book.rows.values().cloned().collect::<Vec<CaseRow>>();
-    let found_as = |book: &Book, id: &str, known: &Renumbered| found(&[current_as(id)], &rows(book), known, &finder(), day(1)).expect("ours");
+    let found_as =
+        |book: &Book, id: &str, known: &Renumbered| found(&[current_as(id)], &rows(book), known, &finder(), day(1)).expect("ours");
     let lost_as = |book: &Book, verdict, known: &Renumbered| {
         lost(&rows(book), &subject_as(today, verdict), &rules, known, &finder(), day(1)).expect("ours")
     };

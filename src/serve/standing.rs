@@ -145,7 +145,8 @@ impl StreamDay {
             of_kind.map(|policy| policy.document.code.as_str().into()).collect()
         };
         let declared = &rules.workspace.registers.registers;
-        let stale = data_days.iter().filter(|(name, data_day)| declared.get(*name).is_some_and(|one| !one.is_fresh(**data_day, state.as_of)));
+        let stale =
+            data_days.iter().filter(|(name, data_day)| declared.get(*name).is_some_and(|one| !one.is_fresh(**data_day, state.as_of)));
         let missing = allow_missing.iter().map(|name| (name.as_str().into(), Cause::Missing));
         Some(Self {
             digest: rules.digest.clone(),
@@ -213,7 +214,7 @@ impl Looking<'_> {
         let of_run = if held.is_empty() { None } else { self.in_run(&*live, &day, kind, &id).await? };
         let run = Arc::clone(self.run.run());
         let (subject, of_run) = match of_run {
-            Some(of_run) => lay(subject, of_run, held, &|code| run.policy(code).map(|policy| Arc::clone(&policy.period))),
+            Some(of_run) => lay(subject, &of_run, held, &|code| run.policy(code).map(|policy| Arc::clone(&policy.period))),
             None => (waiting(subject, held), BTreeSet::new()),
         };
         let ground = Ground { run, stream: Some(OfStream { day, mark, of_run }) };
@@ -282,7 +283,7 @@ fn waiting(mut subject: StoredSubject, held: &BTreeSet<Arc<str>>) -> StoredSubje
 /// since; a grant that the run does not have waits for the next round. `period` is that of a policy in the run.
 fn lay(
     stands: StoredSubject,
-    run: StoredSubject,
+    run: &StoredSubject,
     held: &BTreeSet<Arc<str>>,
     period: &dyn Fn(&str) -> Option<Arc<str>>,
 ) -> (StoredSubject, BTreeSet<GrantId>) {
@@ -290,7 +291,8 @@ fn lay(
     let is_paid = |grant: &StoredGrant| {
         let Some(period) = period(&grant.policy) else { return false };
         let of_policy = subject.given.iter().filter(|given| given.policy == grant.policy);
-        of_policy.map(|given| GrantId::of(run.kind, &run.id, &given.policy, &period, given.occasion.as_deref(), given.member.as_deref()))
+        of_policy
+            .map(|given| GrantId::of(run.kind, &run.id, &given.policy, &period, given.occasion.as_deref(), given.member.as_deref()))
             .any(|id| id == grant.grant_id)
     };
     let shared: Vec<StoredGrant> = run.grants.iter().filter(|grant| held.contains(&grant.policy) && !is_paid(grant)).cloned().collect();
@@ -300,12 +302,15 @@ fn lay(
     let is_shared = |grant: &StoredGrant| {
         shared.iter().any(|of_run| {
             of_run.grant_id == grant.grant_id
-                || run.id != subject.id && (&of_run.policy, &of_run.occasion, &of_run.member) == (&grant.policy, &grant.occasion, &grant.member)
+                || run.id != subject.id
+                    && (&of_run.policy, &of_run.occasion, &of_run.member) == (&grant.policy, &grant.occasion, &grant.member)
         })
     };
     let mut grants: Vec<StoredGrant> = subject.grants.iter().filter(|grant| !is_shared(grant)).cloned().collect();
     grants.extend(shared.iter().cloned());
-    grants.sort_by(|one, other| (&one.policy, &one.occasion, &one.member, one.grant_id).cmp(&(&other.policy, &other.occasion, &other.member, other.grant_id)));
+    grants.sort_by(|one, other| {
+        (&one.policy, &one.occasion, &one.member, one.grant_id).cmp(&(&other.policy, &other.occasion, &other.member, other.grant_id))
+    });
     subject.grants = grants;
     // What the round settled is not open.
     subject.unknowns.retain(|unknown| !policies.contains(&unknown.policy));
@@ -362,7 +367,7 @@ mod tests {
 
     /// Grants as (policy, status, amount), and how many are the run's.
     #[track_caller]
-    fn check(stands: StoredSubject, run: StoredSubject, expect: &[(&str, Status, Option<i64>)], of_run: usize) -> StoredSubject {
+    fn check(stands: StoredSubject, run: &StoredSubject, expect: &[(&str, Status, Option<i64>)], of_run: usize) -> StoredSubject {
         let held = BTreeSet::from(["HELD".into()]);
         let (subject, ids) = lay(stands, run, &held, &|_| Some(PERIOD.into()));
         let found: Vec<(&str, Status, Option<i64>)> =
@@ -378,18 +383,18 @@ mod tests {
         let run = || subject("A", Verdict::Yes, vec![of("HELD", Granted, 700), of("OPEN", Granted, 100)]);
         // Before allocation it comes to more: the round's word counts.
         let stands = subject("A", Verdict::Yes, vec![of("HELD", Granted, 900), of("OPEN", Granted, 200)]);
-        check(stands, run(), &[("HELD", Granted, Some(700)), ("OPEN", Granted, Some(200))], 1);
+        check(stands, &run(), &[("HELD", Granted, Some(700)), ("OPEN", Granted, Some(200))], 1);
         // It is no longer found: what the round gave stays until the next one, what no round gave is gone.
-        let found = check(subject("A", Verdict::No, Vec::new()), run(), &[("HELD", Granted, Some(700))], 1);
+        let found = check(subject("A", Verdict::No, Vec::new()), &run(), &[("HELD", Granted, Some(700))], 1);
         assert_eq!((found.verdict("HELD"), found.verdict("OPEN")), (Verdict::Yes, Verdict::No));
         // It waited in the round, and waits on.
         let waited = subject("A", Verdict::Yes, vec![of("HELD", Waitlisted, 700)]);
-        check(subject("A", Verdict::Yes, vec![of("HELD", Granted, 900)]), waited, &[("HELD", Waitlisted, Some(700))], 1);
+        check(subject("A", Verdict::Yes, vec![of("HELD", Granted, 900)]), &waited, &[("HELD", Waitlisted, Some(700))], 1);
         // Found since, or for a period that no round was held for yet: no round has said what it comes to.
         let since = || subject("A", Verdict::Yes, vec![of("HELD", Granted, 900)]);
-        check(since(), subject("A", Verdict::No, Vec::new()), &[("HELD", Waitlisted, None)], 0);
+        check(since(), &subject("A", Verdict::No, Vec::new()), &[("HELD", Waitlisted, None)], 0);
         let next = subject("A", Verdict::Yes, vec![grant("A", "HELD", "2026-07", Granted, 900)]);
-        let both = check(next, run(), &[("HELD", Waitlisted, None), ("HELD", Granted, Some(700))], 1);
+        let both = check(next, &run(), &[("HELD", Waitlisted, None), ("HELD", Granted, Some(700))], 1);
         assert_eq!(both.grants.len(), 2);
         let (alone, held) = (since(), BTreeSet::from(["HELD".into()]));
         assert_eq!(waiting(alone, &held).grants[0].status, Waitlisted);
@@ -400,14 +405,14 @@ mod tests {
         let mut stands = subject("A", Verdict::Yes, Vec::new());
         stands.given.push(StoredGiven { policy: "HELD".into(), occasion: None, member: None, amount: Some(700) });
         let run = subject("A", Verdict::Yes, vec![grant("A", "HELD", PERIOD, Status::Granted, 700)]);
-        check(stands, run, &[], 0);
+        check(stands, &run, &[], 0);
     }
 
     #[test]
     fn who_was_renumbered_since_keeps_what_the_round_gave() {
         let stands = subject("B", Verdict::Yes, vec![grant("B", "HELD", PERIOD, Status::Granted, 900)]);
         let run = subject("A", Verdict::Yes, vec![grant("A", "HELD", PERIOD, Status::Granted, 700)]);
-        let found = check(stands, run, &[("HELD", Status::Granted, Some(700))], 1);
+        let found = check(stands, &run, &[("HELD", Status::Granted, Some(700))], 1);
         assert_eq!(found.id, "B");
     }
 
@@ -417,7 +422,7 @@ mod tests {
         let mut stands = subject("A", Verdict::Unknown, Vec::new());
         stands.unknowns = vec![unknown("HELD"), unknown("OPEN")];
         let run = subject("A", Verdict::Yes, vec![grant("A", "HELD", PERIOD, Status::Granted, 700)]);
-        let found = check(stands, run, &[("HELD", Status::Granted, Some(700))], 1);
+        let found = check(stands, &run, &[("HELD", Status::Granted, Some(700))], 1);
         let open: Vec<&str> = found.unknowns.iter().map(|unknown| &*unknown.policy).collect();
         assert_eq!(open, ["OPEN"]);
     }

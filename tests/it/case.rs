@@ -115,7 +115,10 @@ fn a_night_its_cases_their_payment_and_the_next_night() {
     let events = city.done(&["verify"]);
     let count = events.split("events ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a number").replace(',', "");
     assert_eq!(manifest["ledger"]["event"].to_string(), count, "{events}");
-    assert!(manifest["ledger"]["at_rest"] == true && manifest["ledger"]["hash"].as_str().is_some_and(|hash| hash.len() == 64), "{manifest}");
+    assert!(
+        manifest["ledger"]["at_rest"] == true && manifest["ledger"]["hash"].as_str().is_some_and(|hash| hash.len() == 64),
+        "{manifest}"
+    );
     let granted_again = city.next("grants").iter().filter(|row| row["policy"] == POLICY && row["status"] == "granted").count();
     assert_eq!(granted_again, 0);
     let others = city.next("grants").iter().filter(|row| row["policy"] != POLICY && row["status"] == "granted").count();
@@ -205,9 +208,8 @@ fn the_content_of_a_case_that_is_over_is_erased_in_due_form() {
     city.done(&["open"]);
     let grant = once();
     let (id, subject) = (&grant["grant_id"], &grant["subject_id"]);
-    let erase = |department: &str, reason: &str| {
-        city.case(&["erase", id, "--actor", "张三", "--department", department, "--reason", reason])
-    };
+    let erase =
+        |department: &str, reason: &str| city.case(&["erase", id, "--actor", "张三", "--department", department, "--reason", reason]);
     let refused = |ran: Run, word: &str| assert!(ran.code == Some(1) && ran.stderr.contains(word), "{word}: {}{}", ran.stdout, ran.stderr);
     refused(erase(DEPARTMENT, "保存期满"), "the case is neither closed nor withdrawn yet");
     let note = "王家外孙代领";

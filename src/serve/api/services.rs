@@ -29,8 +29,8 @@ use crate::serve::judging::facts_of;
 use crate::serve::problem::Problem;
 use crate::serve::rules::OnDay;
 use crate::serve::state::Serving;
-use crate::store::trail::Action;
 use crate::store::RunPolicy;
+use crate::store::trail::Action;
 
 /// Which services.
 #[derive(Debug, Default, Deserialize, IntoParams)]

@@ -216,7 +216,11 @@ fn somebody_is_renumbered(city: &mut Followed<'_>, id: &str) {
         assert_eq!(services["subject"]["id"], today.as_str(), "under either number it is the subject of today");
         assert_eq!(city.service(known_as).0.as_deref(), Some("granted"));
         let [same] = mine(known_as).try_into().expect("one case, under either number");
-        assert_eq!((&same["id"], &same["version"], &same["reviews"]), (&case["id"], &json!(1), &json!([])), "nothing was lost, nothing began");
+        assert_eq!(
+            (&same["id"], &same["version"], &same["reviews"]),
+            (&case["id"], &json!(1), &json!([])),
+            "nothing was lost, nothing began"
+        );
         let me = city.server.get_as(&token(&citizen(known_as)), "/v1/subjects/person/me/services", &[("Purpose", "self")]);
         assert_eq!(me.status, 200, "{known_as}: {}", me.text());
     }

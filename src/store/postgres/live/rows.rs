@@ -52,11 +52,7 @@ pub(super) async fn standing(connection: &Object, kind: SubjectKind, ids: &[&str
     Ok(rows.iter().map(|row| Standing { kind, id: row.get(0), body: row.get(1) }).collect())
 }
 
-pub(super) async fn stands(
-    connection: &Object,
-    kind: SubjectKind,
-    id: &str,
-) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
+pub(super) async fn stands(connection: &Object, kind: SubjectKind, id: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
     let sql = "SELECT g.as_of, g.body, s.body FROM mianshen.generation g
         LEFT JOIN mianshen.standing s ON s.generation = g.id AND s.kind = $1 AND s.id = $2 WHERE g.is_current";
     let rows = query(connection, sql, &[&kind_number(kind), &id]).await?;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mianshen::register::declaration::SubjectKind::{Entity, Person};
 use mianshen::store::StoreError;
 use mianshen::store::live::{
-    Batch, CaseCount, CaseFault, CaseFilter, CasePages, CaseRow, CaseStep, DeliveryStep, Live, MessageState, NewMessage, VerifiedEvents, verify_events,
+    Batch, CaseCount, CaseFault, CaseFilter, CasePages, CaseRow, CaseStep, DeliveryStep, Live, MessageState, NewMessage, VerifiedEvents,
+    verify_events,
 };
 use mianshen::store::trail::{Fault, Head};
 
@@ -209,8 +210,11 @@ pub(super) async fn erasing_keeps_the_chain(place: &Place) {
     assert_eq!(live.cases_about(&[&row.subject]).await.expect("read").iter().filter(|found| found.id == "c1").count(), 0);
     let of_case = live.messages_of("c1").await.expect("read");
     let left = of_case.iter().map(|row| (row.message.id.as_str(), row.state, row.message.body.is_empty(), row.message.subject.is_empty()));
-    let expected =
-        [("sent", MessageState::Sent, true, true), ("dead", MessageState::Dropped, true, true), ("waits", MessageState::Waiting, false, false)];
+    let expected = [
+        ("sent", MessageState::Sent, true, true),
+        ("dead", MessageState::Dropped, true, true),
+        ("waits", MessageState::Waiting, false, false),
+    ];
     assert_eq!(left.collect::<Vec<_>>(), expected, "what waits is still to be sent");
     assert_eq!(live.erase_case(&kept).await, Ok(0), "once");
     assert_eq!(live.erase_case(&CaseRow { id: "none".to_owned(), ..kept.clone() }).await, Err(StoreError::Raced("none".to_owned())));
