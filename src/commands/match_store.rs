@@ -17,8 +17,9 @@ use crate::diagnostic::{Diagnostic, Message};
 use crate::dossier::Dossiers;
 use crate::dossier::identity::Identities;
 use crate::eligibility::grant::Resolution;
-use crate::eligibility::results::manifest::{LedgerState, Manifest, hex};
+use crate::eligibility::results::manifest::{LedgerState, Manifest};
 use crate::eligibility::results::{QuarantineRow, common_tables};
+use crate::hex;
 use crate::ledger::{Case, Said};
 use crate::register::Sources;
 use crate::register::declaration::SubjectKind;
@@ -105,7 +106,7 @@ impl Target {
                 let at_rest = live.events_head().await? == before;
                 tries += 1;
                 if at_rest || tries == READ_AT_MOST {
-                    let state = |head: Head| LedgerState { event: head.seq, hash: hex(&head.hash), at_rest };
+                    let state = |head: Head| LedgerState { event: head.seq, hash: hex::digits(&head.hash), at_rest };
                     return Ok((said, before.map(state)));
                 }
             }

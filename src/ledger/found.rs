@@ -152,15 +152,24 @@ fn recomputed(row: &CaseRow, grant: &Grant, actor: &Actor, day: NaiveDate) -> Re
     if case.lost_on.is_some() {
         events.push(event(day, actor, What::Regained));
     }
+    let is_open = case.paid_on.is_none() && !case.step.is_over();
+    let mut reckoned = case.clone();
+    if let Some(back) = grant.amount.and_then(|now| put_back(&case, now)).filter(|_| is_open) {
+        let back = event(day, actor, What::Corrected { before: case.amount, after: Some(back) });
+        reckoned.apply(&back);
+        events.push(back);
+    }
     let mut more_of = None;
-    if let (Some(whole), Some(now)) = (case.whole(), grant.amount)
-        && case.reckoned != Some(now)
+    if let (Some(whole), Some(now)) = (reckoned.whole(), grant.amount)
+        && reckoned.reckoned != Some(now)
     {
-        if now < whole {
-            events.push(event(day, actor, What::Questioned { why: Why::Less, amount: Some(whole - now) }));
-        } else if now == whole {
+        // What it came to before a question was raised leaves no question.
+        let is_no_question = reckoned.open.get(&Why::Less).is_some_and(|less| less.was == Some(now));
+        if now == whole || is_no_question {
             events.push(event(day, actor, What::Reckoned { now: Some(now), case: None, more: None }));
-        } else if case.paid_on.is_none() && !case.step.is_over() {
+        } else if now < whole {
+            events.push(event(day, actor, What::Questioned { why: Why::Less, amount: Some(whole - now) }));
+        } else if is_open {
             events.push(event(day, actor, What::Corrected { before: case.amount, after: Some(now - case.beside) }));
         } else {
             let id = correction_id(&case.id, case.beside, now);
@@ -175,11 +184,27 @@ fn recomputed(row: &CaseRow, grant: &Grant, actor: &Actor, day: NaiveDate) -> Re
     Ok(own.into_iter().chain(more_of).collect())
 }
 
+/// The amount that the program puts back by itself when a grant comes to something else: what nobody has looked at follows the
+/// grant; what the program corrected, and nobody has acted on since, goes back as far as where it was. None where it stays.
+fn put_back(case: &Case, now: i64) -> Option<i64> {
+    if case.reckoned == Some(now) {
+        return None;
+    }
+    let Some(before) = &case.superseded else {
+        return Some(now).filter(|now| case.is_untouched() && case.amount.is_some_and(|amount| *now < amount));
+    };
+    let was = before.less.as_ref().and_then(|less| less.was);
+    if before.reckoned == Some(now) || was == Some(now) {
+        return before.amount;
+    }
+    before.amount.map(|amount| amount.max(now)).filter(|back| case.amount.is_some_and(|amount| *back < amount))
+}
+
 /// The case that makes up for another: the same for the same amount that it comes to, whoever finds it. What others give beside
 /// grows with each, so that no two have the same.
 fn correction_id(case: &str, beside: i64, now: i64) -> String {
     let digest = Sha256::digest(format!("correction\0{case}\0{beside}\0{now}"));
-    crate::eligibility::results::manifest::hex(&digest[..16])
+    crate::hex::digits(&digest[..16])
 }
 
 /// Whether what a case is about still stands for its subject: as a grant, also one that waits for money or was refused, as one

@@ -30,7 +30,7 @@ mod written;
 mod tests;
 
 pub use act::{Command, Refusal, possible};
-pub use case::{Case, Review, Step, Why};
+pub use case::{Case, Review, Step, Superseded, Why};
 pub use erase::erased;
 pub use event::{Actor, Event, Grant, Role, VERSION, What};
 pub use found::{Current, Rule, current, found, lost, stands};

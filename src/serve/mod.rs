@@ -26,7 +26,6 @@ pub mod judging;
 pub mod listen;
 pub mod log;
 mod open_files;
-pub mod outgoing;
 pub mod pages;
 pub mod problem;
 pub mod rules;

@@ -20,7 +20,7 @@ use crate::dossier::Cause;
 use crate::dossier::identity::Identities;
 use crate::eligibility::grant::{GrantId, Status};
 use crate::eligibility::input::period_text;
-use crate::eligibility::results::manifest::hex;
+use crate::hex;
 use crate::register::declaration::SubjectKind;
 use crate::store::live::{Live, LiveState};
 use crate::store::{Run, RunPolicy, Store, StoreError, StoredGrant, StoredRun, StoredSubject};
@@ -130,7 +130,7 @@ impl Ground {
 impl StreamDay {
     /// Of a state of the stream, by the policies of the moment; none where the stream has not written the state.
     fn new(rules: &Rules, state: LiveState) -> Option<Self> {
-        let State { data_days, allow_missing } = State::read(&state.body)?;
+        let State { data_days, allow_missing, .. } = State::read(&state.body)?;
         let day = rules.on(state.as_of);
         let judged = |policy: &CheckedPolicy| RunPolicy {
             code: policy.document.code.as_str().into(),
@@ -150,7 +150,7 @@ impl StreamDay {
         let missing = allow_missing.iter().map(|name| (name.as_str().into(), Cause::Missing));
         Some(Self {
             digest: rules.digest.clone(),
-            mark: format!("{} {}", state.as_of, hex(&Sha256::digest(&state.body)[..8])),
+            mark: format!("{} {}", state.as_of, hex::digits(&Sha256::digest(&state.body)[..8])),
             policies: day.in_force.values().map(judged).map(|policy| (Arc::clone(&policy.code), policy)).collect(),
             held: SubjectKind::ALL.map(is_held),
             silent: stale.map(|(name, _)| (name.as_str().into(), Cause::Stale)).chain(missing).collect(),
@@ -208,7 +208,7 @@ impl Looking<'_> {
         };
         let Some((id, body)) = stands else { return Ok(None) };
         let subject = standing::read(kind, &id, &body)?;
-        let mark = hex(&Sha256::digest(&body)[..8]);
+        let mark = hex::digits(&Sha256::digest(&body)[..8]);
         let held = &day.held[kind as usize];
         // What the run says is read only where a round of it may have shared out something.
         let of_run = if held.is_empty() { None } else { self.in_run(&*live, &day, kind, &id).await? };

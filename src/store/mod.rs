@@ -31,7 +31,7 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 
 pub use address::Address;
-pub use error::StoreError;
+pub use error::{Held, StoreError};
 pub use run::{PolicyFile, Run, RunId, RunPolicy, RunSummary};
 pub use subject::{
     FactState, StoredConflict, StoredFact, StoredGiven, StoredGrant, StoredOffer, StoredSubject, StoredUnknown, StoredVerdict,

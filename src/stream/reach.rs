@@ -294,7 +294,7 @@ impl<'a> Reach<'a> {
         ids.iter().flat_map(|id| self.view.mentions(register, *id)).copied().collect()
     }
 
-    /// Some identifiers, and all that identity links tie them to.
+    /// Some identifiers with all that identity links tie them to.
     ///
     /// # Errors
     ///

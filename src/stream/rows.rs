@@ -22,6 +22,7 @@ use sha2::{Digest, Sha256};
 use super::order::Order;
 use super::paths::Columns;
 use crate::dossier::intake::IDENTITY_LINKS;
+use crate::hex;
 use crate::register::declaration::{ColumnType, RegisterDeclaration, Registers, arrow_schema};
 use crate::store::StoreError;
 use crate::store::body::{Reader, Writer};
@@ -146,8 +147,7 @@ impl RowForm {
     #[must_use]
     pub fn mention_of(&self, key: &[u8]) -> String {
         let digest = Sha256::digest(key);
-        let hex: String = digest[..16].iter().map(|byte| format!("{byte:02x}")).collect();
-        format!("#{}:{hex}", self.name)
+        format!("#{}:{}", self.name, hex::digits(&digest[..16]))
     }
 
     /// The rows of a batch of the declared columns.

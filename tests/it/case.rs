@@ -7,6 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::serve::{CITY, copy_store, rows};
+use crate::store::postgres::Server;
 use crate::support::{Run, run};
 
 const POLICY: &str = "990100-MZ-0007";
@@ -14,16 +15,27 @@ const DEPARTMENT: &str = "990100-MZ";
 /// The day of the city's run.
 const DAY: &str = "2026-06-30";
 
-/// A copy of the city's store.
+/// The city's store.
 struct City {
     folder: TempDir,
+    store: String,
 }
 
 impl City {
+    /// A copy of the one that there is.
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         copy_store(CITY.path(), folder.path());
-        Self { folder }
+        let store = folder.path().join("city.db").to_str().expect("UTF-8").to_owned();
+        Self { folder, store }
+    }
+
+    /// The same city matched into a database.
+    fn on(store: String) -> Self {
+        let city = Self { folder: tempfile::tempdir().expect("a temporary folder"), store };
+        let matched = run(&["match", "--store", &city.store, "--out", &city.path("first"), "--format", "csv", "--lang", "en"]);
+        assert_eq!(matched.code, Some(0), "{}", matched.stderr);
+        city
     }
 
     fn path(&self, name: &str) -> String {
@@ -31,8 +43,7 @@ impl City {
     }
 
     fn case(&self, arguments: &[&str]) -> Run {
-        let store = self.path("city.db");
-        run(&[&["case", arguments[0], "--store", &store, "--lang", "en"], &arguments[1..]].concat())
+        run(&[&["case", arguments[0], "--store", &self.store, "--lang", "en"], &arguments[1..]].concat())
     }
 
     #[track_caller]
@@ -48,8 +59,8 @@ impl City {
     }
 
     fn matched(&self, more: &[&str]) -> Run {
-        let (store, out) = (self.path("city.db"), self.path("next"));
-        run(&[&["match", "--store", &store, "--out", &out, "--format", "csv", "--lang", "en"], more].concat())
+        let out = self.path("next");
+        run(&[&["match", "--store", &self.store, "--out", &out, "--format", "csv", "--lang", "en"], more].concat())
     }
 
     fn next(&self, table: &str) -> Vec<std::collections::BTreeMap<String, String>> {
@@ -67,8 +78,21 @@ fn thousands(number: usize) -> String {
 }
 
 #[test]
-fn a_night_its_cases_their_payment_and_the_next_night() {
-    let city = City::new();
+fn cases_go_their_way_on_sqlite() {
+    a_night_its_cases_their_payment_and_the_next_night(&City::new());
+    refusals_say_what_is_possible_and_requests_are_answered_once(&City::new());
+}
+
+#[test]
+fn cases_go_their_way_on_postgresql() {
+    let Some(server) = Server::start() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let city = |name: &str| City::on(runtime.block_on(server.place(name)).address);
+    a_night_its_cases_their_payment_and_the_next_night(&city("night"));
+    refusals_say_what_is_possible_and_requests_are_answered_once(&city("refusals"));
+}
+
+fn a_night_its_cases_their_payment_and_the_next_night(city: &City) {
     let (all, of_policy) = (granted(""), granted(POLICY));
     assert!(of_policy > 10, "{of_policy} grants of the policy");
     assert_eq!(city.done(&["open"]), format!("run 1 · new cases {} · recomputed 0 · reviews (no longer found) 0\n", thousands(all)));
@@ -129,9 +153,7 @@ fn a_night_its_cases_their_payment_and_the_next_night() {
     assert!(verified.ends_with("the chain is whole\n") && verified.starts_with(&format!("cases {} · ", thousands(all))), "{verified}");
 }
 
-#[test]
-fn refusals_say_what_is_possible_and_requests_are_answered_once() {
-    let city = City::new();
+fn refusals_say_what_is_possible_and_requests_are_answered_once(city: &City) {
     city.done(&["open"]);
     let grants = rows("grants");
     let id = &grants.iter().find(|row| row["policy"] == POLICY).expect("a grant")["grant_id"];
@@ -157,7 +179,7 @@ fn refusals_say_what_is_possible_and_requests_are_answered_once() {
     // The look at the case is on the trail of its subject.
     city.done(&["show", id, "--by", "张三"]);
     let subject = &grants.iter().find(|row| row["grant_id"] == *id).expect("a grant")["subject_id"];
-    let looked = run(&["audit", "show", "--store", &city.path("city.db"), "--subject", subject, "--by", "赵六", "--lang", "en"]);
+    let looked = run(&["audit", "show", "--store", &city.store, "--subject", subject, "--by", "赵六", "--lang", "en"]);
     assert!(looked.stdout.contains("casework") && looked.stdout.contains("张三"), "{}", looked.stdout);
 }
 

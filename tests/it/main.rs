@@ -20,6 +20,7 @@ mod silence;
 mod simulate;
 mod site;
 mod store;
+mod stream;
 mod support;
 mod test;
 mod trial;

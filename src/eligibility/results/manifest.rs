@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::finding::Findings;
 use super::super::grant::{Resolution, Status, amount_text};
+use crate::hex;
 use crate::register::declaration::SubjectKind;
 
 /// The name of the manifest's file; a directory that has one holds a run.
@@ -215,7 +216,7 @@ pub fn input_file(path: &Path, name: impl Into<String>) -> io::Result<InputFile>
     loop {
         let n_read = file.read(&mut buffer)?;
         if n_read == 0 {
-            return Ok(InputFile { path: name.into(), bytes, sha256: hex(&hash.finalize()) });
+            return Ok(InputFile { path: name.into(), bytes, sha256: hex::digits(&hash.finalize()) });
         }
         hash.update(&buffer[..n_read]);
         bytes += n_read as u64;
@@ -225,15 +226,5 @@ pub fn input_file(path: &Path, name: impl Into<String>) -> io::Result<InputFile>
 /// SHA-256 of a text.
 #[must_use]
 pub fn sha256_of(text: &[u8]) -> String {
-    hex(&Sha256::digest(text))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::digits(&Sha256::digest(text))
 }

@@ -44,8 +44,15 @@ pub trait Live: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Busy`] while another holds it; else when the store cannot be written.
+    /// [`StoreError::Busy`] (`Held::Lease`) while another holds it; else when the store cannot be written.
     async fn lease(&self, holder: &str, now: i64, until: i64) -> Result<Fence, StoreError>;
+
+    /// Who holds the lease, whether or not its time is over; none when nobody does.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn leased(&self) -> Result<Option<Fence>, StoreError>;
 
     /// Gives the lease back, if the fence still holds it.
     ///
@@ -90,6 +97,14 @@ pub trait Live: Send + Sync + fmt::Debug {
     ///
     /// When the store cannot be read.
     async fn rows_in(&self, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError>;
+
+    /// The rows of all registers and subjects, by identifier and register, those after one where one is given, at most `limit` of
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn rows_after(&self, after: Option<(&str, &str)>, limit: usize) -> Result<Vec<RowsOf>, StoreError>;
 
     /// Where the identifiers named stand in rows of others in one register, by identifier and owner. Some stand in very many
     /// (a large employer in those of its people), so that nobody should ask for registers that are of no use.

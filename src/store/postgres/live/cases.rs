@@ -1,5 +1,7 @@
 //! Reading cases and their events, and erasing contents.
 
+use std::borrow::Cow;
+
 use deadpool_postgres::Object;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{GenericClient, Row};
@@ -7,8 +9,8 @@ use tokio_postgres::{GenericClient, Row};
 use super::{limited, query};
 use crate::store::StoreError;
 use crate::store::live::{CaseCount, CaseEvent, CaseFilter, CaseRow, MessageState, NO_DAY, behind, day_of, kind_of, state_number};
-use crate::store::postgres::failed;
 use crate::store::postgres::trail::sized;
+use crate::store::postgres::{failed, held};
 use crate::store::trail::{Head, Seq};
 
 const CASES: &str = "SELECT id, policy, kind, subject, region, department, period, step, in_review, due, version, at, body
@@ -34,6 +36,7 @@ fn case(row: &Row) -> Result<CaseRow, StoreError> {
 }
 
 pub(super) async fn named(connection: &Object, ids: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
+    let ids: Vec<Cow<'_, str>> = ids.iter().map(|id| held(id)).collect();
     query(connection, &format!("{CASES} WHERE id = ANY ($1) ORDER BY id"), &[&ids]).await?.iter().map(case).collect()
 }
 
@@ -44,6 +47,7 @@ pub(super) async fn about(connection: &Object, subjects: &[&str]) -> Result<Vec<
 
 pub(super) async fn filtered(connection: &Object, filter: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {
     let (wanted, values) = filter.sql('$');
+    let values: Vec<Cow<'_, str>> = values.iter().map(|value| held(value)).collect();
     let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(|value| value as &(dyn ToSql + Sync)).collect();
     let rows = connection.query(&format!("{CASES}{wanted}"), &values).await.map_err(failed)?;
     rows.iter().map(case).collect()

@@ -55,6 +55,10 @@ impl Live for PostgresLive {
         commit::lease(&mut connection(&self.pool).await?, holder, now, until).await
     }
 
+    async fn leased(&self) -> Result<Option<Fence>, StoreError> {
+        commit::leased(&connection(&self.pool).await?).await
+    }
+
     async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
         commit::release(&connection(&self.pool).await?, fence).await
     }
@@ -77,6 +81,10 @@ impl Live for PostgresLive {
 
     async fn rows_in(&self, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
         rows::rows_in(&connection(&self.pool).await?, register, ids).await
+    }
+
+    async fn rows_after(&self, after: Option<(&str, &str)>, limit: usize) -> Result<Vec<RowsOf>, StoreError> {
+        rows::rows_after(&connection(&self.pool).await?, after.unwrap_or_default(), limit).await
     }
 
     async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {

@@ -2,16 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 
 use super::cases::head;
 use super::rows::{current, positions};
-use crate::store::StoreError;
 use crate::store::live::{
     Batch, CaseEvent, CaseStep, Committed, DeliveryStep, Fence, LiveState, MessageState, NO_DAY, NewMessage, PositionStep, chained,
     kind_number, state_number,
 };
 use crate::store::sqlite::files::failed;
+use crate::store::{Held, StoreError};
 
 /// Takes or renews the lease.
 pub(super) fn lease(transaction: &Transaction<'_>, holder: String, now: i64, until: i64) -> Result<Fence, StoreError> {
@@ -21,13 +21,20 @@ pub(super) fn lease(transaction: &Transaction<'_>, holder: String, now: i64, unt
     let epoch = match there {
         None => 1,
         Some((Some(other), epoch, _)) if other == holder => epoch,
-        Some((Some(_), _, others)) if others > now => return Err(StoreError::Busy),
+        Some((Some(_), _, others)) if others > now => return Err(StoreError::Busy(Held::Lease)),
         Some((_, epoch, _)) => epoch + 1,
     };
     let sql = "INSERT INTO lease (one, holder, epoch, until) VALUES (1, ?1, ?2, ?3)
         ON CONFLICT (one) DO UPDATE SET holder = ?1, epoch = ?2, until = ?3";
     transaction.execute(sql, params![holder, epoch, until]).map_err(failed)?;
     Ok(Fence { holder, epoch: epoch.cast_unsigned() })
+}
+
+/// Who holds the lease.
+pub(super) fn leased(connection: &Connection) -> Result<Option<Fence>, StoreError> {
+    let sql = "SELECT holder, epoch FROM lease WHERE holder IS NOT NULL";
+    let row = |row: &rusqlite::Row<'_>| Ok(Fence { holder: row.get(0)?, epoch: row.get::<_, i64>(1)?.cast_unsigned() });
+    connection.query_row(sql, [], row).optional().map_err(failed)
 }
 
 /// Gives the lease back, where the fence holds it.

@@ -133,6 +133,10 @@ impl Live for LiveFile {
         self.writer.write(move |transaction| commit::lease(transaction, holder, now, until)).await
     }
 
+    async fn leased(&self) -> Result<Option<Fence>, StoreError> {
+        self.read(commit::leased).await
+    }
+
     async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
         let fence = fence.clone();
         self.writer.write(move |transaction| commit::release(transaction, &fence)).await
@@ -158,6 +162,12 @@ impl Live for LiveFile {
     async fn rows_in(&self, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
         let (register, ids) = (register.to_owned(), owned(ids));
         self.read(move |connection| rows::rows_in(connection, &register, &ids)).await
+    }
+
+    async fn rows_after(&self, after: Option<(&str, &str)>, limit: usize) -> Result<Vec<RowsOf>, StoreError> {
+        let (id, register) = after.unwrap_or_default();
+        let (id, register) = (id.to_owned(), register.to_owned());
+        self.read(move |connection| rows::rows_after(connection, &id, &register, limit)).await
     }
 
     async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use mianshen::register::declaration::SubjectKind::{Entity, Household, Person};
-use mianshen::store::StoreError;
 use mianshen::store::live::{Batch, Fence, Live, LiveState, TimerKey, TimerStep};
+use mianshen::store::{Held, StoreError};
 
 use super::{Place, day, filled, live, mention, position, rows, standing, state, step, timer};
 
@@ -15,6 +15,7 @@ pub(super) async fn nothing_is_there_at_first(place: &Place) {
     assert_eq!(live.state().await, Ok(None));
     assert_eq!(live.positions().await, Ok(Vec::new()));
     assert_eq!(live.rows(&["p1"]).await, Ok(Vec::new()));
+    assert_eq!(live.rows_after(None, 9).await, Ok(Vec::new()));
     assert_eq!(live.mentions("births", &["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.standing(Person, &["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.stands(Person, "p1").await, Ok(None));
@@ -35,9 +36,10 @@ pub(super) async fn one_holds_the_lease(place: &Place) {
     let (one, two) = (live(place).await, live(place).await);
     let first = filled(&*one).await;
     assert_eq!(first, Fence { holder: "stream 1".to_owned(), epoch: 1 });
-    assert_eq!(two.lease("stream 2", 1_999, 9_000).await, Err(StoreError::Busy));
+    assert_eq!(two.lease("stream 2", 1_999, 9_000).await, Err(StoreError::Busy(Held::Lease)));
     assert_eq!(one.lease("stream 1", 1_500, 3_000).await.expect("renewed"), first);
-    assert_eq!(two.lease("stream 2", 2_500, 9_000).await, Err(StoreError::Busy), "it was renewed");
+    assert_eq!(two.lease("stream 2", 2_500, 9_000).await, Err(StoreError::Busy(Held::Lease)), "it was renewed");
+    assert_eq!(two.leased().await.expect("read"), Some(first.clone()));
     let batch =
         |fence: &Fence, body: &str| Batch { fence: Some(fence.clone()), rows: vec![rows("p1", "population", body)], ..Batch::default() };
     one.commit(&batch(&first, "first")).await.expect("committed");
@@ -49,8 +51,9 @@ pub(super) async fn one_holds_the_lease(place: &Place) {
     assert!(matches!(one.commit(&none).await, Err(StoreError::Fenced(_))), "rows need a lease");
     two.commit(&batch(&second, "second")).await.expect("committed");
     one.release(&first).await.expect("nothing to give back");
-    assert_eq!(one.lease("stream 1", 3_001, 9_000).await, Err(StoreError::Busy), "it is still the other's");
+    assert_eq!(one.lease("stream 1", 3_001, 9_000).await, Err(StoreError::Busy(Held::Lease)), "it is still the other's");
     two.release(&second).await.expect("given back");
+    assert_eq!(two.leased().await.expect("read"), None);
     assert!(matches!(two.commit(&batch(&second, "released")).await, Err(StoreError::Fenced(_))));
     let third = two.lease("stream 2", 3_002, 9_000).await.expect("free");
     assert_eq!(third.epoch, 3, "what was given back is taken anew");
@@ -98,6 +101,11 @@ pub(super) async fn what_is_committed_is_read(place: &Place) {
     assert_eq!(live.state().await, Ok(Some(state("2026-07-01", "policies 2"))));
     assert_eq!(live.rows(&[]).await, Ok(Vec::new()));
     assert_eq!(live.rows_in("population", &["p3", "p1", "nobody"]).await, Ok(vec![found_in[0].clone(), found_in[2].clone()]));
+    assert_eq!(live.rows_after(None, 9).await, Ok(found_in.clone()));
+    assert_eq!(live.rows_after(None, 1).await, Ok(found_in[..1].to_vec()));
+    assert_eq!(live.rows_after(Some(("p1", "population")), 9).await, Ok(found_in[1..].to_vec()));
+    assert_eq!(live.rows_after(Some(("p1", "births")), 1).await, Ok(found_in[..1].to_vec()), "between two registers of one");
+    assert_eq!(live.rows_after(Some(("p3", "population")), 9).await, Ok(Vec::new()));
     assert_eq!(live.rows_in("deaths", &["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.mentions("deaths", &["p3", "p1"]).await, Ok(Vec::new()));
 }
@@ -172,7 +180,7 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
     let mut fill = again(&*one).await;
     fill.rows(vec![rows("p1", "population", "new"), rows("p5", "population", "new")]).await.expect("rows");
     assert_eq!(two.generation().await, Ok(before), "one that is filled is not the current one");
-    assert_eq!(two.fill().await.err(), Some(StoreError::Busy), "one fills at a time");
+    assert_eq!(two.fill().await.err(), Some(StoreError::Busy(Held::Fill)), "one fills at a time");
     let batch = Batch { fence: Some(fence.clone()), rows: vec![rows("p1", "population", "changed")], ..Batch::default() };
     two.commit(&batch).await.expect("the old one goes on");
     assert_eq!(two.rows(&["p1", "p5"]).await.expect("read")[1..], [rows("p1", "population", "changed")]);
@@ -202,7 +210,7 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
 async fn again(live: &dyn Live) -> Box<dyn mianshen::store::live::LiveFill> {
     for _ in 0..600 {
         match live.fill().await {
-            Err(StoreError::Busy) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Err(StoreError::Busy(Held::Fill)) => tokio::time::sleep(Duration::from_millis(50)).await,
             other => return other.expect("a filling"),
         }
     }
