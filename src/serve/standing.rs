@@ -66,12 +66,15 @@ struct OfStream {
 pub struct StreamDay {
     digest: String,
     state: LiveState,
+    as_of: NaiveDate,
     mark: String,
     policies: BTreeMap<Arc<str>, RunPolicy>,
     /// Policies whose budget is shared out in rounds, by kind of subject.
     held: [BTreeSet<Arc<str>>; 3],
     silent: BTreeMap<Arc<str>, Cause>,
     data_days: BTreeMap<Arc<str>, NaiveDate>,
+    /// While a day's turn is under way, the new day, and up to which identifier what stands is of it already.
+    ahead: Option<(String, Arc<StreamDay>)>,
 }
 
 impl Ground {
@@ -90,7 +93,7 @@ impl Ground {
     /// The day that verdicts are about.
     #[must_use]
     pub fn as_of(&self) -> NaiveDate {
-        self.stream.as_ref().map_or(self.run.summary.as_of, |stream| stream.day.state.as_of)
+        self.stream.as_ref().map_or(self.run.summary.as_of, |stream| stream.day.as_of)
     }
 
     /// A policy as it was judged.
@@ -129,15 +132,21 @@ impl Ground {
 
 impl StreamDay {
     /// Of a state of the stream, by the policies of the moment; none where the stream has not written the state.
-    fn new(rules: &Rules, state: LiveState) -> Option<Self> {
-        let State { data_days, allow_missing, .. } = State::read(&state.body)?;
-        let day = rules.on(state.as_of);
+    fn new(rules: &Rules, state: &LiveState) -> Option<Self> {
+        let kept = State::read(&state.body)?;
+        let ahead = kept.turning.as_ref().map(|turning| (turning.after.clone(), Arc::new(Self::of(rules, state, &kept, turning.to))));
+        Some(Self { ahead, ..Self::of(rules, state, &kept, state.as_of) })
+    }
+
+    fn of(rules: &Rules, state: &LiveState, kept: &State, as_of: NaiveDate) -> Self {
+        let State { data_days, allow_missing, .. } = kept;
+        let day = rules.on(as_of);
         let judged = |policy: &CheckedPolicy| RunPolicy {
             code: policy.document.code.as_str().into(),
             version: policy.document.version,
             kind: policy.document.subject,
             unit: policy.document.benefit.unit.as_str().into(),
-            period: period_text(policy.document.benefit.period, state.as_of).into(),
+            period: period_text(policy.document.benefit.period, as_of).into(),
             criteria: policy.leaves.iter().map(|(id, _)| Arc::clone(id)).collect(),
         };
         let is_held = |kind: SubjectKind| {
@@ -146,17 +155,25 @@ impl StreamDay {
         };
         let declared = &rules.workspace.registers.registers;
         let stale =
-            data_days.iter().filter(|(name, data_day)| declared.get(*name).is_some_and(|one| !one.is_fresh(**data_day, state.as_of)));
+            data_days.iter().filter(|(name, data_day)| declared.get(*name).is_some_and(|one| !one.is_fresh(**data_day, as_of)));
         let missing = allow_missing.iter().map(|name| (name.as_str().into(), Cause::Missing));
-        Some(Self {
+        Self {
             digest: rules.digest.clone(),
-            mark: format!("{} {}", state.as_of, hex::digits(&Sha256::digest(&state.body)[..8])),
+            mark: format!("{as_of} {}", hex::digits(&Sha256::digest(&state.body)[..8])),
             policies: day.in_force.values().map(judged).map(|policy| (Arc::clone(&policy.code), policy)).collect(),
             held: SubjectKind::ALL.map(is_held),
             silent: stale.map(|(name, _)| (name.as_str().into(), Cause::Stale)).chain(missing).collect(),
             data_days: data_days.iter().map(|(name, day)| (name.as_str().into(), *day)).collect(),
-            state,
-        })
+            state: state.clone(),
+            as_of,
+            ahead: None,
+        }
+    }
+
+    /// The day that what stands of a subject is of.
+    fn of_subject(self: &Arc<Self>, id: &str) -> Arc<Self> {
+        let ahead = self.ahead.as_ref().filter(|(after, _)| id <= after.as_str());
+        ahead.map_or_else(|| Arc::clone(self), |(_, ahead)| Arc::clone(ahead))
     }
 }
 
@@ -165,9 +182,9 @@ impl StreamDay {
 pub struct Kept(Mutex<Option<Arc<StreamDay>>>);
 
 impl Kept {
-    fn of(&self, rules: &Rules, state: LiveState) -> Option<Arc<StreamDay>> {
+    fn of(&self, rules: &Rules, state: &LiveState) -> Option<Arc<StreamDay>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(day) = kept.as_ref().filter(|day| day.state == state && day.digest == rules.digest) {
+        if let Some(day) = kept.as_ref().filter(|day| day.state == *state && day.digest == rules.digest) {
             return Some(Arc::clone(day));
         }
         let day = Arc::new(StreamDay::new(rules, state)?);
@@ -197,7 +214,7 @@ impl Looking<'_> {
     /// When the store cannot be read.
     pub async fn find(&self, kind: SubjectKind, id: &str) -> Result<Option<Found>, StoreError> {
         let Some((live, state, stands)) = self.stands(kind, id).await? else { return self.of_run(kind, id).await };
-        let Some(day) = self.kept.of(self.rules, state) else { return self.of_run(kind, id).await };
+        let Some(day) = self.kept.of(self.rules, &state) else { return self.of_run(kind, id).await };
         let registers = &self.rules.workspace.registers;
         let stands = match stands {
             Some(body) => Some((id.to_owned(), body)),
@@ -207,6 +224,7 @@ impl Looking<'_> {
             },
         };
         let Some((id, body)) = stands else { return Ok(None) };
+        let day = day.of_subject(&id);
         let subject = standing::read(kind, &id, &body)?;
         let mark = hex::digits(&Sha256::digest(&body)[..8]);
         let held = &day.held[kind as usize];
