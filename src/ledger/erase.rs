@@ -40,6 +40,7 @@ pub fn erased(row: &CaseRow, actor: &Actor, ground: &str, day: NaiveDate) -> Res
         stars: None,
         objected: false,
         requests: std::collections::BTreeMap::new(),
+        superseded: None,
         erased_on: Some(day),
         ..case
     };
