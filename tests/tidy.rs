@@ -9,9 +9,12 @@ use mianshen::diagnostic::{Format, Lang, render};
 use walkdir::WalkDir;
 
 /// The modules of `src/` in the order in which data flows; each imports only those before it.
-const LAYERS: [&str; 23] = [
+const LAYERS: [&str; 26] = [
+    "hex",
     "diagnostic",
     "yaml",
+    "outgoing",
+    "settings",
     "region",
     "criteria",
     "register",

@@ -3,6 +3,7 @@
 //! Every verb is a file with its arguments (`Args`) and `run(&Args, &Context) -> Exit`; a new one adds a line to [`Verb`]
 //! and one to [`run`].
 
+mod arguments;
 pub mod audit;
 pub mod case;
 pub mod cases;
@@ -105,6 +106,9 @@ pub fn run(cli: Cli) -> Exit {
         Ok(context) => context,
         Err(exit) => return exit,
     };
+    if let Err(told) = arguments::hold_no_password(std::env::args_os()) {
+        return context.fail(&[told]);
+    }
     match cli.verb {
         Verb::Match(args) => match_registers::run(&args, &context),
         Verb::Dossier(args) => dossier::run(&args, &context),

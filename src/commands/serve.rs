@@ -9,7 +9,7 @@ use clap::Parser;
 use super::lsp::EYES;
 use super::{Cli, Context, Exit, Verb, match_registers};
 use crate::diagnostic::{Diagnostic, code, has_errors};
-use crate::eligibility::results::manifest::hex;
+use crate::hex;
 use crate::serve::guard::{Caller, Guard, key};
 use crate::serve::settings::{Grant, Role, Settings};
 use crate::serve::state::{Parts, Serving};
@@ -203,7 +203,7 @@ fn new_key(id: &str, context: &Context) -> Exit {
             return context.fail(&[Diagnostic::new(&code::INTERNAL, zh, en)]);
         }
     };
-    let digest = hex(&key::digest(&key));
+    let digest = hex::digits(&key::digest(&key));
     let quoted = serde_json::to_string(id).unwrap_or_default();
     let name = context.pick("负责人的真实姓名", "the real name of who answers for it");
     let (once, entry) = (

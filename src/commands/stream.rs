@@ -19,6 +19,7 @@ use crate::dossier::DossierError;
 use crate::register::Sources;
 use crate::report::count;
 use crate::serve::clock;
+use crate::settings::Secret;
 use crate::store::live::{Live, Position};
 use crate::store::{Address, StoreError};
 use crate::stream::change::Decoder;
@@ -273,7 +274,7 @@ async fn all_sources(settings: &Settings, live: &Arc<dyn Live>, clock: &Clock) -
         sources.push(match setting {
             SourceSetting::File { path, follow } => Box::new(FileSource::open(path, *follow, Arc::clone(clock))?),
             SourceSetting::Http { listen, token } => {
-                let settings = http::Settings::new(*listen, token.as_deref());
+                let settings = http::Settings::new(*listen, token.as_ref().map(Secret::text).as_deref());
                 Box::new(HttpSource::listen(settings, Arc::clone(clock)).await?)
             }
             SourceSetting::Kafka { .. } => kafka(setting, live, clock)?,

@@ -218,6 +218,9 @@ pub struct Case {
     /// Requests that were answered, with what each was for.
     #[serde(default)]
     pub requests: BTreeMap<String, String>,
+    /// Since when its content is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "written::some_day")]
+    pub erased_on: Option<NaiveDate>,
 }
 
 impl Case {
@@ -249,6 +252,7 @@ impl Case {
             superseded: None,
             objected: false,
             requests: BTreeMap::new(),
+            erased_on: None,
         };
         if plan.reviews > 0 {
             case.open.insert(Why::Policy, Review { since: event.day, amount: None, was: None });

@@ -1,7 +1,6 @@
 //! A policies folder as a whole: every file read, in parallel, and always told in the same order.
 
 use std::collections::HashSet;
-use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,6 +14,7 @@ use super::parameters::{read_parameters, unique_names};
 use super::read::read_policy;
 use super::versions::one_item_one_code;
 use crate::diagnostic::{Diagnostic, SourceFile, Span, code};
+use crate::hex;
 use crate::yaml::{self, Node, Texts};
 
 /// Keys by which a YAML file that is not called `policy.yaml` is known to hold a policy.
@@ -104,10 +104,7 @@ pub fn yaml_files(dir: &Path) -> Vec<PathBuf> {
 /// SHA-256 of the bytes of a file, in hexadecimal.
 #[must_use]
 pub fn content_hash(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::digits(&Sha256::digest(bytes))
 }
 
 /// The files of a policies folder, each list sorted.

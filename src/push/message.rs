@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::diagnostic;
-use crate::eligibility::results::manifest::hex;
+use crate::hex;
 
 /// The version of the JSON. A receiver that knows it may meet keys that it does not know.
 pub const VERSION: u32 = 1;
@@ -189,7 +189,7 @@ pub fn id<'a>(kind: Kind, number: u32, cases: impl IntoIterator<Item = &'a str>)
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hex(&hash.finalize()[..16])
+    hex::digits(&hash.finalize()[..16])
 }
 
 /// A text as it may be shown to others than the subject: the tokens of links are the subject's alone.

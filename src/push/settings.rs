@@ -6,9 +6,10 @@ use std::time::Duration;
 use url::Url;
 
 use super::channel::signature::Algorithm;
-use super::link::{Links, Secret};
+use super::link::Links;
 use super::quiet::Quiet;
 use crate::register::declaration::SubjectKind;
+use crate::settings::Secret;
 
 /// Seconds that Beijing time is ahead of UTC.
 pub const BEIJING: i32 = 8 * 3_600;

@@ -8,11 +8,12 @@ use chrono::NaiveTime;
 use url::Url;
 
 use super::channel::signature::Algorithm;
-use super::link::{Links, Secret};
+use super::link::Links;
 use super::quiet::Quiet;
 use super::settings::{BEIJING, Channel, Kafka, Pace, Settings, Way, Webhook, duration};
 use crate::diagnostic::{Diagnostic, SourceFile, code, has_errors};
 use crate::register::declaration::SubjectKind;
+use crate::settings::{address_at, authority, invalid, option, required_secret};
 use crate::yaml::{self, Fields, Node, wrong_shape};
 
 /// The fewest bytes of a secret.
@@ -27,7 +28,7 @@ impl Settings {
     ///
     /// Every mistake, at its place; `path-missing` or `file-unreadable` where the file cannot be read.
     pub fn load(path: &Path) -> Result<Self, Vec<Diagnostic>> {
-        Self::read(&yaml::settings(path, "docs/push.md")?)
+        Self::read(&crate::settings::open(path, "docs/push.md")?)
     }
 
     /// Reads the text of a settings file.
@@ -53,7 +54,7 @@ fn whole(root: &Node, folder: &Path, settings: &mut Settings, told: &mut Vec<Dia
     let Some(mut fields) = Fields::new(root, told) else { return };
     settings.links = fields.optional("links").and_then(|node| links(node, folder, fields.diagnostics()));
     settings.quiet = fields.optional("quiet_hours").and_then(|node| quiet(node, fields.diagnostics()));
-    settings.remind_days = number(&mut fields, "remind_days");
+    settings.remind_days = fields.number("remind_days");
     if let Some(node) = fields.optional("settle") {
         match node.text().and_then(duration) {
             Some(settle) => settings.settle = settle,
@@ -76,75 +77,17 @@ fn whole(root: &Node, folder: &Path, settings: &mut Settings, told: &mut Vec<Dia
     fields.finish();
 }
 
-fn invalid(node: &Node, zh: impl Into<String>, en: impl Into<String>) -> Diagnostic {
-    Diagnostic::new(&code::SETTINGS_INVALID, zh, en).at(node.span())
-}
-
-/// A secret from a file or from the environment; settings themselves hold none.
-fn secret(fields: &mut Fields<'_>, folder: &Path, file: &'static str, env: &'static str) -> Option<Secret> {
-    let (from_file, from_env) = (fields.optional(file), fields.optional(env));
-    let (node, read) = match (from_file, from_env) {
-        (Some(node), None) => (node, std::fs::read(folder.join(node.text()?)).map_err(|error| error.to_string())),
-        (None, Some(node)) => (node, std::env::var(node.text()?).map(String::into_bytes).map_err(|error| error.to_string())),
-        (Some(_), Some(node)) => {
-            fields.report(invalid(node, format!("{file} 和 {env} 只能写一个"), format!("`{file}` and `{env}` exclude each other")));
-            return None;
-        }
-        (None, None) => {
-            fields.required(file);
-            return None;
-        }
-    };
-    let told = match read {
-        Ok(bytes) => {
-            let bytes = bytes.trim_ascii();
-            if bytes.len() >= LEAST_SECRET {
-                return Some(Secret::new(bytes));
-            }
-            let (zh, en) =
-                (format!("密钥太短, 至少 {LEAST_SECRET} 字节"), format!("the secret is too short: at least {LEAST_SECRET} bytes"));
-            invalid(node, zh, en).help("用 openssl rand -hex 32 生成", "make one with openssl rand -hex 32")
-        }
-        Err(error) => invalid(node, format!("读不了这个密钥: {error}"), format!("this secret cannot be read: {error}")),
-    };
-    fields.report(told);
-    None
-}
-
-/// An address over TLS, or on this machine.
+/// An address that messages, or people, are sent to: there is personal data in it or behind it.
 fn address(fields: &mut Fields<'_>, key: &'static str) -> Option<Url> {
     let node = fields.required(key)?;
-    let Some(url) =
-        node.text().and_then(|text| Url::parse(text).ok()).filter(|url| url.has_host() && matches!(url.scheme(), "http" | "https"))
-    else {
-        fields.report(wrong_shape(node, "网址, 如 https://host/path", "an address such as https://host/path"));
-        return None;
-    };
-    if !url.username().is_empty() || url.password().is_some() {
-        let told = invalid(node, "密码不能写在网址里", "a password does not belong into an address");
-        fields.report(told.help("签名已证明来源", "the signature shows who sends"));
-        return None;
-    }
-    let is_here = match url.host() {
-        Some(url::Host::Domain(name)) => name == "localhost",
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    if url.scheme() == "http" && !is_here {
-        let told = invalid(node, "通知里有个人信息, 只能经 https 送出", "messages hold personal data: they leave over https only");
-        fields.report(told.help("改为 https; 只有本机可用 http", "use https; http is for this machine only"));
-        return None;
-    }
-    Some(url)
+    address_at(fields, node, node.text().unwrap_or_default())
 }
 
 fn links(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<Links> {
     let mut fields = Fields::new(node, told)?;
     let base = address(&mut fields, "base_url");
-    let key = secret(&mut fields, folder, "key_file", "key_env");
-    let mut days = 60;
-    whole_number(&mut fields, "days", &mut days);
+    let key = required_secret(&mut fields, folder, ["key_file", "key_env"], LEAST_SECRET);
+    let days = fields.number("days").unwrap_or(60);
     fields.finish();
     Some(Links { base: base?, key: key?, days })
 }
@@ -177,47 +120,23 @@ fn time(fields: &mut Fields<'_>, key: &'static str) -> Option<NaiveTime> {
 
 fn pace(node: &Node, pace: &mut Pace, told: &mut Vec<Diagnostic>) {
     let Some(mut fields) = Fields::new(node, told) else { return };
-    whole_number(&mut fields, "at_once", &mut pace.at_once);
-    whole_number(&mut fields, "tries", &mut pace.tries);
-    if let Some(days) = number::<u32>(&mut fields, "keep_days") {
-        pace.keep = DAY * days;
-    }
-    seconds(&mut fields, "first_wait_seconds", &mut pace.first_wait);
-    seconds(&mut fields, "most_wait_seconds", &mut pace.most_wait);
-    whole_number(&mut fields, "failures", &mut pace.failures);
-    seconds(&mut fields, "rest_seconds", &mut pace.rest);
+    pace.at_once = fields.number("at_once").unwrap_or(pace.at_once);
+    pace.tries = fields.number("tries").unwrap_or(pace.tries);
+    pace.keep = fields.number("keep_days").map_or(pace.keep, |days: u32| DAY * days);
+    pace.first_wait = fields.seconds("first_wait_seconds").unwrap_or(pace.first_wait);
+    pace.most_wait = fields.seconds("most_wait_seconds").unwrap_or(pace.most_wait);
+    pace.failures = fields.number("failures").unwrap_or(pace.failures);
+    pace.rest = fields.seconds("rest_seconds").unwrap_or(pace.rest);
     if let Some(node) = fields.optional("most_wait_seconds").filter(|_| pace.most_wait < pace.first_wait) {
         fields.report(invalid(node, "最长等待短于首次等待", "the longest wait is shorter than the first"));
     }
     fields.finish();
 }
 
-fn number<T: TryFrom<i64>>(fields: &mut Fields<'_>, key: &'static str) -> Option<T> {
-    let node = fields.optional(key)?;
-    let number = fields.integer(key)?;
-    let read = T::try_from(number).ok().filter(|_| number > 0);
-    if read.is_none() {
-        fields.report(wrong_shape(node, "一个大于零的整数", "a whole number above zero"));
-    }
-    read
-}
-
-fn whole_number<T: TryFrom<i64>>(fields: &mut Fields<'_>, key: &'static str, value: &mut T) {
-    if let Some(read) = number(fields, key) {
-        *value = read;
-    }
-}
-
-fn seconds(fields: &mut Fields<'_>, key: &'static str, value: &mut Duration) {
-    if let Some(read) = number::<u32>(fields, key) {
-        *value = Duration::from_secs(read.into());
-    }
-}
-
 fn channel(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<Channel> {
     let mut fields = Fields::new(node, told)?;
     let name = fields.required_text("name");
-    let subjects = subjects(&mut fields);
+    let subjects = fields.choices("subjects", &SubjectKind::WORDS);
     let policies = fields.texts("policies").into_iter().map(|(text, _)| text).collect();
     let ways = [fields.optional("webhook"), fields.optional("file"), fields.optional("kafka")];
     let way = match ways {
@@ -238,49 +157,19 @@ fn channel(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<Cha
     Some(Channel { name: name?, subjects, policies, way: way? })
 }
 
-fn subjects(fields: &mut Fields<'_>) -> Vec<SubjectKind> {
-    let mut found = Vec::new();
-    for (text, place) in fields.texts("subjects") {
-        match SubjectKind::ALL.into_iter().find(|kind| kind.name() == text) {
-            Some(kind) => found.push(kind),
-            None => {
-                let words = SubjectKind::ALL.map(SubjectKind::name);
-                let list = words.join(", ");
-                fields.report(
-                    Diagnostic::new(&code::WRONG_SHAPE, format!("“subjects”里不能有“{text}”"), format!("`subjects` cannot hold `{text}`"))
-                        .at(place)
-                        .did_you_mean(&text, words)
-                        .help(format!("可用的值: {list}"), format!("one of: {list}")),
-                );
-            }
-        }
-    }
-    found
-}
-
 fn webhook(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<Webhook> {
     let mut fields = Fields::new(node, told)?;
     let url = address(&mut fields, "url");
-    let secret = secret(&mut fields, folder, "secret_file", "secret_env");
+    let secret = required_secret(&mut fields, folder, ["secret_file", "secret_env"], LEAST_SECRET);
     let algorithm = fields.choice("algorithm", Algorithm::WORDS).unwrap_or(Algorithm::Sm3);
     let key_id = fields.text("key_id").unwrap_or_default();
     if let Some(node) = fields.optional("key_id").filter(|_| !key_id.bytes().all(|byte| byte.is_ascii_graphic())) {
         fields.report(wrong_shape(node, "可打印的 ASCII 字符", "printable ASCII"));
     }
-    let ca = fields.optional("ca_file").and_then(|node| {
-        let path = folder.join(node.text()?);
-        match std::fs::read(&path).map_err(|error| error.to_string()).and_then(|pem| super::channel::webhook::certificates(&pem)) {
-            Ok(_) => Some(path),
-            Err(error) => {
-                fields.report(invalid(node, format!("证书不能用: {error}"), format!("these certificates cannot be used: {error}")));
-                None
-            }
-        }
-    });
-    let mut timeout = Duration::from_secs(10);
-    seconds(&mut fields, "timeout_seconds", &mut timeout);
+    let ca = authority(&mut fields, "ca_file", folder);
+    let timeout = fields.seconds("timeout_seconds").unwrap_or(Duration::from_secs(10));
     fields.finish();
-    Some(Webhook { url: url?, secret: secret?, algorithm, key_id, ca, timeout })
+    Some(Webhook { url: url?, secret: secret?, algorithm, key_id, ca: ca.ok()?, timeout })
 }
 
 fn file(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<PathBuf> {
@@ -300,26 +189,13 @@ fn kafka(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<Kafka
     }
     let mut fields = Fields::new(node, told)?;
     let (brokers, topic) = (fields.required_text("brokers"), fields.required_text("topic"));
-    let mut timeout = Duration::from_secs(30);
-    seconds(&mut fields, "timeout_seconds", &mut timeout);
+    let timeout = fields.seconds("timeout_seconds").unwrap_or(Duration::from_secs(30));
     let mut options = Vec::new();
     for node in fields.list("options") {
         options.extend(option(node, folder, fields.diagnostics()));
     }
     fields.finish();
     Some(Kafka { brokers: brokers?, topic: topic?, timeout, options })
-}
-
-/// `{name, value}`, or `{name, value_file | value_env}` for what is secret.
-fn option(node: &Node, folder: &Path, told: &mut Vec<Diagnostic>) -> Option<(String, Secret)> {
-    let mut fields = Fields::new(node, told)?;
-    let name = fields.required_text("name");
-    let value = match fields.text("value") {
-        Some(value) => Some(Secret::new(value)),
-        None => secret(&mut fields, folder, "value_file", "value_env"),
-    };
-    fields.finish();
-    Some((name?, value?))
 }
 
 #[cfg(test)]

@@ -24,12 +24,9 @@ use crate::ledger::{Case, Event, Next, Step, What, Why};
 use crate::policy::document::Mode;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
-use crate::store::live::{Batch, CaseCursor, CaseFilter, CaseRow, DeliveryStep, Live, MessageRow, MessageState, NewMessage};
+use crate::store::live::{Batch, CaseFilter, CasePages, CaseRow, DeliveryStep, Live, MessageRow, MessageState, NewMessage};
 use crate::store::trail::Seq;
 use history::History;
-
-/// Cases that are looked at together.
-const PAGE: usize = 1_000;
 
 /// Asks for messages.
 #[derive(Debug, Clone, Copy)]
@@ -228,15 +225,14 @@ impl Teller<'_> {
         let ahead = today.checked_add_days(Days::new(remind_days.unwrap_or(0).into())).unwrap_or(today);
         let at_rest = self.at_rest(now);
         let mut total = Asked::default();
-        let mut filter = CaseFilter {
+        let filter = CaseFilter {
             steps: vec![Step::Published.name().to_owned(), Step::Told.name().to_owned()],
             due_until: Some(ahead),
             by_due: true,
-            limit: PAGE,
             ..CaseFilter::default()
         };
-        loop {
-            let rows = self.live.cases(&filter).await?;
+        let mut pages = CasePages::new(self.live, filter);
+        while let Some(rows) = pages.next().await? {
             let (mut waiting, mut tellings) = (Vec::new(), Vec::new());
             for one in rows.iter().filter_map(seen) {
                 let case = &one.case;
@@ -250,11 +246,8 @@ impl Teller<'_> {
             tellings.extend(self.to_be_told(waiting, today, at_rest).await?);
             let asked = self.ask(tellings, now).await?;
             (total.messages, total.silent) = (total.messages + asked.messages, total.silent + asked.silent);
-            match rows.last() {
-                Some(last) if rows.len() == PAGE => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-                _ => return Ok(total),
-            }
         }
+        Ok(total)
     }
 
     /// One for each time that the subject was told; none while the grant is lost.

@@ -31,6 +31,9 @@ impl SubjectKind {
     /// All kinds, in the order of results.
     pub const ALL: [Self; 3] = [Self::Person, Self::Household, Self::Entity];
 
+    /// The words in files and columns.
+    pub const WORDS: [(&str, Self); 3] = [("person", Self::Person), ("household", Self::Household), ("entity", Self::Entity)];
+
     /// The word in files and columns.
     #[must_use]
     pub fn name(self) -> &'static str {

@@ -27,8 +27,7 @@ pub(super) const TYPES: &[(&str, ColumnType)] = &[
 ];
 
 /// The words for subject kinds in files.
-pub(super) const SUBJECTS: &[(&str, SubjectKind)] =
-    &[("person", SubjectKind::Person), ("household", SubjectKind::Household), ("entity", SubjectKind::Entity)];
+pub(super) const SUBJECTS: &[(&str, SubjectKind)] = &SubjectKind::WORDS;
 
 /// The words for what absence means.
 pub(super) const ABSENCES: &[(&str, Absence)] = &[("complete", Absence::Complete), ("partial", Absence::Partial)];

@@ -30,6 +30,7 @@ use super::seen_keys::SeenKeys;
 use super::settle::{CastWindow, Settling};
 use super::sources::{HeldRows, RegisterSource};
 use crate::diagnostic::{Diagnostic, code};
+use crate::hex;
 use crate::region::RegionTree;
 
 /// How a register is read.
@@ -406,7 +407,7 @@ pub fn hash_file(path: &Path) -> io::Result<String> {
             read => hasher.update(&buffer[..read]),
         }
     }
-    Ok(format!("{:x}", hasher.finalize()))
+    Ok(hex::digits(&hasher.finalize()))
 }
 
 #[cfg(test)]

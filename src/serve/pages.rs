@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::problem::Problem;
+use crate::hex;
 
 /// The most entries of a page.
 const MOST: usize = 1_000;
@@ -64,16 +65,11 @@ fn bad_cursor() -> Problem {
 /// The cursor of a key: not to be read, not to be made by others.
 #[must_use]
 pub fn cursor_of(key: &str) -> String {
-    key.bytes().map(|byte| format!("{byte:02x}")).collect()
+    hex::digits(key.as_bytes())
 }
 
 fn key_of(cursor: &str) -> Option<String> {
-    let digits = cursor.as_bytes();
-    if !digits.len().is_multiple_of(2) || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    let bytes: Option<Vec<u8>> = (0..digits.len() / 2).map(|at| u8::from_str_radix(cursor.get(at * 2..at * 2 + 2)?, 16).ok()).collect();
-    String::from_utf8(bytes?).ok()
+    String::from_utf8(hex::bytes(cursor)?).ok()
 }
 
 /// A page of entries that are in the order of their keys.

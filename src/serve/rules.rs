@@ -11,11 +11,11 @@ use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::{Diagnostic, Message, Severity};
-use crate::eligibility::results::manifest::hex;
 use crate::eligibility::run::authority;
 use crate::explain::facts::facts_read;
 use crate::explain::reason::{MissingFact, RegisterReason};
 use crate::explain::{Law, label_of};
+use crate::hex;
 use crate::lsp::{Eyes, Workspace};
 use crate::policy;
 use crate::policy::document::PolicyDocument;
@@ -192,5 +192,5 @@ fn digest(workspace: &Workspace) -> String {
     }
     hash.update(format!("{:?}{:?}{:?}", workspace.set.parameters, workspace.set.bundles, workspace.regions));
     hash.update(format!("{:?}", workspace.registers));
-    hex(&hash.finalize()[..12])
+    hex::digits(&hash.finalize()[..12])
 }

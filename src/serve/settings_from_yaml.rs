@@ -1,16 +1,14 @@
 //! `serve.yaml` read with the place of every mistake.
 
-use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
 use jsonwebtoken::Algorithm;
-use url::Url;
 
-use super::outgoing::may_be_asked;
 use super::settings::{ApiKey, Grant, Issuer, Keys, KeysAt, Limits, Log, Purpose, Role, Settings, Tls, Traces};
 use crate::diagnostic::{Diagnostic, SourceFile, code, has_errors};
+use crate::hex;
 use crate::register::declaration::SubjectKind;
+use crate::settings::{self, address_at, authority, file, invalid, listen_at, optional_secret};
 use crate::store::Address;
 use crate::yaml::{self, Fields, Node, wrong_shape};
 
@@ -27,11 +25,6 @@ pub const ALGORITHMS: &[(&str, Algorithm)] = &[
     ("EdDSA", Algorithm::EdDSA),
 ];
 
-const KINDS: &[(&str, SubjectKind)] =
-    &[("person", SubjectKind::Person), ("household", SubjectKind::Household), ("entity", SubjectKind::Entity)];
-
-const YES_OR_NO: &[(&str, bool)] = &[("true", true), ("yes", true), ("false", false), ("no", false)];
-
 impl Settings {
     /// Reads a settings file. Paths in it are those from its folder.
     ///
@@ -39,7 +32,7 @@ impl Settings {
     ///
     /// Every mistake, at its place; `path-missing` or `file-unreadable` where the file cannot be read.
     pub fn load(path: &Path) -> Result<Self, Vec<Diagnostic>> {
-        Self::read(&yaml::settings(path, "docs/serve.md")?)
+        Self::read(&settings::open(path, "docs/serve.md")?)
     }
 
     /// Reads the text of a settings file.
@@ -61,13 +54,7 @@ impl Settings {
 fn whole(root: &Node, folder: &Path, settings: &mut Settings, diagnostics: &mut Vec<Diagnostic>) {
     let Some(mut fields) = Fields::new(root, diagnostics) else { return };
     if let Some(node) = fields.optional("listen") {
-        match node.text().and_then(|text| text.parse::<SocketAddr>().ok()) {
-            Some(address) => settings.listen = address,
-            None => fields.report(
-                wrong_shape(node, "地址和端口", "an address with a port")
-                    .help("如 127.0.0.1:8090 或 \"[::]:8090\"", "such as 127.0.0.1:8090 or \"[::]:8090\""),
-            ),
-        }
+        settings.listen = listen_at(&mut fields, node).unwrap_or(settings.listen);
     }
     // What is not said lies where the program is started, as with the other verbs.
     if let Some(path) = fields.text("policies") {
@@ -91,7 +78,7 @@ fn whole(root: &Node, folder: &Path, settings: &mut Settings, diagnostics: &mut 
         log(node, &mut settings.log, fields.diagnostics());
     }
     settings.traces = fields.optional("traces").and_then(|node| traces(node, folder, fields.diagnostics()));
-    seconds(&mut fields, "drain_seconds", &mut settings.drain);
+    settings.drain = fields.seconds("drain_seconds").unwrap_or(settings.drain);
     alone(&mut fields, settings);
     fields.finish();
 }
@@ -114,30 +101,23 @@ fn alone(fields: &mut Fields<'_>, settings: &Settings) {
 }
 
 fn store(fields: &mut Fields<'_>, folder: &Path, settings: &mut Settings) {
-    let (address, file) = (fields.optional("store"), fields.optional("store_file"));
-    if let (Some(_), Some(file)) = (address, file) {
-        fields.report(
-            Diagnostic::new(&code::SETTINGS_INVALID, "store 和 store_file 只能写一个", "store and store_file exclude each other")
-                .at(file.span()),
-        );
+    const KEYS: [&str; 2] = ["store_file", "store_env"];
+    let (address, elsewhere) = (fields.optional("store"), fields.optional(KEYS[0]).or(fields.optional(KEYS[1])));
+    if let (Some(_), Some(node)) = (address, elsewhere) {
+        fields.report(invalid(node, "存储地址只能写一处", "the address of the store is given twice"));
     }
     if let Some((node, text)) = address.and_then(|node| Some((node, node.text()?))) {
-        let has_password =
-            url::Url::parse(text).is_ok_and(|url| url.password().is_some() || url.query_pairs().any(|(key, _)| key == "password"));
-        if has_password {
-            fields.report(
-                Diagnostic::new(&code::SETTINGS_INVALID, "密码不能写在设置里", "a password does not belong into the settings")
-                    .at(node.span())
-                    .help("把整个地址写进一个文件, 用 store_file 指明", "put the whole address into a file, and name that with store_file"),
-            );
+        if Address::parse(text).is_ok_and(|address| address.has_password()) {
+            let told = invalid(node, "密码不能写在设置里", "a password does not belong into the settings");
+            fields.report(told.help(
+                "把整个地址写进一个文件, 用 store_file 指明; 或放进环境变量, 用 store_env 指明",
+                "put the whole address into a file and name that with store_file, or into the environment and name the variable with store_env",
+            ));
         }
         store_at(fields, settings, folder, (node, text));
     }
-    if let Some((node, path)) = file.and_then(|node| Some((node, node.text()?))) {
-        match std::fs::read_to_string(folder.join(path)) {
-            Ok(text) => store_at(fields, settings, folder, (node, text.trim())),
-            Err(error) => fields.report(unreadable(node, &error)),
-        }
+    if let (Some(node), Some(secret)) = (elsewhere, optional_secret(fields, folder, KEYS, 1)) {
+        store_at(fields, settings, folder, (node, &secret.text()));
     }
 }
 
@@ -152,22 +132,6 @@ fn store_at(fields: &mut Fields<'_>, settings: &mut Settings, folder: &Path, (no
     }
 }
 
-fn unreadable(node: &Node, error: &std::io::Error) -> Diagnostic {
-    Diagnostic::new(&code::SETTINGS_INVALID, format!("读不了这个文件: {error}"), format!("this file cannot be read: {error}"))
-        .at(node.span())
-}
-
-/// A file that must be there.
-fn file(fields: &mut Fields<'_>, key: &'static str, folder: &Path) -> Option<PathBuf> {
-    let node = fields.required(key)?;
-    let path = folder.join(node.text()?);
-    if let Err(error) = std::fs::File::open(&path) {
-        fields.report(unreadable(node, &error));
-        return None;
-    }
-    Some(path)
-}
-
 fn tls(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<Tls> {
     let mut fields = Fields::new(node, diagnostics)?;
     let (certificate, key) = (file(&mut fields, "certificate", folder), file(&mut fields, "key", folder));
@@ -175,16 +139,11 @@ fn tls(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<
     Some(Tls { certificate: certificate?, key: key? })
 }
 
-fn required_text(fields: &mut Fields<'_>, key: &'static str) -> Option<String> {
-    fields.required(key)?;
-    fields.text(key)
-}
-
 fn issuer(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<Issuer> {
     let mut fields = Fields::new(node, diagnostics)?;
-    let (issuer, audience) = (required_text(&mut fields, "issuer"), required_text(&mut fields, "audience"));
+    let (issuer, audience) = (fields.required_text("issuer"), fields.required_text("audience"));
     let keys = keys(&mut fields, folder, issuer.as_deref());
-    let algorithms = words(&mut fields, "algorithms", ALGORITHMS);
+    let algorithms = fields.choices("algorithms", ALGORITHMS);
     fields.finish();
     let algorithms = if algorithms.is_empty() { vec![Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA] } else { algorithms };
     Some(Issuer { issuer: issuer?, audience: audience?, keys: keys?, algorithms })
@@ -193,8 +152,8 @@ fn issuer(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Opti
 /// One of `keys` (a file), `keys_url` (a set) and `discovery: true`.
 fn keys(fields: &mut Fields<'_>, folder: &Path, issuer: Option<&str>) -> Option<Keys> {
     let (in_file, url) = (fields.optional("keys"), fields.optional("keys_url"));
-    let discovery = fields.optional("discovery").filter(|_| fields.choice("discovery", YES_OR_NO) == Some(true));
-    let authority = fields.optional("ca");
+    let discovery = fields.optional("discovery").filter(|_| fields.boolean("discovery") == Some(true));
+    let ca = fields.optional("ca");
     let named: Vec<&Node> = [in_file, url, discovery].into_iter().flatten().collect();
     let [one] = named[..] else {
         let place = named.get(1).map_or_else(|| fields.span(), |node| node.span());
@@ -213,9 +172,9 @@ fn keys(fields: &mut Fields<'_>, folder: &Path, issuer: Option<&str>) -> Option<
         return None;
     };
     if in_file.is_some() {
-        if let Some(node) = authority {
+        if let Some(node) = ca {
             let (zh, en) = ("ca 只用于 keys_url 和 discovery", "ca is for keys_url and discovery");
-            fields.report(Diagnostic::new(&code::SETTINGS_INVALID, zh, en).at(node.span()));
+            fields.report(invalid(node, zh, en));
         }
         return file(fields, "keys", folder).map(Keys::File);
     }
@@ -225,31 +184,17 @@ fn keys(fields: &mut Fields<'_>, folder: &Path, issuer: Option<&str>) -> Option<
     } else {
         one.text().unwrap_or_default().to_owned()
     };
-    let address = asked_at(fields, one, &text)?;
-    let authority = authority.map(|_| file(fields, "ca", folder).ok_or(())).transpose().ok()?;
+    let address = address_at(fields, one, &text)?;
+    let authority = authority(fields, "ca", folder).ok()?;
     Some(Keys::At(KeysAt { address, is_discovered, authority }))
-}
-
-/// An address that the server may ask.
-fn asked_at(fields: &mut Fields<'_>, node: &Node, text: &str) -> Option<Url> {
-    let address =
-        Url::parse(text).ok().filter(|address| may_be_asked(address) && address.username().is_empty() && address.password().is_none());
-    if address.is_none() {
-        fields.report(wrong_shape(node, "https 地址", "an https address").help(
-            "只有本机 (127.0.0.1) 可用 http; 地址里不写用户和密码",
-            "http only on this machine (127.0.0.1); no user and password in it",
-        ));
-    }
-    address
 }
 
 fn traces(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<Traces> {
     let mut fields = Fields::new(node, diagnostics)?;
     let endpoint = fields.required("endpoint");
-    let endpoint = endpoint.and_then(|node| asked_at(&mut fields, node, node.text().unwrap_or_default()));
-    let authority = fields.optional("ca").map(|_| file(&mut fields, "ca", folder).ok_or(())).transpose().ok();
-    let mut percent = 100;
-    whole_number(&mut fields, "percent", &mut percent);
+    let endpoint = endpoint.and_then(|node| address_at(&mut fields, node, node.text().unwrap_or_default()));
+    let authority = authority(&mut fields, "ca", folder).ok();
+    let percent = fields.number("percent").unwrap_or(100);
     if let Some(node) = fields.optional("percent").filter(|_| percent > 100) {
         fields.report(wrong_shape(node, "1 到 100", "a number from 1 to 100"));
     }
@@ -257,32 +202,11 @@ fn traces(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Opti
     Some(Traces { endpoint: endpoint?, authority: authority?, percent })
 }
 
-/// A list of words that are known.
-fn words<T: Copy>(fields: &mut Fields<'_>, key: &'static str, known: &[(&str, T)]) -> Vec<T> {
-    let mut found = Vec::new();
-    for (text, place) in fields.texts(key) {
-        match known.iter().find(|(word, _)| *word == text) {
-            Some((_, value)) => found.push(*value),
-            None => {
-                let words = known.iter().map(|(word, _)| *word);
-                let list = words.clone().collect::<Vec<_>>().join(", ");
-                fields.report(
-                    Diagnostic::new(&code::WRONG_SHAPE, format!("“{key}”里不能有“{text}”"), format!("`{key}` cannot hold `{text}`"))
-                        .at(place)
-                        .did_you_mean(&text, words)
-                        .help(format!("可用的值: {list}"), format!("one of: {list}")),
-                );
-            }
-        }
-    }
-    found
-}
-
 fn api_key(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<ApiKey> {
     let mut fields = Fields::new(node, diagnostics)?;
-    let (id, name) = (required_text(&mut fields, "id"), required_text(&mut fields, "name"));
+    let (id, name) = (fields.required_text("id"), fields.required_text("name"));
     let digest = fields.required("sha256").and_then(|node| {
-        let digest = node.text().and_then(digest_of);
+        let digest = node.text().and_then(hex::exactly);
         if digest.is_none() {
             let told = wrong_shape(node, "密钥的 SHA-256, 64 个十六进制字符", "the SHA-256 of the key, 64 hexadecimal digits")
                 .help("mianshen serve --new-key 会给出密钥和它的摘要", "mianshen serve --new-key gives a key with its digest");
@@ -295,19 +219,8 @@ fn api_key(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<ApiKey> {
     Some(ApiKey { id: id?, name: name?, digest: digest?, grant })
 }
 
-fn digest_of(text: &str) -> Option<[u8; 32]> {
-    let mut digest = [0; 32];
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    for (at, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
-    }
-    Some(digest)
-}
-
 fn grant(fields: &mut Fields<'_>) -> Grant {
-    let roles = words(fields, "roles", Role::WORDS);
+    let roles = fields.choices("roles", Role::WORDS);
     if roles.is_empty() {
         fields.required("roles");
     }
@@ -328,19 +241,19 @@ fn grant(fields: &mut Fields<'_>) -> Grant {
 fn subject(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<(SubjectKind, String)> {
     let mut fields = Fields::new(node, diagnostics)?;
     fields.required("kind");
-    let (kind, id) = (fields.choice("kind", KINDS), required_text(&mut fields, "id"));
+    let (kind, id) = (fields.choice("kind", &SubjectKind::WORDS), fields.required_text("id"));
     fields.finish();
     Some((kind?, id?))
 }
 
 fn purpose(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Purpose> {
     let mut fields = Fields::new(node, diagnostics)?;
-    let id = required_text(&mut fields, "id");
+    let id = fields.required_text("id");
     fields.required("label");
     let label = fields.message("label");
     let facts = fields.texts("facts").into_iter().map(|(text, _)| text).collect();
-    let unmasked = fields.choice("unmasked", YES_OR_NO).unwrap_or(false);
-    let roles = words(&mut fields, "roles", Role::WORDS);
+    let unmasked = fields.boolean("unmasked").unwrap_or(false);
+    let roles = fields.choices("roles", Role::WORDS);
     if roles.is_empty() {
         fields.required("roles");
     }
@@ -350,32 +263,17 @@ fn purpose(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Purpose> {
 
 fn limits(node: &Node, limits: &mut Limits, diagnostics: &mut Vec<Diagnostic>) {
     let Some(mut fields) = Fields::new(node, diagnostics) else { return };
-    whole_number(&mut fields, "body_bytes", &mut limits.body);
-    whole_number(&mut fields, "bulk_body_bytes", &mut limits.bulk_body);
-    seconds(&mut fields, "timeout_seconds", &mut limits.timeout);
-    seconds(&mut fields, "bulk_timeout_seconds", &mut limits.bulk_timeout);
-    seconds(&mut fields, "head_timeout_seconds", &mut limits.head_timeout);
-    whole_number(&mut fields, "connections", &mut limits.connections);
-    whole_number(&mut fields, "in_flight", &mut limits.in_flight);
-    whole_number(&mut fields, "per_second", &mut limits.per_second);
-    whole_number(&mut fields, "burst", &mut limits.burst);
-    whole_number(&mut fields, "simulations", &mut limits.simulations);
+    limits.body = fields.number("body_bytes").unwrap_or(limits.body);
+    limits.bulk_body = fields.number("bulk_body_bytes").unwrap_or(limits.bulk_body);
+    limits.timeout = fields.seconds("timeout_seconds").unwrap_or(limits.timeout);
+    limits.bulk_timeout = fields.seconds("bulk_timeout_seconds").unwrap_or(limits.bulk_timeout);
+    limits.head_timeout = fields.seconds("head_timeout_seconds").unwrap_or(limits.head_timeout);
+    limits.connections = fields.number("connections").unwrap_or(limits.connections);
+    limits.in_flight = fields.number("in_flight").unwrap_or(limits.in_flight);
+    limits.per_second = fields.number("per_second").unwrap_or(limits.per_second);
+    limits.burst = fields.number("burst").unwrap_or(limits.burst);
+    limits.simulations = fields.number("simulations").unwrap_or(limits.simulations);
     fields.finish();
-}
-
-fn whole_number<T: TryFrom<i64>>(fields: &mut Fields<'_>, key: &'static str, value: &mut T) {
-    let Some(node) = fields.optional(key) else { return };
-    let Some(number) = fields.integer(key) else { return };
-    match T::try_from(number) {
-        Ok(number_of) if number > 0 => *value = number_of,
-        _ => fields.report(wrong_shape(node, "一个大于零的整数", "a whole number above zero")),
-    }
-}
-
-fn seconds(fields: &mut Fields<'_>, key: &'static str, value: &mut Duration) {
-    let mut number = u32::try_from(value.as_secs()).unwrap_or(u32::MAX);
-    whole_number(fields, key, &mut number);
-    *value = Duration::from_secs(u64::from(number));
 }
 
 fn log(node: &Node, log: &mut Log, diagnostics: &mut Vec<Diagnostic>) {
@@ -394,6 +292,8 @@ fn log(node: &Node, log: &mut Log, diagnostics: &mut Vec<Diagnostic>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn read(text: &str) -> Result<Settings, Vec<Diagnostic>> {
@@ -466,7 +366,10 @@ mod tests {
         let settings = read("traces: {endpoint: 'http://127.0.0.1:4318/v1/traces', percent: 10}\n").expect("no mistake");
         let traces = settings.traces.expect("traces");
         assert_eq!((traces.endpoint.as_str(), traces.percent), ("http://127.0.0.1:4318/v1/traces", 10));
-        faults("traces: {endpoint: 'http://collector.example/v1/traces'}\n", &[("wrong-shape", "'http://collector.example/v1/traces'")]);
+        faults(
+            "traces: {endpoint: 'http://collector.example/v1/traces'}\n",
+            &[("settings-invalid", "'http://collector.example/v1/traces'")],
+        );
         faults("traces: {percent: 10}\n", &[("missing-key", "percent")]);
         faults("traces: {endpoint: 'https://collector.example/', percent: 200}\n", &[("wrong-shape", "200")]);
     }

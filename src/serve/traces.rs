@@ -26,9 +26,9 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, 
 use tokio::runtime::Handle;
 
 use super::guard::Caller;
-use super::outgoing;
 use super::settings::{self, Role};
 use crate::diagnostic::{Diagnostic, code};
+use crate::outgoing;
 
 /// How long sending a batch may take.
 const PATIENCE: Duration = Duration::from_secs(5);

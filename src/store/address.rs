@@ -46,6 +46,12 @@ impl Address {
         }
     }
 
+    /// Whether it holds a password.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        matches!(self, Self::Postgres(url) if super::postgres::has_password(url))
+    }
+
     /// What may be told of it: no password.
     #[must_use]
     pub fn place(&self) -> String {

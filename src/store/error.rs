@@ -2,6 +2,17 @@
 
 use crate::diagnostic::{Diagnostic, code};
 
+/// What only one process works on at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// A run is being loaded.
+    Load,
+    /// A generation of the live part is being filled.
+    Fill,
+    /// The changes of the store are being followed: the lease is another's.
+    Lease,
+}
+
 /// Why the store could not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreError {
@@ -20,8 +31,8 @@ pub enum StoreError {
         /// What can be read.
         known: i64,
     },
-    /// Another process is loading a run.
-    Busy,
+    /// Another process is at work on what only one may: on what.
+    Busy(Held),
     /// The disk is full, or the database's quota used up.
     Full,
     /// The database cannot be reached, or refuses to let us in.
@@ -59,8 +70,14 @@ impl StoreError {
                 format!("the store was written by a newer version (format {found}, this program reads up to {known})"),
             )
             .help("升级本程序; 存储没有改动", "upgrade this program; the store was not touched"),
-            Self::Busy => fault("另一批次正在装入".to_owned(), "another run is being loaded".to_owned())
-                .help("等它结束后再运行", "wait for it to end, then run again"),
+            Self::Busy(held) => {
+                let (zh, en) = match held {
+                    Held::Load => ("另一批次正在装入", "another run is being loaded"),
+                    Held::Fill => ("另一进程正在装入实时部分", "another process is filling the live part"),
+                    Held::Lease => ("另一进程正在跟随变更", "another process follows the changes"),
+                };
+                fault(zh.to_owned(), en.to_owned()).help("等它结束后再运行", "wait for it to end, then run again")
+            }
             Self::Fenced(what) => fault(format!("已由另一个流处理进程接管: {what}"), format!("another stream process took over: {what}"))
                 .help(
                     "一次只运行一个 mianshen stream; 本进程没有写入任何内容",
@@ -93,3 +110,16 @@ impl std::fmt::Display for StoreError {
 }
 
 impl std::error::Error for StoreError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_must_wait_is_told_for_what() {
+        let told = |held: Held| StoreError::Busy(held).to_string();
+        assert_eq!(told(Held::Load), "store: another run is being loaded");
+        assert_eq!(told(Held::Fill), "store: another process is filling the live part");
+        assert_eq!(told(Held::Lease), "store: another process follows the changes");
+    }
+}

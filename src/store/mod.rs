@@ -31,7 +31,7 @@ use arrow::array::RecordBatch;
 use async_trait::async_trait;
 
 pub use address::Address;
-pub use error::StoreError;
+pub use error::{Held, StoreError};
 pub use run::{PolicyFile, Run, RunId, RunPolicy, RunSummary};
 pub use subject::{
     FactState, StoredConflict, StoredFact, StoredGiven, StoredGrant, StoredOffer, StoredSubject, StoredUnknown, StoredVerdict,
@@ -188,6 +188,13 @@ pub trait StoredRun: Send + Sync + fmt::Debug {
     ///
     /// When the store cannot be read.
     async fn subject(&self, kind: SubjectKind, id: &str) -> Result<Option<StoredSubject>, StoreError>;
+
+    /// Identifiers of before a renumbering that lead to subjects of a kind, each with the one of today; by the one of before.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn aliases(&self, kind: SubjectKind) -> Result<Vec<(String, String)>, StoreError>;
 
     /// Subjects in the order of their identifiers, those after one where one is given, at most `limit` of them.
     ///

@@ -11,8 +11,8 @@ use super::source::{ChangeSource, Clock, Taken as Given};
 use super::turn::{Done, Stream, Taken, TurnError};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::progress::Cancel;
-use crate::store::StoreError;
 use crate::store::live::{Fence, Live};
+use crate::store::{Held, StoreError};
 
 /// How long the lease holds after each renewal, in microseconds: whoever takes over from one that was killed waits no longer, and on
 /// the same machine not at all.
@@ -149,7 +149,7 @@ async fn first_lease(live: &dyn Live, holder: &str, clock: &Clock, cancel: &Canc
     let mut is_told = false;
     while !cancel.is_cancelled() {
         match lease(live, holder, clock).await {
-            Err(StoreError::Busy) => {}
+            Err(StoreError::Busy(Held::Lease)) => {}
             fence => return fence.map(Some),
         }
         // One of this machine that was killed comes back for nothing: what it has begun is refused from now on.

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::change::{Encoding, TopicRule};
 use crate::diagnostic::{Diagnostic, SourceFile, code, has_errors};
 use crate::register::declaration::Registers;
+use crate::settings::{Secret, listen_at, option, optional_secret};
 use crate::yaml::{self, Fields, Node, wrong_shape};
 
 /// Settings of the stream.
@@ -23,7 +24,7 @@ pub struct Settings {
 }
 
 /// One source.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceSetting {
     /// A file with one event a line.
     File {
@@ -37,7 +38,7 @@ pub enum SourceSetting {
         /// Where to listen.
         listen: SocketAddr,
         /// The token that senders show.
-        token: Option<String>,
+        token: Option<Secret>,
     },
     /// A consumer group.
     Kafka {
@@ -48,22 +49,8 @@ pub enum SourceSetting {
         /// Topics.
         topics: Vec<String>,
         /// Settings of librdkafka.
-        options: BTreeMap<String, String>,
+        options: BTreeMap<String, Secret>,
     },
-}
-
-impl std::fmt::Debug for SourceSetting {
-    /// Without secrets.
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::File { path, follow } => write!(formatter, "File({}, follow: {follow})", path.display()),
-            Self::Http { listen, token } => write!(formatter, "Http({listen}, token: {})", token.is_some()),
-            Self::Kafka { brokers, group, topics, options } => {
-                let options: Vec<&String> = options.keys().collect();
-                write!(formatter, "Kafka({brokers}, {group}, {topics:?}, options: {options:?})")
-            }
-        }
-    }
 }
 
 const DATES: &[(&str, Encoding)] =
@@ -76,7 +63,7 @@ impl Settings {
     ///
     /// Every mistake, at its place; `path-missing` or `file-unreadable` where the file cannot be read.
     pub fn load(path: &Path, registers: &Registers) -> Result<Self, Vec<Diagnostic>> {
-        Self::read(&yaml::settings(path, "docs/changes.md")?, registers)
+        Self::read(&crate::settings::open(path, "docs/changes.md")?, registers)
     }
 
     /// Reads the text of a settings file.
@@ -172,11 +159,8 @@ fn source(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Opti
 }
 
 fn http_source(node: &Node, folder: &Path, fields: &mut Fields<'_>) -> Option<SourceSetting> {
-    let token = fields.optional("token_file").and_then(|node| secret(node, folder, fields.diagnostics()));
-    let Some(listen) = node.text().and_then(|text| text.parse::<SocketAddr>().ok()) else {
-        fields.report(wrong_shape(node, "地址和端口, 如 127.0.0.1:8091", "an address with a port, such as 127.0.0.1:8091"));
-        return None;
-    };
+    let token = optional_secret(fields, folder, ["token_file", "token_env"], 1);
+    let listen = listen_at(fields, node)?;
     if token.is_none() && !listen.ip().is_loopback() {
         fields.report(
             Diagnostic::new(
@@ -185,7 +169,7 @@ fn http_source(node: &Node, folder: &Path, fields: &mut Fields<'_>) -> Option<So
                 format!("without a token, events are taken from this machine only, not on {listen}"),
             )
             .at(node.span())
-            .help("加上 token_file", "add token_file"),
+            .help("加上 token_file 或 token_env", "add token_file or token_env"),
         );
     }
     Some(SourceSetting::Http { listen, token })
@@ -200,50 +184,6 @@ fn kafka_source(brokers: String, folder: &Path, fields: &mut Fields<'_>) -> Opti
         options.extend(option(node, folder, fields.diagnostics()));
     }
     Some(SourceSetting::Kafka { brokers, group, topics: topics.into_iter().collect(), options })
-}
-
-/// A setting of the client. What is secret stands in a file.
-fn option(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<(String, String)> {
-    let mut fields = Fields::new(node, diagnostics)?;
-    let name = fields.required_text("name");
-    let (value, file) = (fields.text("value"), fields.optional("value_file"));
-    let is_secret = name.as_deref().is_some_and(|name| name.contains("password") || name.contains("secret"));
-    if let (Some(node), true) = (fields.optional("value"), is_secret) {
-        fields.report(
-            Diagnostic::new(&code::SETTINGS_INVALID, "密码不能写在设置里", "a password does not belong into the settings")
-                .at(node.span())
-                .help("写进一个文件, 用 value_file 指明", "put it into a file, and name that with value_file"),
-        );
-    }
-    let value = match (value, file) {
-        (Some(value), None) => Some(value),
-        (None, Some(node)) => secret(node, folder, fields.diagnostics()),
-        _ => {
-            let place = fields.span();
-            fields.report(Diagnostic::new(&code::SETTINGS_INVALID, "写 value 或 value_file 之一", "one of value and value_file").at(place));
-            None
-        }
-    };
-    fields.finish();
-    Some((name?, value?))
-}
-
-/// The first line of a file.
-fn secret(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<String> {
-    let path = folder.join(node.text()?);
-    let found = std::fs::read_to_string(&path).map(|text| text.lines().next().unwrap_or_default().trim().to_owned());
-    match found {
-        Ok(text) if !text.is_empty() => Some(text),
-        Ok(_) => {
-            diagnostics.push(Diagnostic::new(&code::SETTINGS_INVALID, "这个文件是空的", "this file is empty").at(node.span()));
-            None
-        }
-        Err(error) => {
-            let (zh, en) = (format!("读不了这个文件: {error}"), format!("this file cannot be read: {error}"));
-            diagnostics.push(Diagnostic::new(&code::SETTINGS_INVALID, zh, en).at(node.span()));
-            None
-        }
-    }
 }
 
 #[cfg(test)]
@@ -276,12 +216,12 @@ dead_letters: dead.ndjson
         let options = [("security.protocol", "SASL_SSL"), ("sasl.password", "s3cret")];
         let expect = [
             SourceSetting::File { path: folder.path().join("changes.ndjson"), follow: true },
-            SourceSetting::Http { listen: "0.0.0.0:8091".parse().expect("an address"), token: Some("s3cret".into()) },
+            SourceSetting::Http { listen: "0.0.0.0:8091".parse().expect("an address"), token: Some(Secret::new("s3cret")) },
             SourceSetting::Kafka {
                 brokers: "broker:9092".into(),
                 group: "city".into(),
                 topics: vec!["bank".into(), "city.public.death".into()],
-                options: options.map(|(name, value)| (name.to_owned(), value.to_owned())).into(),
+                options: options.map(|(name, value)| (name.to_owned(), Secret::new(value))).into(),
             },
         ];
         assert_eq!(settings.sources, expect);

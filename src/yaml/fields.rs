@@ -1,5 +1,7 @@
 //! Reading a mapping key by key: every mistake is collected, unknown keys are told at the end.
 
+use std::time::Duration;
+
 use chrono::NaiveDate;
 
 use super::Node;
@@ -97,6 +99,22 @@ impl<'a> Fields<'a> {
         parsed
     }
 
+    /// An optional whole number above zero.
+    pub fn number<T: TryFrom<i64>>(&mut self, key: &'static str) -> Option<T> {
+        let node = self.optional(key)?;
+        let number = self.integer(key)?;
+        let read = T::try_from(number).ok().filter(|_| number > 0);
+        if read.is_none() {
+            self.report(wrong_shape(node, "一个大于零的整数", "a whole number above zero"));
+        }
+        read
+    }
+
+    /// An optional number of seconds, whole and above zero.
+    pub fn seconds(&mut self, key: &'static str) -> Option<Duration> {
+        self.number::<u32>(key).map(|seconds| Duration::from_secs(seconds.into()))
+    }
+
     /// An optional date, written 2024-02-29.
     pub fn date(&mut self, key: &'static str) -> Option<NaiveDate> {
         let node = self.optional(key)?;
@@ -139,14 +157,24 @@ impl<'a> Fields<'a> {
         if let Some((_, value)) = choices.iter().find(|(word, _)| *word == given) {
             return Some(*value);
         }
-        let words = choices.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ");
-        self.report(
-            Diagnostic::new(&code::WRONG_SHAPE, format!("“{key}”不能是“{given}”"), format!("`{key}` cannot be `{given}`"))
-                .at(node.span())
-                .did_you_mean(given, choices.iter().map(|(word, _)| *word))
-                .help(format!("可用的值: {words}"), format!("one of: {words}")),
-        );
+        let (zh, en) = (format!("“{key}”不能是“{given}”"), format!("`{key}` cannot be `{given}`"));
+        self.report(no_such_word((zh, en), given, node.span(), choices));
         None
+    }
+
+    /// An optional list of some of a few words, mapped to values.
+    pub fn choices<T: Copy>(&mut self, key: &'static str, choices: &[(&str, T)]) -> Vec<T> {
+        let mut found = Vec::new();
+        for (given, place) in self.texts(key) {
+            match choices.iter().find(|(word, _)| *word == given) {
+                Some((_, value)) => found.push(*value),
+                None => {
+                    let (zh, en) = (format!("“{key}”里不能有“{given}”"), format!("`{key}` cannot hold `{given}`"));
+                    self.report(no_such_word((zh, en), &given, place, choices));
+                }
+            }
+        }
+        found
     }
 
     /// Tells every key that nobody asked for.
@@ -190,6 +218,14 @@ pub fn message(node: &Node, diagnostics: &mut Vec<Diagnostic>) -> Option<Message
 #[must_use]
 pub fn parse_date(text: &str) -> Option<NaiveDate> {
     (text.len() == 10).then(|| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok()).flatten()
+}
+
+/// The diagnostic for a word that is none of those that are known.
+fn no_such_word<T>((zh, en): (String, String), given: &str, place: Span, known: &[(&str, T)]) -> Diagnostic {
+    let words = known.iter().map(|(word, _)| *word);
+    let list = words.clone().collect::<Vec<_>>().join(", ");
+    let told = Diagnostic::new(&code::WRONG_SHAPE, zh, en).at(place).did_you_mean(given, words);
+    told.help(format!("可用的值: {list}"), format!("one of: {list}"))
 }
 
 /// The diagnostic for a node that is not what was expected.

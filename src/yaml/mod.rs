@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub use fields::{Fields, message, parse_date, wrong_shape};
 pub use parse::parse;
-pub use texts::{Texts, settings};
+pub use texts::Texts;
 
 use crate::diagnostic::{SourceFile, Span};
 

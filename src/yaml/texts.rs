@@ -6,8 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, SourceFile, code};
-
 /// Texts that stand in for files, by path: what an editor has open and may not have saved. Without any, every file is
 /// read from disk.
 #[derive(Debug, Clone, Default)]
@@ -58,21 +56,6 @@ impl Texts {
     pub fn unsaved<'a>(&'a self, dir: &'a Path) -> impl Iterator<Item = &'a Path> {
         self.0.keys().map(PathBuf::as_path).filter(move |path| path.starts_with(dir) && !path.exists())
     }
-}
-
-/// The text of a settings file; `page` says how such are written.
-///
-/// # Errors
-///
-/// `path-missing` or `file-unreadable` where it cannot be read.
-pub fn settings(path: &Path, page: &str) -> Result<Arc<SourceFile>, Vec<Diagnostic>> {
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        let shown = path.display();
-        let code = if error.kind() == std::io::ErrorKind::NotFound { &code::PATH_MISSING } else { &code::FILE_UNREADABLE };
-        let told = Diagnostic::new(code, format!("读不了设置 {shown}: {error}"), format!("cannot read the settings {shown}: {error}"));
-        vec![told.help(format!("写法见 {page}"), format!("{page} says how they are written"))]
-    })?;
-    Ok(SourceFile::new(path, text))
 }
 
 #[cfg(test)]

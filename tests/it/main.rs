@@ -10,6 +10,7 @@ mod explain_sample;
 mod lsp;
 mod match_faults;
 mod match_sample;
+mod month;
 mod new;
 mod outcome;
 mod push;

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::super::finding::Findings;
 use super::super::grant::{Resolution, Status, amount_text};
+use crate::hex;
 use crate::register::declaration::SubjectKind;
 
 /// The name of the manifest's file; a directory that has one holds a run.
@@ -36,6 +37,9 @@ pub struct Manifest {
     pub policies: BTreeMap<String, PolicyVersion>,
     /// SHA-256 of all parameters in their canonical text.
     pub parameters_sha256: String,
+    /// The state of the ledger that was read beside the registers; none: no store, or one without cases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerState>,
     /// What came out.
     pub counts: RunCounts,
     /// Result files, by name.
@@ -81,6 +85,17 @@ pub struct InputFile {
     pub bytes: u64,
     /// SHA-256 of the content.
     pub sha256: String,
+}
+
+/// The ledger of cases as it was read: the newest event, which stands for all before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerState {
+    /// Its number: so many events were written by then.
+    pub event: u64,
+    /// Its hash (SM3), which chains all events before it.
+    pub hash: String,
+    /// Whether nothing was written while the cases were read. If not, some may be read as they were a moment later.
+    pub at_rest: bool,
 }
 
 /// One policy as it was used.
@@ -201,7 +216,7 @@ pub fn input_file(path: &Path, name: impl Into<String>) -> io::Result<InputFile>
     loop {
         let n_read = file.read(&mut buffer)?;
         if n_read == 0 {
-            return Ok(InputFile { path: name.into(), bytes, sha256: hex(&hash.finalize()) });
+            return Ok(InputFile { path: name.into(), bytes, sha256: hex::digits(&hash.finalize()) });
         }
         hash.update(&buffer[..n_read]);
         bytes += n_read as u64;
@@ -211,15 +226,5 @@ pub fn input_file(path: &Path, name: impl Into<String>) -> io::Result<InputFile>
 /// SHA-256 of a text.
 #[must_use]
 pub fn sha256_of(text: &[u8]) -> String {
-    hex(&Sha256::digest(text))
-}
-
-/// Bytes as lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    hex::digits(&Sha256::digest(text))
 }

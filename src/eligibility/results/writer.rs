@@ -21,8 +21,9 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::Format;
-use super::manifest::{ResultFile, hex};
+use super::manifest::ResultFile;
 use super::table::Table;
+use crate::hex;
 
 /// Rows of a batch, and of a row group; fixed, for bytes depend on it.
 const CHUNK: usize = 131_072;
@@ -41,7 +42,7 @@ pub(super) fn write(path: &Path, format: Format, table: &Table<'_>) -> io::Resul
     let of_disk = |error| failure.get().map_or(error, |&kind| io::Error::from(kind));
     let Hashing { inner, hash, n_bytes, .. } = written.map_err(of_disk)?;
     inner.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-    Ok(ResultFile { rows: table.n_rows as u64, bytes: n_bytes, sha256: hex(&hash.finalize()) })
+    Ok(ResultFile { rows: table.n_rows as u64, bytes: n_bytes, sha256: hex::digits(&hash.finalize()) })
 }
 
 /// The stretches of rows that become batches and row groups.

@@ -26,7 +26,7 @@ impl Topic {
     pub fn new(settings: &Kafka) -> Result<Self, String> {
         let mut config = ClientConfig::new();
         for (name, value) in &settings.options {
-            config.set(name, String::from_utf8_lossy(value.bytes()));
+            config.set(name, value.text());
         }
         // A record is taken when all replicas in sync have it, once, in the order of sending.
         config.set("bootstrap.servers", &settings.brokers).set("acks", "all").set("enable.idempotence", "true");

@@ -4,8 +4,8 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use sm3::Sm3;
 
-use crate::eligibility::results::manifest::hex;
-use crate::push::link::Secret;
+use crate::hex;
+use crate::settings::Secret;
 
 /// What the HMAC is made with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ fn signed<M: Mac + hmac::digest::KeyInit>(secret: &Secret, timestamp: i64, body:
     mac.update(timestamp.to_string().as_bytes());
     mac.update(b".");
     mac.update(body);
-    hex(&mac.finalize().into_bytes())
+    hex::digits(&mac.finalize().into_bytes())
 }
 
 #[cfg(test)]
@@ -64,7 +64,7 @@ mod tests {
         }
         let (inner, outer) = (block.map(|byte| byte ^ 0x36), block.map(|byte| byte ^ 0x5c));
         let inner = D::new().chain_update(inner).chain_update(text).finalize();
-        hex(&D::new().chain_update(outer).chain_update(inner).finalize())
+        hex::digits(&D::new().chain_update(outer).chain_update(inner).finalize())
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! The webhook: a signed POST, and what its answer says of the message.
 
-use std::fs;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use reqwest::{Certificate, Client, StatusCode, header, redirect};
+use reqwest::{Client, StatusCode, header};
 
 use super::signature::sign;
 use super::{Channel, Outcome};
+use crate::outgoing::{self, plain};
 use crate::push::settings::Webhook;
 use crate::store::live::NewMessage;
 
@@ -38,31 +38,9 @@ impl Hook {
     ///
     /// When its certificates cannot be used.
     pub fn new(settings: &Webhook) -> Result<Self, String> {
-        // Whoever comes first installs it; they are all the same.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let mut client = Client::builder()
-            .timeout(settings.timeout)
-            .connect_timeout(settings.timeout)
-            // Personal data goes where the settings say, and nowhere else.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .user_agent(concat!("mianshen/", env!("CARGO_PKG_VERSION")));
-        if let Some(path) = &settings.ca {
-            let pem = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-            client = client.tls_certs_only(certificates(&pem)?);
-        }
-        Ok(Self { client: client.build().map_err(|error| plain(&error))?, settings: settings.clone() })
+        let client = outgoing::client(settings.ca.as_deref(), settings.timeout)?;
+        Ok(Self { client, settings: settings.clone() })
     }
-}
-
-/// The certificates of a PEM text.
-///
-/// # Errors
-///
-/// When there is none, or one cannot be read.
-pub fn certificates(pem: &[u8]) -> Result<Vec<Certificate>, String> {
-    let found = Certificate::from_pem_bundle(pem).map_err(|error| plain(&error))?;
-    if found.is_empty() { Err("no certificate (PEM)".to_owned()) } else { Ok(found) }
 }
 
 #[async_trait]
@@ -114,28 +92,6 @@ fn retry_after(value: &str, now: i64) -> Option<Duration> {
         }
     };
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
-}
-
-/// An error in one line, with its causes, without the address: it may hold what is not to be logged.
-fn plain(error: &reqwest::Error) -> String {
-    let kind = if error.is_timeout() {
-        "timeout"
-    } else if error.is_connect() {
-        "no connection"
-    } else {
-        "failed"
-    };
-    let mut text = kind.to_owned();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        let said = error.to_string();
-        if !text.ends_with(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text.chars().take(300).collect()
 }
 
 #[cfg(test)]

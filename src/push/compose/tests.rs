@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use super::*;
 use crate::diagnostic::SourceFile;
 use crate::policy;
-use crate::push::link::{Secret, holds};
+use crate::push::link::holds;
+use crate::settings::Secret;
 use crate::yaml::Texts;
 
 const AT: i64 = 1_782_831_600_000_000; // 2026-06-30T15:00:00Z, 23:00 at +08:00

@@ -136,6 +136,10 @@ impl Live for Memory {
         none()
     }
 
+    async fn generation(&self) -> Result<Option<i64>, StoreError> {
+        none()
+    }
+
     async fn state(&self) -> Result<Option<LiveState>, StoreError> {
         none()
     }
@@ -157,6 +161,10 @@ impl Live for Memory {
     }
 
     async fn standing(&self, _: SubjectKind, _: &[&str]) -> Result<Vec<Standing>, StoreError> {
+        none()
+    }
+
+    async fn stands(&self, _: SubjectKind, _: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
         none()
     }
 
@@ -209,7 +217,7 @@ impl Live for Memory {
         none()
     }
 
-    async fn erase_case(&self, _: &str) -> Result<u64, StoreError> {
+    async fn erase_case(&self, _: &CaseRow) -> Result<u64, StoreError> {
         none()
     }
 }

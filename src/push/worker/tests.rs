@@ -17,12 +17,12 @@ use sm3::Sm3;
 
 use super::memory::Memory;
 use super::*;
-use crate::eligibility::results::manifest::hex;
+use crate::hex;
 use crate::push::channel;
 use crate::push::channel::signature::Algorithm;
 use crate::push::channel::webhook::{ID, SIGNATURE, TIMESTAMP};
-use crate::push::link::Secret;
 use crate::push::settings::{self, Way, Webhook};
+use crate::settings::Secret;
 use crate::store::live::NewMessage;
 
 const SECRET: &str = "a secret of sixteen bytes or more";
@@ -103,7 +103,7 @@ fn by_hand(algorithm: Algorithm, timestamp: &str, body: &[u8]) -> String {
         let mut block = [0_u8; 64];
         block[..key.len()].copy_from_slice(key);
         let (inner, outer) = (block.map(|byte| byte ^ 0x36), block.map(|byte| byte ^ 0x5c));
-        hex(&D::digest([outer.as_slice(), &D::digest([inner.as_slice(), text].concat())].concat()))
+        hex::digits(&D::digest([outer.as_slice(), &D::digest([inner.as_slice(), text].concat())].concat()))
     }
     let text = [timestamp.as_bytes(), b".", body].concat();
     match algorithm {
@@ -436,8 +436,7 @@ async fn only_a_trusted_certificate_is_given_anything() {
     let folder = tempfile::tempdir().expect("a folder");
     let Some((own, key)) = certificate(folder.path(), "own") else { return };
     let Some((other, _)) = certificate(folder.path(), "other") else { return };
-    // Whoever comes first installs it; they are all the same.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    crate::outgoing::encryption();
     let receiver =
         Arc::new(Receiver { inbox: Mutex::default(), answer: Box::new(|_, _| (Duration::ZERO, 200)), algorithm: Algorithm::Sm3 });
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");

@@ -115,5 +115,5 @@ pub async fn at_work<T: Send + 'static>(work: impl FnOnce() -> Result<T, Problem
 #[must_use]
 pub fn tag_of(parts: &str) -> String {
     use sha2::Digest;
-    crate::eligibility::results::manifest::hex(&sha2::Sha256::digest(parts.as_bytes())[..12])
+    crate::hex::digits(&sha2::Sha256::digest(parts.as_bytes())[..12])
 }

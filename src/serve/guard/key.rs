@@ -4,7 +4,7 @@ use rand::TryRng;
 use rand::rngs::SysRng;
 use sha2::{Digest, Sha256};
 
-use crate::eligibility::results::manifest::hex;
+use crate::hex;
 
 /// How a key begins, so that one that leaks is known for what it is.
 const PREFIX: &str = "ms_";
@@ -17,7 +17,7 @@ const PREFIX: &str = "ms_";
 pub fn new() -> Result<String, String> {
     let mut bytes = [0_u8; 32];
     SysRng.try_fill_bytes(&mut bytes).map_err(|error| error.to_string())?;
-    Ok(format!("{PREFIX}{}", hex(&bytes)))
+    Ok(format!("{PREFIX}{}", hex::digits(&bytes)))
 }
 
 /// What is kept of a key. It is as long as its digest and random, so that nobody finds it by trying.
@@ -35,6 +35,6 @@ mod tests {
         let (one, other) = (new().expect("a key"), new().expect("a key"));
         assert_ne!(one, other);
         assert_eq!(one.len(), PREFIX.len() + 64);
-        assert_eq!(hex(&digest("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+        assert_eq!(hex::digits(&digest("abc")), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     }
 }

@@ -14,8 +14,9 @@ use tokio::sync::{Mutex, Semaphore};
 use url::Url;
 
 use super::token::{Key, keys_of_set};
+use crate::outgoing;
+use crate::serve::clock;
 use crate::serve::settings::KeysAt;
-use crate::serve::{clock, outgoing};
 
 /// How long a fetch may take.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -188,17 +189,7 @@ impl Remote {
     }
 
     async fn text(&self, address: Url) -> Result<(String, Option<Duration>), String> {
-        let told = |error: reqwest::Error| {
-            // The chain of causes, without the address: a certificate that is not trusted stands deep in it.
-            let error = error.without_url();
-            let mut words = error.to_string();
-            let mut cause = std::error::Error::source(&error);
-            while let Some(deeper) = cause {
-                words.push_str(&format!(": {deeper}"));
-                cause = deeper.source();
-            }
-            words
-        };
+        let told = |error: reqwest::Error| outgoing::plain(&error);
         let mut answer = self.client.get(address).send().await.map_err(told)?;
         if !answer.status().is_success() {
             return Err(format!("status {}", answer.status().as_u16()));

@@ -50,6 +50,12 @@ fn encryption(url: &str) -> Result<(String, Encryption), StoreError> {
     Ok((url, encryption))
 }
 
+/// Whether a URL holds a password.
+pub(in crate::store) fn has_password(url: &str) -> bool {
+    let config = encryption(url).ok().and_then(|(url, _)| url.parse::<Config>().ok());
+    config.is_some_and(|config| config.get_password().is_some())
+}
+
 /// What may be told of a URL: user, host, port and database.
 pub(in crate::store) fn place(url: &str) -> String {
     let config = encryption(url).ok().and_then(|(url, _)| url.parse::<Config>().ok());

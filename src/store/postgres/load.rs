@@ -15,7 +15,7 @@ use super::schema::{LOAD_LOCK, LOCKS};
 use super::tls::Access;
 use super::{connection, failed};
 use crate::register::declaration::SubjectKind;
-use crate::store::{EncodedSubject, Load, RunId, RunSummary, StoreError};
+use crate::store::{EncodedSubject, Held, Load, RunId, RunSummary, StoreError};
 
 /// How every binary copy begins: signature, no flags, no extension.
 pub(super) const BEGINNING: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
@@ -41,7 +41,7 @@ impl PostgresLoad {
         let client = access.connect().await?;
         let locked = client.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&LOCKS, &LOAD_LOCK]).await.map_err(failed)?;
         if !locked.get::<_, bool>(0) {
-            return Err(StoreError::Busy);
+            return Err(StoreError::Busy(Held::Load));
         }
         drop_old(&pool, None).await?;
         let row = client.query_one("SELECT nextval('mianshen.run_id')", &[]).await.map_err(failed)?;

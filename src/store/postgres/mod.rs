@@ -17,6 +17,7 @@ mod schema;
 mod tls;
 mod trail;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
@@ -28,7 +29,7 @@ use super::live::Live;
 use super::trail::{Content, Erasure, Head, Record, Seq};
 use super::{Kept, Load, RunId, RunSummary, Store, StoreError, StoredRun};
 use crate::register::declaration::SubjectKind;
-pub(super) use address::place;
+pub(super) use address::{has_password, place};
 use leases::Leases;
 use run::PostgresRun;
 use tls::Access;
@@ -92,6 +93,12 @@ async fn connection(pool: &Pool) -> Result<Object, StoreError> {
         deadpool_postgres::PoolError::Backend(error) => failed(error),
         other => StoreError::Unreachable(other.to_string()),
     })
+}
+
+/// A text as PostgreSQL can hold one: without NUL. What stands for it is the same where a text is written and where it is looked
+/// for.
+fn held(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
 /// What PostgreSQL tells. Its texts hold no passwords.

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use deadpool_postgres::Pool;
 
 use super::leases::Lease;
-use super::{connection, failed};
+use super::{connection, failed, held};
 use crate::register::declaration::SubjectKind;
 use crate::store::body::{Layout, RunDocument, decode};
 use crate::store::documents::{POLICY_FILES, RUN, policy_files, table, table_name};
@@ -72,8 +72,15 @@ impl StoredRun for PostgresRun {
                 AND NOT EXISTS (SELECT 1 FROM {schema}.{table} WHERE id = $1)), $1)"
         );
         let statement = connection.prepare_cached(&sql).await.map_err(failed)?;
-        let Some(row) = connection.query_opt(&statement, &[&id]).await.map_err(failed)? else { return Ok(None) };
+        let Some(row) = connection.query_opt(&statement, &[&held(id)]).await.map_err(failed)? else { return Ok(None) };
         decode(&self.layout, kind, row.get(0), row.get(1)).map(Some)
+    }
+
+    async fn aliases(&self, kind: SubjectKind) -> Result<Vec<(String, String)>, StoreError> {
+        let connection = connection(&self.pool).await?;
+        let sql = format!("SELECT old, new FROM {}.alias WHERE kind = $1 ORDER BY old", self.schema);
+        let rows = connection.query(&sql, &[&kind.name()]).await.map_err(failed)?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     async fn subjects(&self, kind: SubjectKind, after: Option<&str>, limit: usize) -> Result<Vec<StoredSubject>, StoreError> {

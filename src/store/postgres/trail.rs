@@ -3,7 +3,7 @@
 use deadpool_postgres::Object;
 use tokio_postgres::{GenericClient, Row, Transaction};
 
-use super::failed;
+use super::{failed, held};
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
 use crate::store::trail::{Content, Erasure, Head, Record, Salted, Selection, Seq, erasing, link, salted};
@@ -35,7 +35,7 @@ async fn insert(transaction: &Transaction<'_>, at: i64, contents: &[Content], sa
     let sql = "INSERT INTO mianshen.trail_record (seq, at, digest, hash)
         SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::bytea[], $4::bytea[])";
     transaction.execute(sql, &[&seqs, &times, &digests, &hashes]).await.map_err(failed)?;
-    let subject = |content: &Content| content.subject.clone().map(|subject| (subject.kind, subject.id)).unzip();
+    let subject = |content: &Content| content.subject.clone().map(|subject| (subject.kind, held(&subject.id).into_owned())).unzip();
     let (kinds, ids): (Vec<Option<String>>, Vec<Option<String>>) = contents.iter().map(subject).unzip();
     let stays: Vec<bool> = contents.iter().map(Content::stays).collect();
     let salts: Vec<&[u8]> = records.iter().filter_map(|record| Some(record.content.as_ref()?.salt.as_slice())).collect();
@@ -71,7 +71,7 @@ pub(super) async fn about(
          ORDER BY c.seq DESC LIMIT $4"
     );
     let (before, limit) = (before.map_or(i64::MAX, u64::cast_signed), i64::try_from(limit).unwrap_or(i64::MAX));
-    let rows = connection.query(&sql, &[&id, &kind.name(), &before, &limit]).await.map_err(failed)?;
+    let rows = connection.query(&sql, &[&held(id), &kind.name(), &before, &limit]).await.map_err(failed)?;
     Ok(rows.iter().map(record).collect())
 }
 
@@ -80,7 +80,7 @@ pub(super) async fn erase(connection: &mut Object, at: i64, erasure: &Erasure) -
     let rows = match &erasure.selection {
         Selection::About(subject) => {
             let sql = "DELETE FROM mianshen.trail_content WHERE subject = $1 AND kind = $2 AND NOT stays RETURNING seq";
-            transaction.query(sql, &[&subject.id, &subject.kind]).await
+            transaction.query(sql, &[&held(&subject.id), &subject.kind]).await
         }
         Selection::Before(before) => {
             let sql = "DELETE FROM mianshen.trail_content c USING mianshen.trail_record r

@@ -10,7 +10,7 @@ use rusqlite::backup::{Backup, StepResult};
 use super::files::{Form, HEAD, Places, RUN, TRAIL, failed, io_failed, open_to_read, run_name, settle};
 use super::live::LIVE;
 use super::run_id;
-use crate::store::{RunId, StoreError};
+use crate::store::{Held, RunId, StoreError};
 
 /// What a copy holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ fn hold(places: &Places) -> Result<Option<fs::File>, StoreError> {
     };
     match file.try_lock() {
         Ok(()) => Ok(Some(file)),
-        Err(fs::TryLockError::WouldBlock) => Err(StoreError::Busy),
+        Err(fs::TryLockError::WouldBlock) => Err(StoreError::Busy(Held::Load)),
         Err(fs::TryLockError::Error(error)) => Err(io_failed(&path, &error)),
     }
 }

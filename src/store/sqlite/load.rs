@@ -20,7 +20,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use super::files::{Places, failed, io_failed, make_run, run_name, settle};
 use super::{run_id, waiting};
 use crate::register::declaration::SubjectKind;
-use crate::store::{EncodedSubject, Load, RunId, RunSummary, StoreError};
+use crate::store::{EncodedSubject, Held, Load, RunId, RunSummary, StoreError};
 
 /// Parts that wait to be written.
 const WAITING: usize = 4;
@@ -49,7 +49,7 @@ impl SqliteLoad {
         let lock = File::options().create(true).append(true).open(&path).map_err(|error| io_failed(&path, &error))?;
         match lock.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Busy),
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Busy(Held::Load)),
             Err(TryLockError::Error(error)) => return Err(io_failed(&path, &error)),
         }
         let runs = places.runs();

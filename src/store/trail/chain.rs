@@ -111,15 +111,15 @@ pub fn link(before: Option<Head>, at: i64, contents: Vec<Salted>) -> Vec<Record>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::eligibility::results::manifest::hex;
+    use crate::hex;
 
     #[test]
     fn sm3_is_that_of_the_standard() {
         // GB/T 32905-2016, A.1 and A.2.
         let digest: Digest = Sm3::digest(b"abc").into();
-        assert_eq!(hex(&digest), "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0");
+        assert_eq!(hex::digits(&digest), "66c7f0f462eeedd9d1f2d46bdc10e4e24167c4875cf2f7a2297da02b8f4ba8e0");
         let digest: Digest = Sm3::digest(b"abcd".repeat(16)).into();
-        assert_eq!(hex(&digest), "debe9ff92275b8a138604889c18e5a4d6fdb70e5387e5765293dcba39c0c5732");
+        assert_eq!(hex::digits(&digest), "debe9ff92275b8a138604889c18e5a4d6fdb70e5387e5765293dcba39c0c5732");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
 use super::chain::Head;
-use crate::eligibility::results::manifest::hex;
+use crate::hex;
 use crate::store::StoreError;
 
 /// Which chain a head ends.
@@ -78,9 +78,9 @@ impl Signing {
             chain,
             seq: head.seq,
             at: head.at,
-            hash: hex(&head.hash),
-            key: hex(self.public().as_bytes()),
-            signature: hex(&signature.to_bytes()),
+            hash: hex::digits(&head.hash),
+            key: hex::digits(self.public().as_bytes()),
+            signature: hex::digits(&signature.to_bytes()),
         }
     }
 }
@@ -98,9 +98,9 @@ impl SignedHead {
     /// The head, if the signature is that of `trusted`, or, without one, of the key that stands beside it.
     #[must_use]
     pub fn open(&self, trusted: Option<&VerifyingKey>) -> Option<Head> {
-        let head = Head { seq: self.seq, at: self.at, hash: bytes(&self.hash)? };
-        let own = VerifyingKey::from_bytes(&bytes(&self.key)?).ok()?;
-        let signature = Signature::from_bytes(&bytes(&self.signature)?);
+        let head = Head { seq: self.seq, at: self.at, hash: hex::exactly(&self.hash)? };
+        let own = VerifyingKey::from_bytes(&hex::exactly(&self.key)?).ok()?;
+        let signature = Signature::from_bytes(&hex::exactly(&self.signature)?);
         let key = trusted.unwrap_or(&own);
         key.verify_strict(&message(self.chain, &head), &signature).is_ok().then_some(head)
     }
@@ -122,17 +122,6 @@ pub fn read_heads(path: &Path) -> Result<Vec<SignedHead>, StoreError> {
 
 fn message(chain: Chain, head: &Head) -> Vec<u8> {
     [chain.purpose(), &head.seq.to_be_bytes(), &head.at.to_be_bytes(), &head.hash].concat()
-}
-
-fn bytes<const N: usize>(hex: &str) -> Option<[u8; N]> {
-    if hex.len() != 2 * N || !hex.is_ascii() {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(bytes)
 }
 
 #[cfg(test)]

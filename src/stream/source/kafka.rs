@@ -21,6 +21,7 @@ use rdkafka::types::{RDKafkaErrorCode, RDKafkaRespErr};
 
 use super::{ChangeSource, Clock, Taken};
 use crate::diagnostic::{Diagnostic, code};
+use crate::settings::Secret;
 use crate::store::live::Position;
 use crate::stream::change::{Origin, RawEvent};
 
@@ -34,7 +35,7 @@ pub struct Settings {
     /// Topics.
     pub topics: Vec<String>,
     /// Settings of librdkafka: TLS, SASL, and the like (`security.protocol`, `sasl.mechanism`, `ssl.ca.location`).
-    pub options: BTreeMap<String, String>,
+    pub options: BTreeMap<String, Secret>,
 }
 
 /// Where the store is with a partition, as it is now: asked when a partition is assigned.
@@ -107,16 +108,16 @@ impl KafkaSource {
     /// `settings-invalid` where the client refuses its settings.
     pub fn join(settings: &Settings, stored: Arc<dyn StoredPositions>, clock: Clock) -> Result<Self, Box<Diagnostic>> {
         let mut config = ClientConfig::new();
+        config.set("partition.assignment.strategy", "range,roundrobin").set("auto.offset.reset", "earliest");
+        settings.options.iter().for_each(|(key, value)| {
+            config.set(key, value.text());
+        });
+        // What nothing is lost or taken twice by is not to be set otherwise.
         config
             .set("bootstrap.servers", &settings.brokers)
             .set("group.id", &settings.group)
             .set("enable.auto.commit", "false")
-            .set("partition.assignment.strategy", "range,roundrobin")
-            .set("auto.offset.reset", "earliest")
             .set("enable.partition.eof", "false");
-        settings.options.iter().for_each(|(key, value)| {
-            config.set(key, value);
-        });
         let assigned = Arc::new(Mutex::new(Assigned::default()));
         let context = Context { assigned: Arc::clone(&assigned) };
         let consumer: StreamConsumer<Context> = config.create_with_context(context).map_err(|error| failed(&settings.brokers, &error))?;

@@ -106,7 +106,7 @@ impl Stored {
 }
 
 fn member(broker: &Broker, topic: &str, stored: &Arc<Stored>) -> KafkaSource {
-    let options = BTreeMap::from([("session.timeout.ms".to_owned(), "6000".to_owned())]);
+    let options = BTreeMap::from([("session.timeout.ms".to_owned(), Secret::new("6000"))]);
     let settings = Settings { brokers: broker.address.clone(), group: "mianshen".into(), topics: vec![topic.to_owned()], options };
     KafkaSource::join(&settings, Arc::clone(stored) as Arc<dyn StoredPositions>, Arc::new(|| 5)).expect("joined")
 }

@@ -86,7 +86,7 @@ fn a_store_in_postgres_tells_the_same() {
     assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
 }
 
-fn all_services_are_what_match_found(server: &Server) {
+pub(super) fn all_services_are_what_match_found(server: &Server) {
     const GRANT: [&str; 8] = ["grant_id", "policy", "version", "amount", "occasion", "mode", "unit", "period"];
     let [grants, given, offers, unknowns] = ["grants", "given", "offers", "unknowns"].map(rows);
     let expected = told(&grants, &[&GRANT[..], &["member", "payee_id", "reasons"]].concat());

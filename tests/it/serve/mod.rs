@@ -14,6 +14,7 @@ mod issuers;
 mod server;
 mod settings;
 mod shape;
+mod standing;
 mod tls;
 mod traces;
 

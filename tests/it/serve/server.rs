@@ -72,8 +72,17 @@ impl Server {
 
     /// Starts one with some settings on a copy of the city's store.
     pub(crate) fn with(settings: &str) -> Self {
+        Self::of(CITY.path(), settings)
+    }
+
+    /// Starts one with callers of every role on a copy of a store.
+    pub(crate) fn on_store(from: &Path, more: &str) -> Self {
+        Self::of(from, &settings(&format!("limits: {{per_second: 100000, burst: 100000}}\n{more}")))
+    }
+
+    fn of(from: &Path, settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        copy_store(CITY.path(), folder.path());
+        copy_store(from, folder.path());
         let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
         let path = folder.path().join("serve.yaml");
         fs::write(&path, settings.replace("POLICIES", policies)).expect("written");

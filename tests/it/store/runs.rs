@@ -9,7 +9,7 @@ use arrow::datatypes::Int64Type;
 use mianshen::dossier::Cause;
 use mianshen::explain::Verdict;
 use mianshen::register::declaration::SubjectKind;
-use mianshen::store::{Address, FactState, RunId, StoreError, StoredRun};
+use mianshen::store::{Address, FactState, Held, RunId, StoreError, StoredRun};
 
 use super::Place;
 use super::tiny::{POLICY, id_of, load, marker, put};
@@ -42,8 +42,10 @@ pub(super) async fn what_is_loaded_is_read(place: &Place) {
         assert_eq!((subject.fact("never"), subject.verdict(POLICY), subject.verdict("x")), (None, Verdict::No, Verdict::Outside));
         let renumbered = run.subject(SubjectKind::Person, "old").await.expect("read").expect("by the number of before");
         assert_eq!(renumbered.id, id_of(0));
-        for (kind, nobody) in [(SubjectKind::Person, "p0000"), (SubjectKind::Person, ""), (SubjectKind::Entity, "p00001")] {
-            assert_eq!(run.subject(kind, nobody).await, Ok(None), "{nobody}");
+        for (kind, nobody) in
+            [(SubjectKind::Person, "p0000"), (SubjectKind::Person, ""), (SubjectKind::Person, "p00001\0"), (SubjectKind::Entity, "p00001")]
+        {
+            assert_eq!(run.subject(kind, nobody).await, Ok(None), "{nobody:?}");
         }
         assert!(run.subject(SubjectKind::Household, "h'2").await.expect("read").is_some());
         let first = run.subjects(SubjectKind::Person, None, 3).await.expect("read");
@@ -65,7 +67,7 @@ pub(super) async fn a_load_that_is_not_finished_is_not_seen(place: &Place) {
         let mut open = store.load().await.expect("a load");
         put(&mut *open, 2, 5_000).await;
         let other = Address::parse(&place.address).expect("an address").open().await.expect("a store");
-        assert_eq!(other.load().await.err(), Some(StoreError::Busy), "one load at a time");
+        assert_eq!(other.load().await.err(), Some(StoreError::Busy(Held::Load)), "one load at a time");
         let run = other.current().await.expect("read").expect("a run");
         assert_eq!(run.run().summary.id, first);
         assert_eq!(run.subject(SubjectKind::Person, &id_of(4_000)).await, Ok(None));
@@ -75,7 +77,7 @@ pub(super) async fn a_load_that_is_not_finished_is_not_seen(place: &Place) {
     for _ in 0..100 {
         match store.load().await {
             Ok(load) => again = Some(load),
-            Err(StoreError::Busy) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            Err(StoreError::Busy(Held::Load)) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
             Err(error) => panic!("{error}"),
         }
         if again.is_some() {

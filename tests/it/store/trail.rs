@@ -60,9 +60,14 @@ pub(super) async fn entries_are_chained_and_found(place: &Place) {
     assert_eq!(store.trail_about(SubjectKind::Entity, "p1", None, 10).await, Ok(Vec::new()));
     assert_eq!(store.trail_append(60, &[]).await, Ok(4), "nothing is nothing");
     whole(&verified(&*store, &[]).await, 3);
+    // Whatever somebody asked for is written down, together with what others asked for.
+    assert_eq!(store.trail_append(70, &[entry("赵六", "p\0"), entry("张三", "p3")]).await, Ok(4));
+    let odd = store.trail_about(SubjectKind::Person, "p\0", None, 10).await.expect("read");
+    assert_eq!(odd[0].said().expect("said").subject, Some(about("p\0")));
+    whole(&verified(&*store, &[]).await, 5);
     let salts: std::collections::BTreeSet<[u8; 16]> =
         store.trail_records(1, 10).await.expect("read").into_iter().filter_map(|record| Some(record.content?.salt)).collect();
-    assert_eq!(salts.len(), 3, "every content has a salt of its own");
+    assert_eq!(salts.len(), 5, "every content has a salt of its own");
 }
 
 /// A clock that each look moves on.

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::eligibility::grant::{GrantId, Status};
-use crate::ledger::{Rule, current, found, lost};
+use crate::ledger::{Renumbered, Rule, current, found, lost};
 use crate::policy::document::Delivery;
 use crate::push::worker::memory::Memory;
 use crate::store::{StoredGiven, StoredGrant, StoredSubject};
@@ -102,10 +102,10 @@ impl Run {
     /// The end of a turn: cases follow from what is owed now, as the stream makes them.
     async fn turn(&self) {
         let (subject, rules, actor, day) = (self.subject(), rules(), Actor::system("stream"), self.world.today());
-        let existing = self.live.cases_about(&["p1"]).await.expect("read");
-        let mut cases = found(&current(&subject, &rules), &existing, &actor, day).expect("ours");
+        let (existing, renumbered) = (self.live.cases_about(&["p1"]).await.expect("read"), Renumbered::default());
+        let mut cases = found(&current(&subject, &rules), &existing, &renumbered, &actor, day).expect("ours");
         let stepped: BTreeSet<String> = cases.iter().map(|step| step.row.id.clone()).collect();
-        let lost = lost(&existing, &subject, &rules, &actor, day).expect("ours");
+        let lost = lost(&existing, &subject, &rules, &renumbered, &actor, day).expect("ours");
         cases.extend(lost.into_iter().filter(|step| !stepped.contains(&step.row.id)));
         self.live.commit(&Batch { at: self.world.at(), cases, ..Batch::default() }).await.expect("committed");
     }

@@ -6,11 +6,11 @@ use deadpool_postgres::{Object, Transaction};
 use tokio_postgres::types::ToSql;
 
 use super::cases::head;
-use crate::store::StoreError;
 use crate::store::live::{
     Batch, CaseEvent, CaseStep, Committed, DeliveryStep, Fence, MessageState, NO_DAY, NewMessage, chained, kind_number, state_number,
 };
 use crate::store::postgres::failed;
+use crate::store::{Held, StoreError};
 
 /// A channel and a subject: their messages wait one behind the other.
 type Queue = (String, i16, String);
@@ -25,7 +25,7 @@ pub(super) async fn lease(connection: &mut Object, holder: &str, now: i64, until
     let (there, epoch, others): (Option<&str>, i64, i64) = (row.get(0), row.get(1), row.get(2));
     let epoch = match there {
         Some(other) if other == holder => epoch,
-        Some(_) if others > now => return Err(StoreError::Busy),
+        Some(_) if others > now => return Err(StoreError::Busy(Held::Lease)),
         _ => epoch + 1,
     };
     let sql = "UPDATE mianshen.lease SET holder = $1, epoch = $2, until = $3";
@@ -77,6 +77,7 @@ pub(super) async fn commit(connection: &mut Object, batch: &Batch) -> Result<Com
     }
     if batch.changes_generation() {
         let generation = generation(&transaction).await?;
+        batch.check_generation(generation)?;
         change_generation(&transaction, generation, batch).await?;
     }
     if !batch.changes_cases() {

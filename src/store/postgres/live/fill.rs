@@ -5,12 +5,12 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures::SinkExt;
 use tokio_postgres::Client;
 
-use crate::store::StoreError;
 use crate::store::live::{LiveFill, LiveState, Mention, Position, RowsOf, Standing, Timer, kind_number};
 use crate::store::postgres::failed;
 use crate::store::postgres::load::{BEGINNING, END, MESSAGE, field};
 use crate::store::postgres::schema::{FILL_LOCK, LOCKS};
 use crate::store::postgres::tls::Access;
+use crate::store::{Held, StoreError};
 
 /// The tables that each generation has a partition of, with their keys.
 const TABLES: [(&str, &str); 4] = [
@@ -32,7 +32,7 @@ impl PostgresFill {
         let client = access.connect().await?;
         let locked = client.query_one("SELECT pg_try_advisory_lock($1, $2)", &[&LOCKS, &FILL_LOCK]).await.map_err(failed)?;
         if !locked.get::<_, bool>(0) {
-            return Err(StoreError::Busy);
+            return Err(StoreError::Busy(Held::Fill));
         }
         remove_old(&client).await?;
         let row =

@@ -67,6 +67,10 @@ impl Live for PostgresLive {
         rows::state(&connection(&self.pool).await?).await
     }
 
+    async fn generation(&self) -> Result<Option<i64>, StoreError> {
+        rows::generation(&connection(&self.pool).await?).await
+    }
+
     async fn positions(&self) -> Result<Vec<Position>, StoreError> {
         rows::positions(&connection(&self.pool).await?).await
     }
@@ -85,6 +89,10 @@ impl Live for PostgresLive {
 
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {
         rows::standing(&connection(&self.pool).await?, kind, ids).await
+    }
+
+    async fn stands(&self, kind: SubjectKind, id: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
+        rows::stands(&connection(&self.pool).await?, kind, id).await
     }
 
     async fn standing_after(&self, kind: SubjectKind, after: Option<&str>, limit: usize) -> Result<Vec<Standing>, StoreError> {
@@ -140,8 +148,8 @@ impl Live for PostgresLive {
         cases::head(&**connection(&self.pool).await?).await
     }
 
-    async fn erase_case(&self, case: &str) -> Result<u64, StoreError> {
-        cases::erase(&connection(&self.pool).await?, case).await
+    async fn erase_case(&self, kept: &CaseRow) -> Result<u64, StoreError> {
+        cases::erase(&mut connection(&self.pool).await?, kept).await
     }
 
     async fn message(&self, id: &str) -> Result<Option<MessageRow>, StoreError> {

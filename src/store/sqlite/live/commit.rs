@@ -6,12 +6,12 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, para
 
 use super::cases::head;
 use super::rows::{current, positions};
-use crate::store::StoreError;
 use crate::store::live::{
     Batch, CaseEvent, CaseStep, Committed, DeliveryStep, Fence, LiveState, MessageState, NO_DAY, NewMessage, PositionStep, chained,
     kind_number, state_number,
 };
 use crate::store::sqlite::files::failed;
+use crate::store::{Held, StoreError};
 
 /// Takes or renews the lease.
 pub(super) fn lease(transaction: &Transaction<'_>, holder: String, now: i64, until: i64) -> Result<Fence, StoreError> {
@@ -21,7 +21,7 @@ pub(super) fn lease(transaction: &Transaction<'_>, holder: String, now: i64, unt
     let epoch = match there {
         None => 1,
         Some((Some(other), epoch, _)) if other == holder => epoch,
-        Some((Some(_), _, others)) if others > now => return Err(StoreError::Busy),
+        Some((Some(_), _, others)) if others > now => return Err(StoreError::Busy(Held::Lease)),
         Some((_, epoch, _)) => epoch + 1,
     };
     let sql = "INSERT INTO lease (one, holder, epoch, until) VALUES (1, ?1, ?2, ?3)
@@ -62,6 +62,7 @@ pub(super) fn commit(transaction: &Transaction<'_>, batch: &Batch) -> Result<Com
     if batch.changes_generation() {
         let none = || StoreError::Failed("no generation was filled yet".to_owned());
         let generation = current(transaction)?.ok_or_else(none)?;
+        batch.check_generation(generation)?;
         change_generation(transaction, generation, batch)?;
     }
     let before = head(transaction)?;

@@ -7,10 +7,10 @@ use async_trait::async_trait;
 use rusqlite::{Connection, Transaction, params};
 
 use super::Writer;
-use crate::store::StoreError;
 use crate::store::live::{LiveFill, LiveState, Mention, Position, RowsOf, Standing, Timer, kind_number};
 use crate::store::sqlite::files::{failed, io_failed};
 use crate::store::sqlite::waiting;
+use crate::store::{Held, StoreError};
 
 /// So many rows of all tables are written in one transaction: commits of others wait no longer than for these.
 const TOGETHER: usize = 16_384;
@@ -69,7 +69,7 @@ impl SqliteFill {
             let file = File::options().create(true).append(true).open(&lock).map_err(|error| io_failed(&lock, &error))?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(StoreError::Busy),
+                Err(TryLockError::WouldBlock) => return Err(StoreError::Busy(Held::Fill)),
                 Err(TryLockError::Error(error)) => return Err(io_failed(&lock, &error)),
             }
             remove_old(&writer)?;

@@ -146,6 +146,10 @@ impl Live for LiveFile {
         self.read(rows::state).await
     }
 
+    async fn generation(&self) -> Result<Option<i64>, StoreError> {
+        self.read(rows::current).await
+    }
+
     async fn positions(&self) -> Result<Vec<Position>, StoreError> {
         self.read(rows::positions).await
     }
@@ -168,6 +172,14 @@ impl Live for LiveFile {
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {
         let ids = owned(ids);
         self.read(move |connection| rows::standing(connection, kind, &ids)).await
+    }
+
+    async fn stands(&self, kind: SubjectKind, id: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
+        self.readers.with(|connection| {
+            let moment = connection.unchecked_transaction().map_err(failed)?;
+            let Some(state) = rows::state(&moment)? else { return Ok(None) };
+            Ok(Some((state, rows::standing(&moment, kind, &[id.to_owned()])?.pop())))
+        })
     }
 
     async fn standing_after(&self, kind: SubjectKind, after: Option<&str>, limit: usize) -> Result<Vec<Standing>, StoreError> {
@@ -232,9 +244,9 @@ impl Live for LiveFile {
         self.read(cases::head).await
     }
 
-    async fn erase_case(&self, case: &str) -> Result<u64, StoreError> {
-        let (writer, case) = (self.writer.clone(), case.to_owned());
-        waiting(move || cases::erase(&writer, &case)).await
+    async fn erase_case(&self, kept: &CaseRow) -> Result<u64, StoreError> {
+        let (writer, kept) = (self.writer.clone(), kept.clone());
+        waiting(move || cases::erase(&writer, &kept)).await
     }
 
     async fn message(&self, id: &str) -> Result<Option<MessageRow>, StoreError> {

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use mianshen::register::declaration::SubjectKind::Person;
-use mianshen::store::StoreError;
 use mianshen::store::live::{Batch, CaseFilter, Live, LiveState, MessageState, verify_events};
+use mianshen::store::{Held, StoreError};
 
 use super::{Place, Server, case_step, day, live, message, position, rows, runtime, standing, step, timer};
 use crate::store::kills::{kills, pause};
@@ -51,7 +51,7 @@ async fn write(live: &dyn Live, fence: &mianshen::store::live::Fence, number: i6
 async fn refill(live: &dyn Live, number: i64) {
     let mut fill = loop {
         match live.fill().await {
-            Err(StoreError::Busy) => tokio::time::sleep(Duration::from_millis(5)).await,
+            Err(StoreError::Busy(Held::Fill)) => tokio::time::sleep(Duration::from_millis(5)).await,
             other => break other.expect("a filling"),
         }
     };
