@@ -10,6 +10,7 @@
 
 pub mod apply;
 pub mod change;
+mod commit;
 pub mod dead_letter;
 pub mod follow;
 pub mod holder;
