@@ -130,7 +130,7 @@ impl Ground {
 impl StreamDay {
     /// Of a state of the stream, by the policies of the moment; none where the stream has not written the state.
     fn new(rules: &Rules, state: LiveState) -> Option<Self> {
-        let State { data_days, allow_missing } = State::read(&state.body)?;
+        let State { data_days, allow_missing, .. } = State::read(&state.body)?;
         let day = rules.on(state.as_of);
         let judged = |policy: &CheckedPolicy| RunPolicy {
             code: policy.document.code.as_str().into(),

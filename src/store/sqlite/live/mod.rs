@@ -164,6 +164,12 @@ impl Live for LiveFile {
         self.read(move |connection| rows::rows_in(connection, &register, &ids)).await
     }
 
+    async fn rows_after(&self, after: Option<(&str, &str)>, limit: usize) -> Result<Vec<RowsOf>, StoreError> {
+        let (id, register) = after.unwrap_or_default();
+        let (id, register) = (id.to_owned(), register.to_owned());
+        self.read(move |connection| rows::rows_after(connection, &id, &register, limit)).await
+    }
+
     async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
         let (register, ids) = (register.to_owned(), owned(ids));
         self.read(move |connection| rows::mentions(connection, &register, &ids)).await
