@@ -15,12 +15,13 @@ use std::sync::Arc;
 use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
+use super::commit::commit;
 use super::load::{State, Turning, all_cases};
 use super::rows::{HeldRow, RowForms};
 use super::source::Clock;
 use super::standing;
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
-use super::turn::{Found, Ids, Stream, TurnError, cases_about, stood};
+use super::turn::{Found, Ids, RACES, Stream, TurnError, cases_about, stood};
 use super::view::Id;
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
@@ -229,13 +230,20 @@ impl Stream<'_> {
             if means.cancel.is_cancelled() {
                 return Ok(turned);
             }
-            let mut batch = self.part(turn, part, &due, whole.as_ref()).await?;
-            (batch.at, batch.fence) = ((means.clock)(), Some(means.fence.clone()));
+            let mut races = 0;
+            let batch = loop {
+                let mut batch = self.part(turn, part, &due, whole.as_ref()).await?;
+                (batch.at, batch.fence) = ((means.clock)(), Some(means.fence.clone()));
+                match commit(&*live, &mut batch).await {
+                    // Something happened to a case that changes what is to be made of it.
+                    Err(StoreError::Raced(_)) if races < RACES => races += 1,
+                    done => break done.map(|()| batch)?,
+                }
+            };
             turned.judged += part.len() as u64;
             turned.standing += batch.standing.len() as u64;
             turned.cases += batch.cases.len() as u64;
             turned.parts += 1;
-            live.commit(&batch).await?;
             means.progress.rows(part.len() as u64);
         }
         let state = LiveState { as_of: turn.to, body: turn.state.write() };

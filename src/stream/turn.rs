@@ -14,6 +14,7 @@ use rayon::prelude::*;
 
 use super::apply::{Applied, ApplyError, apply};
 use super::change::Change;
+use super::commit::commit;
 use super::judge::{Judge, Judged};
 use super::load::{State, some_columns};
 use super::reach::{Needed, Reach, Touched, Ways};
@@ -31,6 +32,9 @@ use crate::store::{EncodedSubject, RunPolicy, StoreError, StoredSubject};
 
 /// Subjects that are judged together: what they rest on is in memory at a time.
 const TOGETHER: usize = 10_000;
+
+/// How often a turn is made anew when somebody moved one of its cases on meanwhile.
+pub(super) const RACES: usize = 8;
 
 /// Why a turn failed. Nothing of it is in the store.
 #[derive(Debug)]
@@ -174,7 +178,15 @@ impl<'a> Stream<'a> {
         if self.of != of {
             self.forget();
         }
-        let done = self.take_all(taken, generation).await;
+        let mut done = self.take_all(&taken, generation).await;
+        // Something happened to a case that changes what is to be made of it.
+        for _ in 0..RACES {
+            if !matches!(done, Err(TurnError::Store(StoreError::Raced(_)))) {
+                break;
+            }
+            self.forget();
+            done = self.take_all(&taken, generation).await;
+        }
         match &done {
             Ok(_) => {
                 self.view.committed();
@@ -191,11 +203,11 @@ impl<'a> Stream<'a> {
         self.of = None;
     }
 
-    async fn take_all(&mut self, taken: Taken<'_>, generation: i64) -> Result<Done, TurnError> {
+    async fn take_all(&mut self, taken: &Taken<'_>, generation: i64) -> Result<Done, TurnError> {
         let state = self.followed_now(taken.changes).await?;
         let Applied { touched, changed, known, unplaced } = apply(taken.changes, &self.forms, &mut self.view).await?;
-        let (fence, generation) = (Some(taken.fence), Some(generation));
-        let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions, ..Batch::default() };
+        let (fence, generation) = (Some(taken.fence.clone()), Some(generation));
+        let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions.clone(), ..Batch::default() };
         let mut done = Done { changed, known, unplaced, ..Done::default() };
         let subjects = self.reached(&touched).await?;
         done.touched = subjects.len() as u64;
@@ -213,7 +225,7 @@ impl<'a> Stream<'a> {
         (batch.rows, batch.mentioned, batch.unmentioned) = self.view.written();
         done.standing = batch.standing.len() as u64;
         done.cases = batch.cases.len() as u64;
-        self.live.commit(&batch).await?;
+        commit(&*self.live, &mut batch).await?;
         if let Some(state) = state {
             self.state = Some(Some((self.judge.as_of(), state)));
         }
