@@ -170,10 +170,14 @@ fn nobody_is_in_the_log() {
     let _ = server.post("admin", "/v1/evaluate", &body);
     let _ = server.post("admin", &format!("/v1/subjects/person/{id}/what-if"), &json!({"changes": {"nothing": id}}));
     let _ = server.get("admin", &format!("/{id}?{id}"));
+    let _ = server.ask(&id, "admin", "/v1/policies", &[], b"");
+    assert_eq!(server.ask(&format!("M{id}"), "nobody at all", "/v1/policies", &[], b"").status, 401);
     std::thread::sleep(std::time::Duration::from_millis(300));
     let log = server.log();
     assert!(log.contains("/v1/subjects/{kind}/{id}/services"), "requests are logged by their route: {log}");
     for secret in [id.as_str(), "1946-03-31", &super::server::key("admin")] {
         assert!(!log.contains(secret), "`{secret}` is in the log");
     }
+    let metrics = super::client::send(server.address, "GET", "/metrics", &[], b"");
+    assert!(metrics.text().contains("method=\"_OTHER\"") && !metrics.text().contains(&id), "{}", metrics.text());
 }
