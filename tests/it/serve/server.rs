@@ -54,6 +54,7 @@ pub(crate) fn settings(more: &str) -> String {
         key_entry("platform", "roles: [handler], regions: ['*'], departments: ['*'], purposes: [find_services]"),
         key_entry("clerk", "roles: [handler], regions: ['990101'], departments: ['990100-MZ'], purposes: [casework]"),
         key_entry("auditor", "roles: [auditor], regions: ['990100'], purposes: [audit]"),
+        key_entry("watch", "roles: [auditor], regions: ['990101'], purposes: [audit]"),
         key_entry("author", "roles: [policy_author]"),
         key_entry("nobody", "roles: [handler]"),
     ];
