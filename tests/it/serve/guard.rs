@@ -144,8 +144,7 @@ fn who_looked_is_written_down_and_told_to_the_subject() {
     let rest = server.get_as(&token, &next, &[("Purpose", "self")]).json();
     assert_eq!(rest["items"][0]["action"], "read_services", "{rest}");
     assert_eq!(server.get("clerk", &format!("/v1/subjects/person/{id}/looks")).status, 403);
-    let store = server.folder.path().join("city.db");
-    let verified = crate::support::run(&["audit", "verify", "--store", store.to_str().expect("UTF-8"), "--lang", "en"]);
+    let verified = crate::support::run(&["audit", "verify", "--store", server.store(), "--lang", "en"]);
     assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
 }
 
