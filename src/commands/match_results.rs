@@ -26,7 +26,7 @@ use crate::eligibility::input::{Paid, Refusals, ResolutionInput, budget};
 use crate::eligibility::resolution::resolve;
 use crate::eligibility::results::changes::compare;
 use crate::eligibility::results::manifest::{
-    Engine, Input, InputFile, MANIFEST, Manifest, PolicyVersion, ResultFile, RunCounts, TIMINGS, input_file, sha256_of,
+    Engine, Input, InputFile, LedgerState, MANIFEST, Manifest, PolicyVersion, ResultFile, RunCounts, TIMINGS, input_file, sha256_of,
 };
 use crate::eligibility::results::staging::Staging;
 use crate::eligibility::results::{Format, Previous, QuarantineRow, read_grants, write};
@@ -84,7 +84,7 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Option<Staging>, tar
     request.bar.stage(Message::new("决议与写出", "resolving and writing"), None);
     #[expect(clippy::disallowed_methods, reason = "how long a stage takes is told")]
     let resolving = Instant::now();
-    let Beside { registers, paid, refusals, conflicts } = beside(request, dossiers.as_ref(), needed.as_ref(), target.as_ref())?;
+    let Beside { registers, paid, refusals, conflicts, ledger } = beside(request, dossiers.as_ref(), needed.as_ref(), target.as_ref())?;
     let silent = dossiers.as_ref().map(|dossiers| dossiers.silent.clone()).unwrap_or_default();
     // Their files are many and large: where no store wants them, they go while the rest is worked on.
     let (kept, removed) = if target.is_some() { (dossiers, None) } else { (None, dossiers) };
@@ -130,7 +130,7 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Option<Staging>, tar
     let results = results?;
     let inputs = inputs?;
     let counts = RunCounts::of(&findings, &resolution);
-    let manifest = manifest(request, inputs, counts, results);
+    let manifest = Manifest { ledger, ..manifest(request, inputs, counts, results) };
     if let Some(staging) = &staging {
         staging.write_json(MANIFEST, &manifest)?;
     }
@@ -179,6 +179,7 @@ struct Beside {
     paid: Paid,
     refusals: Refusals,
     conflicts: Vec<ConflictRow>,
+    ledger: Option<LedgerState>,
 }
 
 /// Payments, refusals and conflicts, with what the cases of the store say of them; nothing for a run on a dossier file.
@@ -197,10 +198,13 @@ fn beside(
     registers.extend(outcome);
     registers.extend(dossiers.intake.registers.iter().map(|(name, outcome)| (name.clone(), outcome.clone())));
     let mut found = conflicts(dossiers, request.catalogue, needed);
+    let mut ledger = None;
     if let Some(target) = target {
-        target.said(identities, request.as_of)?.beside(&mut paid, &mut refusals, &mut found);
+        let (said, state) = target.said(identities, request.as_of)?;
+        said.beside(&mut paid, &mut refusals, &mut found);
+        ledger = state;
     }
-    Ok(Beside { registers, paid, refusals, conflicts: found })
+    Ok(Beside { registers, paid, refusals, conflicts: found, ledger })
 }
 
 fn manifest(request: &Request<'_>, inputs: BTreeMap<String, Input>, counts: RunCounts, results: BTreeMap<String, ResultFile>) -> Manifest {
@@ -217,6 +221,7 @@ fn manifest(request: &Request<'_>, inputs: BTreeMap<String, Input>, counts: RunC
         inputs,
         policies: request.policies.iter().map(version).collect(),
         parameters_sha256: sha256_of(format!("{:?}", canonical_parameters(request.folder)).as_bytes()),
+        ledger: None,
         counts,
         results,
     }

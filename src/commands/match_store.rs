@@ -17,21 +17,23 @@ use crate::diagnostic::{Diagnostic, Message};
 use crate::dossier::Dossiers;
 use crate::dossier::identity::Identities;
 use crate::eligibility::grant::Resolution;
-use crate::eligibility::results::manifest::Manifest;
+use crate::eligibility::results::manifest::{LedgerState, Manifest};
 use crate::eligibility::results::{QuarantineRow, common_tables};
+use crate::hex;
 use crate::ledger::{Case, Said};
 use crate::register::Sources;
 use crate::register::declaration::SubjectKind;
 use crate::serve::clock;
 use crate::store::fill::{Filling, fill};
-use crate::store::live::{CaseCursor, CaseFilter};
+use crate::store::live::{CaseFilter, CasePages, Live};
+use crate::store::trail::Head;
 use crate::store::{Address, Load, PolicyFile, RunSummary, Store, StoreError};
 
 /// The largest file of a policies folder that is kept with a run.
 const LARGEST_FILE: u64 = 16 << 20;
 
-/// Cases that are read at a time.
-const CASES: usize = 4_096;
+/// How often cases are read again when some moved on meanwhile.
+const READ_AT_MOST: u32 = 3;
 
 /// A store that a run goes into.
 pub struct Target {
@@ -87,25 +89,25 @@ pub struct Filled {
 }
 
 impl Target {
-    /// What the cases of the store say by a day of what is given and refused; nothing where it has none.
+    /// What the cases of the store say by a day of what is given and refused, and the state of the ledger that this is; nothing
+    /// where it has none.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub fn said(&self, identities: &Identities, by: NaiveDate) -> Result<Said, Diagnostic> {
+    pub fn said(&self, identities: &Identities, by: NaiveDate) -> Result<(Said, Option<LedgerState>), Diagnostic> {
         let told = |error: StoreError| error.into_diagnostic(&self.store.place());
         waiting(async {
-            let mut said = Said::default();
-            let Some(live) = self.store.live_if_there().await? else { return Ok(said) };
-            let mut filter = CaseFilter { limit: CASES, ..CaseFilter::default() };
+            let Some(live) = self.store.live_if_there().await? else { return Ok((Said::default(), None)) };
+            let mut tries = 0;
             loop {
-                let rows = live.cases(&filter).await?;
-                for row in &rows {
-                    said.take(&Case::of(row)?, identities, by);
-                }
-                match rows.last() {
-                    Some(last) if rows.len() == CASES => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-                    _ => return Ok(said),
+                let before = live.events_head().await?;
+                let said = all_said(&*live, identities, by).await?;
+                let at_rest = live.events_head().await? == before;
+                tries += 1;
+                if at_rest || tries == READ_AT_MOST {
+                    let state = |head: Head| LedgerState { event: head.seq, hash: hex::digits(&head.hash), at_rest };
+                    return Ok((said, before.map(state)));
                 }
             }
         })
@@ -142,6 +144,7 @@ impl Target {
             resolution: stored.resolution,
             whole_register_unknown: stored.whole_register_unknown,
             within: request.args.region.as_deref(),
+            wanted: None,
             manifest: stored.manifest,
             tables: &tables,
             policy_files: &policy_files,
@@ -168,6 +171,18 @@ impl Filled {
         let id = waiting(target.load.finish(summary, keep)).map_err(|error| error.into_diagnostic(&place))?;
         Ok(format!("{place} · {} {id}", request.context.pick("批次", "run")))
     }
+}
+
+/// What all cases say by a day.
+async fn all_said(live: &dyn Live, identities: &Identities, by: NaiveDate) -> Result<Said, StoreError> {
+    let mut said = Said::default();
+    let mut pages = CasePages::new(live, CaseFilter::default());
+    while let Some(rows) = pages.next().await? {
+        for row in &rows {
+            said.take(&Case::of(row)?, identities, by);
+        }
+    }
+    Ok(said)
 }
 
 /// Waits for the store, on a thread of the run's own runtime.

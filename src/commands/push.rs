@@ -15,7 +15,7 @@ use super::store::{StoreArg, time_text, with};
 use super::{Context, Exit};
 use crate::diagnostic::{Diagnostic, Lang, Severity, code};
 use crate::push::message::{Text, without_tokens};
-use crate::push::settings::Way;
+use crate::push::settings::{Way, duration};
 use crate::push::teller::{Teller, day_of};
 use crate::push::worker::{Done, Tally, Until, Worker};
 use crate::push::{Composer, Message, Settings, channel};
@@ -54,6 +54,9 @@ pub struct Args {
     /// 政策文件夹: 办件推进后, 按政策的说法拟写通知 / The policies folder: what is to be told as cases move on is put in its words
     #[arg(long, value_name = "DIR", default_value = "policies")]
     pub policies: PathBuf,
+    /// 办件静止多久才通知, 如 10m; 代替设置里的 settle / How long a case is at rest before its subject is told of it, such as 10m; in the place of `settle` in the settings
+    #[arg(long, value_name = "DURATION", value_parser = settle_argument)]
+    pub settle: Option<Duration>,
     /// 只送发件箱里已有的, 不拟写新通知 / Only send what is in the outbox, and ask for nothing new
     #[arg(long)]
     pub deliver_only: bool,
@@ -124,6 +127,15 @@ impl From<StateArg> for MessageState {
     }
 }
 
+/// A duration.
+///
+/// # Errors
+///
+/// When it is none.
+fn settle_argument(text: &str) -> Result<Duration, String> {
+    duration(text).ok_or_else(|| format!("`{text}`: 应为时长, 如 90s、10m、2h / expected a duration such as 90s, 10m or 2h"))
+}
+
 /// Runs the verb.
 #[must_use]
 pub fn run(args: &Args, context: &Context) -> Exit {
@@ -169,7 +181,8 @@ fn check(path: &Path, context: &Context) -> Exit {
 }
 
 fn send(args: &Args, context: &Context) -> Told {
-    let settings = Settings::load(&args.settings)?;
+    let mut settings = Settings::load(&args.settings)?;
+    settings.settle = args.settle.unwrap_or(settings.settle);
     let mut channels = Vec::with_capacity(settings.channels.len());
     for one in &settings.channels {
         channels.push((one.name.clone(), channel::open(one).map_err(|told| vec![*told])?));
@@ -190,7 +203,7 @@ fn send(args: &Args, context: &Context) -> Told {
         };
         let telling = folder.as_ref().map(|folder| {
             let composer = Composer { policies: &folder.set, templates: &folder.messages, settings: &settings };
-            Telling { store, teller: Teller { live: &*live, composer }, looked: None }
+            Telling { store, teller: Teller { live: &*live, composer }, withdrawn: None, looked: None }
         });
         if once {
             if let Some(mut telling) = telling {
@@ -231,6 +244,8 @@ fn folder(dir: &Path) -> Result<PolicyFolder, Vec<Diagnostic>> {
 struct Telling<'a> {
     store: &'a dyn Store,
     teller: Teller<'a>,
+    /// Up to where events were looked at for what is not to be sent any more; none before the first look.
+    withdrawn: Option<Seq>,
     /// When cases were looked through for those whose day has come.
     looked: Option<i64>,
 }
@@ -241,6 +256,15 @@ impl Telling<'_> {
     async fn all(&mut self) -> Result<(), StoreError> {
         let kept = self.store.kept(KEPT, KEPT).await?;
         let mut next: Seq = kept.and_then(|kept| String::from_utf8(kept.body).ok()?.parse().ok()).unwrap_or(1);
+        let mut withdrawn = self.withdrawn.unwrap_or(next);
+        loop {
+            let looked = self.teller.withdraw(withdrawn, PAGE, now()).await?;
+            if looked.next == withdrawn {
+                break;
+            }
+            withdrawn = looked.next;
+            self.withdrawn = Some(withdrawn);
+        }
         loop {
             let asked = self.teller.follow(next, PAGE, now()).await?;
             if asked.next == next {

@@ -25,6 +25,7 @@ use crate::store::{Address, StoreError};
 use crate::stream::change::Decoder;
 use crate::stream::dead_letter::DeadLetterFile;
 use crate::stream::follow::{FollowError, Followed, Following, follow};
+use crate::stream::holder;
 use crate::stream::judge::{Ground, Judge, before_allocation};
 use crate::stream::load::{State, load};
 use crate::stream::settings::{Settings, SourceSetting};
@@ -213,7 +214,6 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
     let binder = folder.binder(as_of, None, &in_force);
     let judge = Judge::new(ground(&folder, &chosen, &binder, state, held, scratch, threads)).map_err(told)?;
     let mut stream = Stream::new(Arc::clone(&live), judge).map_err(|error| failed(error, &place))?;
-    let holder = format!("stream-{}", std::process::id());
     let mut tell = |done: &crate::stream::turn::Done, events: usize| {
         tracing::info!(
             events,
@@ -226,7 +226,7 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
         );
     };
     let at_most = usize::try_from(args.max_batch).unwrap_or(usize::MAX);
-    let following = Following { live, decoder, source, dead_letters, holder, clock, at_most, cancel, told: &mut tell };
+    let following = Following { live, decoder, source, dead_letters, holder: holder::own(), clock, at_most, cancel, told: &mut tell };
     let followed = follow(&mut stream, following).await.map_err(|error| match error {
         FollowError::Told(told) => vec![*told],
         FollowError::Turn(error) => failed(error, &place),

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::datatypes::Date32Type;
 use chrono::NaiveDate;
 use hashbrown::HashMap;
 
@@ -16,6 +18,29 @@ pub struct IdentityLink {
     pub split: bool,
     /// Since when.
     pub on: NaiveDate,
+}
+
+/// Identifiers in links are compared as registers give them: upper case, no blanks.
+fn canonical(id: &str) -> String {
+    id.trim().to_ascii_uppercase()
+}
+
+/// The links of a batch of the register's columns; rows that do not name both identifiers and the day are none.
+#[must_use]
+pub fn links_of(batch: &RecordBatch) -> Vec<IdentityLink> {
+    let text = |name: &str| batch.column_by_name(name).map(|column| column.as_string::<i32>());
+    let (Some(old), Some(new), Some(kind)) = (text("old_id"), text("new_id"), text("kind")) else { return Vec::new() };
+    let Some(on) = batch.column_by_name("on_date").map(|column| column.as_primitive::<Date32Type>()) else { return Vec::new() };
+    let link = |row: usize| {
+        let is_whole = old.is_valid(row) && new.is_valid(row) && on.is_valid(row);
+        is_whole.then(|| IdentityLink {
+            old: canonical(old.value(row)),
+            new: canonical(new.value(row)),
+            split: kind.is_valid(row) && kind.value(row) == "split",
+            on: NaiveDate::default() + chrono::Days::new(u64::try_from(on.value(row)).unwrap_or(0)),
+        })
+    };
+    (0..batch.num_rows()).filter_map(link).collect()
 }
 
 /// The identifier of today for identifiers of before.

@@ -3,13 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex};
 
-use arrow::array::{Array, AsArray};
-use arrow::datatypes::Date32Type;
-use chrono::NaiveDate;
-
 use super::base::{Base, BasePlan};
 use super::build::{Request, base_register};
-use super::identity::{Identities, IdentityLink};
+use super::identity::{Identities, links_of};
 use super::read::{Reading, RegisterFound, read};
 use super::rows::Registers;
 use super::subjects::SubjectIndex;
@@ -93,18 +89,7 @@ impl Intake {
         .map_err(DossierError::Told)?;
         let mut links = Vec::new();
         for batch in reader.by_ref() {
-            let batch = batch.map_err(DossierError::Told)?;
-            let text = |name: &str| batch.column_by_name(name).map(|column| column.as_string::<i32>().clone());
-            let (Some(old), Some(new), Some(kind)) = (text("old_id"), text("new_id"), text("kind")) else { break };
-            let Some(on) = batch.column_by_name("on_date").map(|column| column.as_primitive::<Date32Type>().clone()) else { break };
-            for row in 0..batch.num_rows() {
-                if old.is_null(row) || new.is_null(row) || on.is_null(row) {
-                    continue;
-                }
-                let on = NaiveDate::default() + chrono::Days::new(u64::try_from(on.value(row)).unwrap_or(0));
-                let split = kind.is_valid(row) && kind.value(row) == "split";
-                links.push(IdentityLink { old: canonical(old.value(row)), new: canonical(new.value(row)), split, on });
-            }
+            links.extend(links_of(&batch.map_err(DossierError::Told)?));
         }
         self.report.registers.insert(IDENTITY_LINKS.to_owned(), reader.into_outcome());
         self.report.identities = Identities::new(links, request.binder.as_of);
@@ -214,11 +199,6 @@ fn side_by_side<T: Sync, R: Send>(
         Some((_, error)) => Err(error),
         None => Ok(results),
     }
-}
-
-/// Identifiers in links are compared as registers give them: upper case, no blanks.
-fn canonical(id: &str) -> String {
-    id.trim().to_ascii_uppercase()
 }
 
 fn bytes_of(register: &str, request: &Request<'_>) -> u64 {

@@ -185,6 +185,9 @@ pub(super) fn decide(case: &Case, command: &Command, actor: &Actor, note: &str, 
 fn may(case: &Case, command: &str, actor: &Actor, day: NaiveDate) -> Result<(), Message> {
     who(case, command, actor)?;
     let fault = |zh: &str, en: &str| Err(Message::new(zh, en));
+    if case.erased_on.is_some() {
+        return fault("内容已删除", "its content was erased");
+    }
     let (step, next) = (case.step, case.next(day));
     let is_paid = case.paid_on.is_some();
     let on_its_way = !is_paid && !step.is_over() && step != Step::Declined;

@@ -119,6 +119,35 @@ pub struct Review {
     /// What it is about in money, where it is.
     #[serde(default, with = "written")]
     pub amount: Option<i64>,
+    /// What the grant came to before it came to less.
+    #[serde(default, with = "written", skip_serializing_if = "Option::is_none")]
+    pub was: Option<i64>,
+}
+
+/// What stood before the program corrected the amount: what stands again when the amount is put back before anybody acted on the
+/// other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Superseded {
+    /// What was to be paid, in hundredths.
+    #[serde(default, with = "written")]
+    pub amount: Option<i64>,
+    /// What the grant came to.
+    #[serde(default, with = "written")]
+    pub reckoned: Option<i64>,
+    /// Where the case stood.
+    pub step: Step,
+    /// Since when it stood on the list.
+    #[serde(default, with = "written::some_day")]
+    pub published_on: Option<NaiveDate>,
+    /// When the subject was told.
+    #[serde(default, with = "written::some_day")]
+    pub told_on: Option<NaiveDate>,
+    /// When the subject confirmed.
+    #[serde(default, with = "written::some_day")]
+    pub confirmed_on: Option<NaiveDate>,
+    /// The open review of what it comes to less.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub less: Option<Review>,
 }
 
 /// A case.
@@ -180,12 +209,18 @@ pub struct Case {
     /// What other cases give beside, in hundredths.
     #[serde(default)]
     pub beside: i64,
+    /// What stood before the program corrected the amount; none once anybody acted on the new one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub superseded: Option<Superseded>,
     /// Objections that were made by a subject to a decision of a program alone.
     #[serde(default)]
     pub objected: bool,
     /// Requests that were answered, with what each was for.
     #[serde(default)]
     pub requests: BTreeMap<String, String>,
+    /// Since when its content is erased.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "written::some_day")]
+    pub erased_on: Option<NaiveDate>,
 }
 
 impl Case {
@@ -214,11 +249,13 @@ impl Case {
             lapsed_on: None,
             lost_on: None,
             beside: 0,
+            superseded: None,
             objected: false,
             requests: BTreeMap::new(),
+            erased_on: None,
         };
         if plan.reviews > 0 {
-            case.open.insert(Why::Policy, Review { since: event.day, amount: None });
+            case.open.insert(Why::Policy, Review { since: event.day, amount: None, was: None });
         }
         case.remember(event);
         Some(case)
@@ -249,17 +286,7 @@ impl Case {
                 self.objected |= event.actor.role == super::event::Role::Subject;
                 self.question(Why::Objection, day, None);
             }
-            What::Corrected { after, .. } => {
-                self.amount = *after;
-                // An official's word changes what is to be paid, not what the grant was recomputed to.
-                if event.actor.role == Role::System {
-                    self.reckoned = self.whole();
-                }
-                self.open.remove(&Why::Less);
-                // Another amount is published, told and confirmed anew.
-                (self.published_on, self.told_on, self.confirmed_on) = (None, None, None);
-                self.step = if self.reviewed { Step::Reviewed } else { Step::Found };
-            }
+            What::Corrected { after, .. } => self.correct(*after, event.actor.role == Role::System),
             What::Reckoned { now, more, .. } => {
                 self.reckoned = *now;
                 self.beside += more.unwrap_or(0);
@@ -280,7 +307,62 @@ impl Case {
                 self.end(Step::Closed);
             }
         }
+        let goes_on = matches!(
+            &event.what,
+            What::Corrected { .. }
+                | What::Reckoned { .. }
+                | What::Questioned { why: Why::Lost | Why::Less, .. }
+                | What::Regained
+                | What::Sent { .. }
+                | What::Untold { .. }
+        );
+        if !goes_on {
+            self.superseded = None;
+        }
         self.remember(event);
+    }
+
+    /// Another amount is published, told and confirmed anew. What the program puts back to where it was before anybody acted on
+    /// it is as if it had never been another.
+    fn correct(&mut self, after: Option<i64>, by_program: bool) {
+        let before = self.superseded.take();
+        if let Some(before) = before.as_ref().filter(|before| by_program && before.amount == after) {
+            (self.amount, self.reckoned, self.step) = (before.amount, before.reckoned, before.step);
+            (self.published_on, self.told_on, self.confirmed_on) = (before.published_on, before.told_on, before.confirmed_on);
+            if let Some(less) = &before.less {
+                self.open.insert(Why::Less, less.clone());
+            }
+            return;
+        }
+        if by_program {
+            self.superseded = before.or_else(|| (!self.is_untouched()).then(|| self.standing()));
+        }
+        self.amount = after;
+        // An official's word changes what is to be paid, not what the grant was recomputed to.
+        if by_program {
+            self.reckoned = self.whole();
+        }
+        self.open.remove(&Why::Less);
+        (self.published_on, self.told_on, self.confirmed_on) = (None, None, None);
+        self.step = if self.reviewed { Step::Reviewed } else { Step::Found };
+    }
+
+    fn standing(&self) -> Superseded {
+        Superseded {
+            amount: self.amount,
+            reckoned: self.reckoned,
+            step: self.step,
+            published_on: self.published_on,
+            told_on: self.told_on,
+            confirmed_on: self.confirmed_on,
+            less: self.open.get(&Why::Less).cloned(),
+        }
+    }
+
+    /// Whether nobody has looked at its amount yet: it was found, and only the program has done anything since.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.step == Step::Found && self.reviewers.is_empty() && self.reckoned == self.whole() && !self.open.contains_key(&Why::Objection)
     }
 
     fn remember(&mut self, event: &Event) {
@@ -290,17 +372,19 @@ impl Case {
     }
 
     fn question(&mut self, why: Why, day: NaiveDate, amount: Option<i64>) {
-        self.open.entry(why).or_insert(Review { since: day, amount }).amount = amount;
+        let was = self.reckoned.filter(|_| why == Why::Less);
+        self.open.entry(why).or_insert(Review { since: day, amount, was }).amount = amount;
     }
 
     fn questioned(&mut self, why: Why, day: NaiveDate, amount: Option<i64>) {
+        // What it came to before is kept with the question.
+        self.question(why, day, amount);
         match why {
             Why::Lost => self.lost_on = Some(day),
             Why::Less => self.reckoned = self.whole().zip(amount).map(|(whole, less)| whole - less),
             Why::NoReply => self.lapsed_on = Some(day),
             Why::Policy | Why::Returned | Why::Objection => {}
         }
-        self.question(why, day, amount);
     }
 
     fn end(&mut self, step: Step) {

@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use super::case::{Case, Step, Why};
 use super::event::{Actor, Event, Grant, VERSION, What};
 use super::plan::Plan;
+use super::renumbered::{Renumbered, keeper};
 use super::row::{begun, made};
 use crate::eligibility::grant::{GrantId, Status};
 use crate::explain::Verdict;
@@ -110,17 +111,25 @@ fn event(day: NaiveDate, actor: &Actor, what: What) -> Event {
 
 /// What grants that stand on a day do to cases, of which `existing` are those that are there already: a grant without a case
 /// begins one; what comes to more than was reckoned is owed at once; what comes to less raises a review; what was lost and is
-/// there again is told so. A case that is there and in order gives no step.
+/// there again is told so. A case that is there and in order gives no step. Cases that began under identifiers of before are
+/// those of the same grant.
 ///
 /// # Errors
 ///
 /// When an existing row cannot be read.
-pub fn found(grants: &[Current], existing: &[CaseRow], actor: &Actor, day: NaiveDate) -> Result<Vec<CaseStep>, StoreError> {
+pub fn found(
+    grants: &[Current],
+    existing: &[CaseRow],
+    renumbered: &Renumbered,
+    actor: &Actor,
+    day: NaiveDate,
+) -> Result<Vec<CaseStep>, StoreError> {
     let there: BTreeMap<&str, &CaseRow> = existing.iter().map(|row| (row.id.as_str(), row)).collect();
     let mut seen = BTreeSet::new();
     let mut steps = Vec::new();
     for current in grants.iter().filter(|current| seen.insert(current.id.as_str())) {
-        let Some(row) = there.get(current.id.as_str()) else {
+        let rows: Vec<&CaseRow> = renumbered.case_ids(current).iter().filter_map(|id| there.get(id.as_str()).copied()).collect();
+        let Some(row) = keeper(&rows)? else {
             if !current.given {
                 let first = What::Found { grant: current.grant.clone(), plan: current.plan.clone(), corrects: None };
                 steps.extend(begun(&current.id, &[event(day, actor, first)]));
@@ -136,22 +145,31 @@ pub fn found(grants: &[Current], existing: &[CaseRow], actor: &Actor, day: Naive
 /// What a grant that is found again does to its case, and to the one that makes up for it.
 fn recomputed(row: &CaseRow, grant: &Grant, actor: &Actor, day: NaiveDate) -> Result<Vec<CaseStep>, StoreError> {
     let case = Case::of(row)?;
-    if case.step == Step::Withdrawn || case.step == Step::Declined {
+    if case.step == Step::Withdrawn || case.step == Step::Declined || case.erased_on.is_some() {
         return Ok(Vec::new());
     }
     let mut events = Vec::new();
     if case.lost_on.is_some() {
         events.push(event(day, actor, What::Regained));
     }
+    let is_open = case.paid_on.is_none() && !case.step.is_over();
+    let mut reckoned = case.clone();
+    if let Some(back) = grant.amount.and_then(|now| put_back(&case, now)).filter(|_| is_open) {
+        let back = event(day, actor, What::Corrected { before: case.amount, after: Some(back) });
+        reckoned.apply(&back);
+        events.push(back);
+    }
     let mut more_of = None;
-    if let (Some(whole), Some(now)) = (case.whole(), grant.amount)
-        && case.reckoned != Some(now)
+    if let (Some(whole), Some(now)) = (reckoned.whole(), grant.amount)
+        && reckoned.reckoned != Some(now)
     {
-        if now < whole {
-            events.push(event(day, actor, What::Questioned { why: Why::Less, amount: Some(whole - now) }));
-        } else if now == whole {
+        // What it came to before a question was raised leaves no question.
+        let is_no_question = reckoned.open.get(&Why::Less).is_some_and(|less| less.was == Some(now));
+        if now == whole || is_no_question {
             events.push(event(day, actor, What::Reckoned { now: Some(now), case: None, more: None }));
-        } else if case.paid_on.is_none() && !case.step.is_over() {
+        } else if now < whole {
+            events.push(event(day, actor, What::Questioned { why: Why::Less, amount: Some(whole - now) }));
+        } else if is_open {
             events.push(event(day, actor, What::Corrected { before: case.amount, after: Some(now - case.beside) }));
         } else {
             let id = correction_id(&case.id, case.beside, now);
@@ -166,6 +184,22 @@ fn recomputed(row: &CaseRow, grant: &Grant, actor: &Actor, day: NaiveDate) -> Re
     Ok(own.into_iter().chain(more_of).collect())
 }
 
+/// The amount that the program puts back by itself when a grant comes to something else: what nobody has looked at follows the
+/// grant; what the program corrected, and nobody has acted on since, goes back as far as where it was. None where it stays.
+fn put_back(case: &Case, now: i64) -> Option<i64> {
+    if case.reckoned == Some(now) {
+        return None;
+    }
+    let Some(before) = &case.superseded else {
+        return Some(now).filter(|now| case.is_untouched() && case.amount.is_some_and(|amount| *now < amount));
+    };
+    let was = before.less.as_ref().and_then(|less| less.was);
+    if before.reckoned == Some(now) || was == Some(now) {
+        return before.amount;
+    }
+    before.amount.map(|amount| amount.max(now)).filter(|back| case.amount.is_some_and(|amount| *back < amount))
+}
+
 /// The case that makes up for another: the same for the same amount that it comes to, whoever finds it. What others give beside
 /// grows with each, so that no two have the same.
 fn correction_id(case: &str, beside: i64, now: i64) -> String {
@@ -177,19 +211,25 @@ fn correction_id(case: &str, beside: i64, now: i64) -> String {
 /// that is given already, or as an unknown. Who cannot be judged has lost nothing.
 #[must_use]
 pub fn stands(row: &CaseRow, subject: &StoredSubject) -> bool {
+    stands_as(&row.id, row, subject)
+}
+
+/// The same of a case that would have another identifier if it began today.
+fn stands_as(id: &str, row: &CaseRow, subject: &StoredSubject) -> bool {
     let given_id = |given: &StoredGiven| {
         let (occasion, member) = (given.occasion.as_deref(), given.member.as_deref());
         GrantId::of(subject.kind, &subject.id, &given.policy, &row.period, occasion, member).to_string()
     };
     let of_policy = |policy: &str| policy == row.policy;
     subject.verdict(&row.policy) == Verdict::Unknown
-        || subject.grants.iter().any(|grant| of_policy(&grant.policy) && grant.grant_id.to_string() == row.id)
-        || subject.given.iter().any(|given| of_policy(&given.policy) && given_id(given) == row.id)
+        || subject.grants.iter().any(|grant| of_policy(&grant.policy) && grant.grant_id.to_string() == id)
+        || subject.given.iter().any(|given| of_policy(&given.policy) && given_id(given) == id)
 }
 
 /// What a subject's grants that stand no more do to its cases: of those whose policy is judged (`rules`) and whose period is the
 /// policy's present one, those that do not stand get a review, once. It stops nothing: it tells an official. Cases that are
-/// over are left alone, and paid ones but for those of a benefit that recurs.
+/// over are left alone, and paid ones but for those of a benefit that recurs. Where a merger left several cases for one grant,
+/// one of them goes on, and the others do not stand.
 ///
 /// # Errors
 ///
@@ -198,13 +238,25 @@ pub fn lost(
     existing: &[CaseRow],
     subject: &StoredSubject,
     rules: &BTreeMap<String, Rule>,
+    renumbered: &Renumbered,
     actor: &Actor,
     day: NaiveDate,
 ) -> Result<Vec<CaseStep>, StoreError> {
     let mut steps = Vec::new();
-    for row in existing {
-        let is_judged = rules.get(&row.policy).is_some_and(|rule| rule.period == row.period);
-        if !is_judged || stands(row, subject) {
+    let is_judged = |row: &&CaseRow| rules.get(&row.policy).is_some_and(|rule| rule.period == row.period);
+    let mut by_grant: BTreeMap<String, Vec<&CaseRow>> = BTreeMap::new();
+    for row in existing.iter().filter(is_judged) {
+        by_grant.entry(renumbered.id_today(row)?).or_default().push(row);
+    }
+    let mut stay: BTreeSet<&str> = BTreeSet::new();
+    for (id, rows) in &mut by_grant {
+        rows.sort_by_key(|row| row.id != *id);
+        // Who cannot be judged has lost nothing, whatever a merger left.
+        stay.extend(rows.iter().filter(|row| subject.verdict(&row.policy) == Verdict::Unknown).map(|row| row.id.as_str()));
+        stay.extend(keeper(rows)?.filter(|row| stands_as(id, row, subject)).map(|row| row.id.as_str()));
+    }
+    for row in existing.iter().filter(is_judged) {
+        if stay.contains(row.id.as_str()) {
             continue;
         }
         let case = Case::of(row)?;

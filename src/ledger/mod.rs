@@ -15,11 +15,13 @@
 
 mod act;
 mod case;
+mod erase;
 mod event;
 mod found;
 mod given;
 mod list;
 mod plan;
+mod renumbered;
 mod row;
 mod words;
 mod written;
@@ -28,12 +30,14 @@ mod written;
 mod tests;
 
 pub use act::{Command, Refusal, possible};
-pub use case::{Case, Review, Step, Why};
+pub use case::{Case, Review, Step, Superseded, Why};
+pub use erase::erased;
 pub use event::{Actor, Event, Grant, Role, VERSION, What};
 pub use found::{Current, Rule, current, found, lost, stands};
 pub use given::{Payments, Said, paid, refused};
 pub use list::{Listed, csv, html, listed};
 pub use plan::{Next, Plan};
+pub use renumbered::Renumbered;
 pub use row::{act, fold, made};
 pub use words::command as command_label;
 pub use written::parse as amount_of;

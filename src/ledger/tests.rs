@@ -85,7 +85,7 @@ impl Book {
 
     fn found(&mut self, current: &Current, on: u64) -> usize {
         let existing: Vec<CaseRow> = self.rows.values().cloned().collect();
-        let steps = found(std::slice::from_ref(current), &existing, &finder(), day(on)).expect("rows are ours");
+        let steps = found(std::slice::from_ref(current), &existing, &Renumbered::default(), &finder(), day(on)).expect("rows are ours");
         let count = steps.len();
         for step in steps {
             self.commit(step);
@@ -297,7 +297,7 @@ fn losing_a_grant_stops_nothing() {
     let rules = |period| BTreeMap::from([("990100-MZ-0007".to_owned(), rule(period))]);
     let lose = |book: &Book, verdict, period| {
         let existing: Vec<CaseRow> = book.rows.values().cloned().collect();
-        lost(&existing, &subject(verdict), &rules(period), &finder(), day(1)).expect("rows are ours")
+        lost(&existing, &subject(verdict), &rules(period), &Renumbered::default(), &finder(), day(1)).expect("rows are ours")
     };
     let id = "a".repeat(32);
     assert!(lose(&book, Verdict::Unknown, "2026-06").is_empty(), "who cannot be judged has lost nothing");
@@ -459,7 +459,7 @@ proptest! {
             // Whoever finds the same grant again, finds its case in order.
             if case.amount == Some(10_000) {
                 let existing: Vec<CaseRow> = book.rows.values().cloned().collect();
-                prop_assert!(found(&[current_of(Some(10_000), plan.clone())], &existing, &finder(), day(on)).expect("ours").is_empty());
+                prop_assert!(found(&[current_of(Some(10_000), plan.clone())], &existing, &Renumbered::default(), &finder(), day(on)).expect("ours").is_empty());
             }
         }
         prop_assert!(payments <= 1);
@@ -501,7 +501,7 @@ fn only_what_is_to_be_delivered_begins_a_case() {
         all.iter().map(|current| (current.grant.occasion.as_deref(), current.given)).collect::<Vec<_>>(),
         [(Some("1"), false), (Some("4"), true)]
     );
-    let steps = found(&all, &[], &finder(), day(0)).expect("nothing to read");
+    let steps = found(&all, &[], &Renumbered::default(), &finder(), day(0)).expect("nothing to read");
     assert_eq!(steps.len(), 1, "what is given already begins no case");
     let case = Case::of(&steps[0].row).expect("ours");
     assert_eq!((steps[0].row.id.as_str(), case.grant.version, case.plan.reviews), (all[0].id.as_str(), 3, 2));
@@ -513,4 +513,100 @@ fn only_what_is_to_be_delivered_begins_a_case() {
     };
     assert_eq!(["1", "2", "3", "4", "5"].map(still), [true, true, true, true, false]);
     assert!(current(&somebody, &BTreeMap::new()).is_empty(), "policies that are not known make no cases");
+}
+
+/// The grant of one of several identifiers, with the case that it is.
+fn current_as(id: &str) -> Current {
+    let plan = Plan::of(Mode::Automatic, &Delivery { notice_days: None, ..delivery(Mode::Automatic) }, false);
+    let grant = Grant { subject: id.to_owned(), ..grant(Some(10_000)) };
+    let case = GrantId::of(grant.kind, id, &grant.policy, &grant.period, None, None).to_string();
+    Current { id: case, grant, plan, given: false }
+}
+
+/// What stands of a subject with the grant.
+fn subject_as(id: &str, verdict: Verdict) -> StoredSubject {
+    let current = current_as(id);
+    let grant = StoredGrant {
+        policy: current.grant.policy.as_str().into(),
+        grant_id: GrantId::of(SubjectKind::Person, id, &current.grant.policy, "2026-06", None, None),
+        occasion: None,
+        member: None,
+        payee: None,
+        amount: Some(10_000),
+        full_amount: Some(10_000),
+        mode: Mode::Automatic,
+        notify: false,
+        status: Status::Granted,
+        reasons: Vec::new(),
+    };
+    let grants = if verdict == Verdict::Yes { vec![grant] } else { Vec::new() };
+    StoredSubject { id: id.to_owned(), grants, ..subject(verdict) }
+}
+
+#[test]
+fn the_case_of_who_was_renumbered_goes_on() {
+    let (before, today) = ("11010519491231002X", "110105194912310089");
+    let renumbered: Renumbered = [(before.to_owned(), today.to_owned())].into_iter().collect();
+    let rule = Rule {
+        version: 1,
+        department: DEPARTMENT.to_owned(),
+        unit: "CNY".to_owned(),
+        period: "2026-06".to_owned(),
+        delivery: delivery(Mode::Automatic),
+    };
+    let rules = BTreeMap::from([("990100-MZ-0007".to_owned(), rule)]);
+    let mut book = Book::default();
+    book.found(&current_as(before), 0);
+    let rows = |book: &Book| book.rows.values().cloned().collect::<Vec<CaseRow>>();
+    let found_as =
+        |book: &Book, id: &str, known: &Renumbered| found(&[current_as(id)], &rows(book), known, &finder(), day(1)).expect("ours");
+    let lost_as = |book: &Book, verdict, known: &Renumbered| {
+        lost(&rows(book), &subject_as(today, verdict), &rules, known, &finder(), day(1)).expect("ours")
+    };
+    assert_eq!(found_as(&book, today, &Renumbered::default()).len(), 1, "without the link it is another's grant");
+    assert!(found_as(&book, today, &renumbered).is_empty(), "no second case");
+    assert!(lost_as(&book, Verdict::Yes, &renumbered).is_empty(), "nothing is lost by another number");
+    assert!(lost_as(&book, Verdict::Unknown, &renumbered).is_empty());
+    assert_eq!(lost_as(&book, Verdict::No, &renumbered).len(), 1, "what is lost is told on the case that there is");
+    let more = Current { grant: Grant { amount: Some(12_000), ..current_as(today).grant }, ..current_as(today) };
+    let steps = found(&[more], &rows(&book), &renumbered, &finder(), day(1)).expect("ours");
+    assert_eq!(steps.iter().map(|step| step.row.id.clone()).collect::<Vec<_>>(), [current_as(before).id], "it comes to more: corrected");
+}
+
+#[test]
+fn of_two_cases_that_a_merger_left_one_goes_on() {
+    let (before, today) = ("11010519491231002X", "110105194912310089");
+    let renumbered: Renumbered = [(before.to_owned(), today.to_owned())].into_iter().collect();
+    let rule = Rule {
+        version: 1,
+        department: DEPARTMENT.to_owned(),
+        unit: "CNY".to_owned(),
+        period: "2026-06".to_owned(),
+        delivery: delivery(Mode::Automatic),
+    };
+    let rules = BTreeMap::from([("990100-MZ-0007".to_owned(), rule)]);
+    for is_paid in [false, true] {
+        let mut book = Book::default();
+        book.found(&current_as(before), 0);
+        if is_paid {
+            let id = current_as(before).id;
+            let paid = act(&book.rows[&id], &Command::Pay { amount: Some(10_000) }, &official("张三"), ("", ""), day(0));
+            book.commit(paid.expect("ours").expect("possible").expect("a step"));
+        }
+        book.found(&current_as(today), 0);
+        let rows: Vec<CaseRow> = book.rows.values().cloned().collect();
+        assert_eq!(rows.len(), 2);
+        let steps = found(&[current_as(today)], &rows, &renumbered, &finder(), day(1)).expect("ours");
+        assert!(steps.is_empty(), "both are in order");
+        let lost = lost(&rows, &subject_as(today, Verdict::Yes), &rules, &renumbered, &finder(), day(1)).expect("ours");
+        let other = if is_paid { today } else { before };
+        let ids: Vec<String> = lost.iter().map(|step| step.row.id.clone()).collect();
+        assert_eq!(ids, [current_as(other).id], "an official looks at the one that nothing stands behind; paid: {is_paid}");
+        for step in lost {
+            book.commit(step);
+        }
+        let rows: Vec<CaseRow> = book.rows.values().cloned().collect();
+        let again = super::lost(&rows, &subject_as(today, Verdict::Yes), &rules, &renumbered, &finder(), day(2)).expect("ours");
+        assert!(again.is_empty(), "once");
+    }
 }

@@ -25,8 +25,25 @@ pub struct Settings {
     pub quiet: Option<Quiet>,
     /// Days before the last one to reply on which who did not reply is reminded; none: nobody is.
     pub remind_days: Option<u32>,
+    /// How long a case must have been at rest before its subject is told of it: what is found and lost again within it is never
+    /// told.
+    pub settle: Duration,
     /// How often, how long, how many at once.
     pub pace: Pace,
+}
+
+/// A duration as it is written: `0s`, `90s`, `10m`, `2h`; none where it is no such text.
+#[must_use]
+pub fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        _ => return None,
+    };
+    let number = number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse::<u32>().ok())??;
+    Some(Duration::from_secs(u64::from(number) * seconds))
 }
 
 impl Settings {
@@ -132,6 +149,20 @@ impl Default for Pace {
             failures: 10,
             rest: Duration::from_secs(15),
             poll: Duration::from_millis(500),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_a_number_with_a_unit() {
+        let read = ["0s", "90s", "10m", "2h"].map(|text| duration(text).map(|read| read.as_secs()));
+        assert_eq!(read, [Some(0), Some(90), Some(600), Some(7_200)]);
+        for bad in ["", "s", "10", "-1s", "+1s", "1.5h", "10 m", "10分", "1d", "99999999999s"] {
+            assert_eq!(duration(bad), None, "{bad}");
         }
     }
 }

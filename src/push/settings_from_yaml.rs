@@ -10,7 +10,7 @@ use url::Url;
 use super::channel::signature::Algorithm;
 use super::link::Links;
 use super::quiet::Quiet;
-use super::settings::{BEIJING, Channel, Kafka, Pace, Settings, Way, Webhook};
+use super::settings::{BEIJING, Channel, Kafka, Pace, Settings, Way, Webhook, duration};
 use crate::diagnostic::{Diagnostic, SourceFile, code, has_errors};
 use crate::register::declaration::SubjectKind;
 use crate::settings::{address_at, authority, invalid, option, required_secret};
@@ -39,7 +39,8 @@ impl Settings {
     pub fn read(file: &Arc<SourceFile>) -> Result<Self, Vec<Diagnostic>> {
         let (root, mut told) = yaml::parse(file);
         let folder = file.path.parent().map(Path::to_owned).unwrap_or_default();
-        let mut settings = Self { channels: Vec::new(), links: None, quiet: None, remind_days: None, pace: Pace::default() };
+        let mut settings =
+            Self { channels: Vec::new(), links: None, quiet: None, remind_days: None, settle: Duration::ZERO, pace: Pace::default() };
         match root {
             Some(root) => whole(&root, &folder, &mut settings, &mut told),
             None if told.is_empty() => told.push(Diagnostic::new(&code::SETTINGS_INVALID, "设置是空的", "the settings are empty")),
@@ -54,6 +55,12 @@ fn whole(root: &Node, folder: &Path, settings: &mut Settings, told: &mut Vec<Dia
     settings.links = fields.optional("links").and_then(|node| links(node, folder, fields.diagnostics()));
     settings.quiet = fields.optional("quiet_hours").and_then(|node| quiet(node, fields.diagnostics()));
     settings.remind_days = fields.number("remind_days");
+    if let Some(node) = fields.optional("settle") {
+        match node.text().and_then(duration) {
+            Some(settle) => settings.settle = settle,
+            None => fields.report(wrong_shape(node, "时长, 如 90s、10m、2h", "a duration such as 90s, 10m or 2h")),
+        }
+    }
     if let Some(node) = fields.optional("pace") {
         pace(node, &mut settings.pace, fields.diagnostics());
     }
@@ -214,9 +221,10 @@ mod tests {
     #[test]
     fn what_is_said_is_taken() {
         let settings = read(
-            "links: {base_url: 'https://fw.example/m', key_file: secret, days: 30}\nquiet_hours: {from: '21:00', to: '08:00'}\npace: {at_once: 8, tries: 3, keep_days: 2, first_wait_seconds: 1}\nchannels:\n  - {name: platform, subjects: [person, household], webhook: {url: 'https://fw.example/in', secret_file: secret, algorithm: hmac-sha256, key_id: k1}}\n  - {name: drop, policies: ['990100-MZ'], file: {folder: out}}\n",
+            "settle: 10m\nlinks: {base_url: 'https://fw.example/m', key_file: secret, days: 30}\nquiet_hours: {from: '21:00', to: '08:00'}\npace: {at_once: 8, tries: 3, keep_days: 2, first_wait_seconds: 1}\nchannels:\n  - {name: platform, subjects: [person, household], webhook: {url: 'https://fw.example/in', secret_file: secret, algorithm: hmac-sha256, key_id: k1}}\n  - {name: drop, policies: ['990100-MZ'], file: {folder: out}}\n",
         )
         .expect("no mistake");
+        assert_eq!(settings.settle, Duration::from_mins(10));
         let links = settings.links.expect("links");
         assert_eq!((links.days, links.key.bytes()), (30, b"0123456789abcdef0123".as_slice()));
         assert_eq!(settings.quiet.map(|quiet| quiet.offset), Some(28_800));
@@ -240,6 +248,7 @@ mod tests {
         faults("quiet_hours: {from: 9pm, to: '08:00'}\nchannels: []\n", &[("wrong-shape", "9pm")]);
         faults("quiet_hours: {from: '21:00', to: '08:00', offset: Beijing}\nchannels: []\n", &[("wrong-shape", "Beijing")]);
         faults("pace: {tries: 0}\nchannels: []\n", &[("wrong-shape", "0")]);
+        faults("settle: soon\nchannels: []\n", &[("wrong-shape", "soon")]);
         faults("pace: {first_wait_seconds: 9, most_wait_seconds: 3}\nchannels: []\n", &[("settings-invalid", "3")]);
     }
 

@@ -1,28 +1,32 @@
 //! The teller: follows what happens to cases, and asks for the messages that their subjects are to get.
 //!
 //! ```text
-//!  events of cases, by number ──▶ occasion ──▶ compose ──▶ messages in the outbox ──▶ worker
-//!  cases whose day has come   ──▶    │  (notice over, days to reply nearly over)
-//!                                    └─ none where the subject was told of the same before
+//!  events of cases, by number ──▶ cases at rest ──▶ what is to be told of each now ──▶ compose ──▶ messages in the outbox
+//!  cases whose day has come   ──▶      │  (notice over, days to reply nearly over)
+//!                                      └─ none of which something happened less than `settle` ago
 //! ```
 //!
-//! Whoever finds grants may ask for their messages in the same commit; the teller then finds them and asks for nothing.
+//! An event only says where to look. What is told is what is true of the case when it has been at rest for `settle`, against what
+//! its subject was told before: so it is the same however often and in which pieces the events of a case are looked at. Whoever
+//! finds grants may ask for their messages in the same commit; the teller then finds them and asks for nothing.
 
-use std::collections::{BTreeMap, HashMap};
+mod history;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Days, NaiveDate};
 
 use super::compose::{About, Composer, drop_waiting};
 use super::message::{Kind, Message};
+use super::pace::micros;
 use crate::diagnostic;
 use crate::ledger::{Case, Event, Next, Step, What, Why};
 use crate::policy::document::Mode;
+use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
-use crate::store::live::{Batch, CaseCursor, CaseEvent, CaseFilter, DeliveryStep, Live, MessageState, NewMessage};
+use crate::store::live::{Batch, CaseFilter, CasePages, CaseRow, DeliveryStep, Live, MessageRow, MessageState, NewMessage};
 use crate::store::trail::Seq;
-
-/// Cases that are looked at together.
-const PAGE: usize = 1_000;
+use history::History;
 
 /// Asks for messages.
 #[derive(Debug, Clone, Copy)]
@@ -55,26 +59,20 @@ struct Telling {
     note: Option<diagnostic::Message>,
 }
 
-/// What an event gives its subject to hear: of a case that now waits for being told, that; else of the event itself.
-#[must_use]
-pub fn occasion(before: Option<&Case>, after: &Case, what: &What, day: NaiveDate) -> Option<Kind> {
-    if !after.plan.tell {
-        return None;
-    }
-    let waits = |case: &Case| case.next(day) == Next::Tell;
-    if waits(after) && !before.is_some_and(waits) {
-        return Some(to_tell(after));
-    }
-    let was_open = |why: Why| before.is_some_and(|case| case.open.contains_key(&why));
-    match what {
-        What::Published => Some(Kind::Published),
-        What::Paid { .. } => Some(Kind::Paid),
-        What::Corrected { .. } => Some(Kind::Corrected),
-        What::Reviewed if was_open(Why::Objection) => Some(Kind::ObjectionResult),
-        What::Reviewed if after.reviewed && before.is_some_and(|case| !case.reviewed) => Some(Kind::ReviewResult),
-        What::Withdrawn => Some(Kind::ReviewResult),
-        _ => None,
-    }
+/// A case as it is, and when something happened to it last.
+struct Seen {
+    case: Case,
+    version: u64,
+    at: i64,
+}
+
+/// The cases of a subject that one life event delivers together: they go as one message.
+type Together<'t> = (SubjectKind, &'t str, &'t str);
+
+/// Whether a case waits for its subject to be told, and what it gives still stands: a grant that is lost is not told of before it is
+/// there again, or an official has looked.
+fn waits(case: &Case, day: NaiveDate) -> bool {
+    case.plan.tell && case.next(day) == Next::Tell && !case.open.contains_key(&Why::Lost)
 }
 
 /// What a case that waits for being told is told with.
@@ -88,17 +86,31 @@ fn is_void(kind: Kind, case: &Case) -> bool {
     asks && (case.step.is_over() || case.step == Step::Declined)
 }
 
+/// A message as it was composed; none where the store holds none of ours.
+fn read(row: &MessageRow) -> Option<Message> {
+    serde_json::from_slice(&row.message.body).ok()
+}
+
+/// The number of the message that tells of a case which waits for it: one more than that of the last, where that one was sent and
+/// did not move the case, or was dropped. None where the last is on its way, or was given up and waits for somebody to see why.
+fn next_number(messages: &[MessageRow]) -> Option<u32> {
+    let tells = |message: &Message| matches!(message.kind, Kind::Found | Kind::ToConfirm | Kind::ToCommit);
+    let told = messages.iter().filter_map(|row| read(row).filter(tells).map(|message| (message.number, row.state)));
+    match told.max_by_key(|(number, _)| *number) {
+        None => Some(1),
+        Some((number, MessageState::Sent | MessageState::Dropped)) => Some(number + 1),
+        Some((_, MessageState::Waiting | MessageState::Dead)) => None,
+    }
+}
+
 impl Telling {
-    /// What there is to say of a case after an event.
-    fn after(event: &Event, kind: Kind, number: u32, case: Case) -> Self {
-        let plain = |text: &str| diagnostic::Message::new(text, text);
-        let note = match &event.what {
-            // Officials note a review for each other; the ground of what goes against the subject is the subject's to hear.
-            What::Reviewed => Some(diagnostic::Message::new("审核通过", "it goes on")),
-            What::Withdrawn | What::Corrected { .. } => Some(plain(&event.note)).filter(|_| !event.note.is_empty()),
+    fn new(case: Case, kind: Kind, number: u32, note: Option<diagnostic::Message>, day: NaiveDate) -> Self {
+        let until = match kind {
+            Kind::ToConfirm => case.plan.reply_days.and_then(|days| day.checked_add_days(Days::new(days.into()))),
+            Kind::Published => case.notice_until(),
+            Kind::Reminder => case.reply_until(),
             _ => None,
         };
-        let until = until(kind, &case, event.day);
         Self { case, kind, number, until, note }
     }
 
@@ -129,37 +141,78 @@ impl Telling {
     }
 }
 
-fn until(kind: Kind, case: &Case, day: NaiveDate) -> Option<NaiveDate> {
-    match kind {
-        Kind::ToConfirm => case.plan.reply_days.and_then(|days| day.checked_add_days(Days::new(days.into()))),
-        Kind::Published => case.notice_until(),
-        Kind::Reminder => case.reply_until(),
+/// What an official says to the subject with an event.
+fn note(event: &Event) -> Option<diagnostic::Message> {
+    match &event.what {
+        // Officials note a review for each other; the ground of what goes against the subject is the subject's to hear.
+        What::Reviewed => Some(diagnostic::Message::new("审核通过", "it goes on")),
+        What::Withdrawn | What::Corrected { .. } => {
+            Some(diagnostic::Message::new(event.note.as_str(), event.note.as_str())).filter(|_| !event.note.is_empty())
+        }
         _ => None,
     }
 }
 
 impl Teller<'_> {
-    /// Looks at events from one on, at most `limit` of them, and asks for the messages that they give. `now` in microseconds
-    /// since 1970 (UTC).
+    /// Looks at the cases of events from one on, at most `limit` of them, and asks for the messages that there are now; at events that
+    /// are younger than `settle` it does not look yet. `now` in microseconds since 1970 (UTC).
     ///
     /// # Errors
     ///
     /// When the store cannot be read or written.
     pub async fn follow(&self, from: Seq, limit: usize, now: i64) -> Result<Asked, StoreError> {
+        let at_rest = self.at_rest(now);
+        let mut events = self.live.events_from(from, limit).await?;
+        events.retain(|event| event.at <= at_rest);
+        let Some(next) = events.last().map(|last| last.seq + 1) else { return Ok(Asked { next: from, ..Asked::default() }) };
+        // What was erased is nobody's to tell.
+        let changed: BTreeSet<String> = events.into_iter().filter(|event| event.content.is_some()).map(|event| event.case).collect();
+        let day = day_of(now, self.composer.settings.offset());
+        let mut seen = self.seen(&changed).await?;
+        let (mut tellings, mut beside) = (Vec::new(), BTreeSet::new());
+        // Of a case to which something happened since, a later event tells.
+        for one in seen.iter().filter(|one| one.at <= at_rest && one.version > 1 && one.case.plan.tell) {
+            let messages = self.live.messages_of(&one.case.id).await?;
+            let Some(mut history) = History::of(&self.live.case_events(&one.case.id).await?, &messages)? else { continue };
+            beside.append(&mut history.beside);
+            tellings.extend(history.to_tell(&one.case, &messages, day));
+        }
+        beside.retain(|case| !changed.contains(case));
+        seen.extend(self.seen(&beside).await?);
+        tellings.extend(self.to_be_told(seen, day, at_rest).await?);
+        Ok(Asked { next, ..self.ask(tellings, now).await? })
+    }
+
+    /// Looks at events from one on, at most `limit` of them, for cases that are over or declined: what only asks for them, and
+    /// has not left yet, is not to be sent any more.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read or written.
+    pub async fn withdraw(&self, from: Seq, limit: usize, now: i64) -> Result<Asked, StoreError> {
         let events = self.live.events_from(from, limit).await?;
-        let Some(last) = events.last() else { return Ok(Asked { next: from, ..Asked::default() }) };
-        let (mut tellings, mut drops, mut known) = (Vec::new(), Vec::new(), HashMap::new());
-        for event in &events {
-            let Some((before, after, read)) = self.around(event, &mut known).await? else { continue };
-            if matches!(read.what, What::Withdrawn | What::Closed { .. } | What::Declined) {
-                drops.extend(self.drops(&after).await?);
-            }
-            if let Some(kind) = occasion(before.as_ref(), &after, &read.what, read.day) {
-                tellings.push(Telling::after(&read, kind, number(event.version), after));
+        let Some(next) = events.last().map(|last| last.seq + 1) else { return Ok(Asked { next: from, ..Asked::default() }) };
+        let ends = |event: &Event| matches!(event.what, What::Withdrawn | What::Closed { .. } | What::Declined);
+        let mut ended = BTreeSet::new();
+        for event in events {
+            if let Some((_, content)) = &event.content
+                && ends(&Event::read(content)?)
+            {
+                ended.insert(event.case);
             }
         }
-        let asked = self.ask(tellings, drops, now).await?;
-        Ok(Asked { next: last.seq + 1, ..asked })
+        let mut deliveries: Vec<DeliveryStep> = Vec::new();
+        for Seen { case, .. } in self.seen(&ended).await? {
+            let mut rows = self.live.messages_of(&case.id).await?;
+            // One that is about other cases too still leaves.
+            rows.retain(|row| row.message.cases.len() == 1 && read(row).is_some_and(|message| is_void(message.kind, &case)));
+            deliveries.extend(drop_waiting(&rows, case.step.name()));
+        }
+        let dropped = deliveries.len() as u64;
+        if dropped > 0 {
+            self.live.commit(&Batch { at: now, deliveries, ..Batch::default() }).await?;
+        }
+        Ok(Asked { next, dropped, ..Asked::default() })
     }
 
     /// Looks at the cases whose day has come: those whose notice is over are told; those who did not reply are reminded when no
@@ -170,69 +223,115 @@ impl Teller<'_> {
     /// When the store cannot be read or written.
     pub async fn day(&self, today: NaiveDate, remind_days: Option<u32>, now: i64) -> Result<Asked, StoreError> {
         let ahead = today.checked_add_days(Days::new(remind_days.unwrap_or(0).into())).unwrap_or(today);
+        let at_rest = self.at_rest(now);
         let mut total = Asked::default();
-        let mut filter = CaseFilter {
+        let filter = CaseFilter {
             steps: vec![Step::Published.name().to_owned(), Step::Told.name().to_owned()],
             due_until: Some(ahead),
             by_due: true,
-            limit: PAGE,
             ..CaseFilter::default()
         };
-        loop {
-            let rows = self.live.cases(&filter).await?;
-            let mut tellings = Vec::new();
-            for row in &rows {
-                let case = Case::of(row)?;
-                let kind = match case.next(today) {
-                    Next::Tell => to_tell(&case),
-                    Next::Reply if remind_days.is_some() && case.reply_until().is_some_and(|until| today <= until && until <= ahead) => {
-                        Kind::Reminder
-                    }
-                    _ => continue,
-                };
-                if case.plan.tell {
-                    let until = until(kind, &case, today);
-                    tellings.push(Telling { kind, number: number(row.version), until, note: None, case });
+        let mut pages = CasePages::new(self.live, filter);
+        while let Some(rows) = pages.next().await? {
+            let (mut waiting, mut tellings) = (Vec::new(), Vec::new());
+            for one in rows.iter().filter_map(seen) {
+                let case = &one.case;
+                let is_late = remind_days.is_some() && case.reply_until().is_some_and(|until| today <= until && until <= ahead);
+                if waits(case, today) {
+                    waiting.push(one);
+                } else if case.plan.tell && is_late && case.next(today) == Next::Reply && one.at <= at_rest {
+                    tellings.extend(self.reminder(one.case, today).await?);
                 }
             }
-            let asked = self.ask(tellings, Vec::new(), now).await?;
+            tellings.extend(self.to_be_told(waiting, today, at_rest).await?);
+            let asked = self.ask(tellings, now).await?;
             (total.messages, total.silent) = (total.messages + asked.messages, total.silent + asked.silent);
-            match rows.last() {
-                Some(last) if rows.len() == PAGE => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-                _ => return Ok(total),
+        }
+        Ok(total)
+    }
+
+    /// One for each time that the subject was told; none while the grant is lost.
+    async fn reminder(&self, case: Case, day: NaiveDate) -> Result<Option<Telling>, StoreError> {
+        let messages = self.live.messages_of(&case.id).await?;
+        let history = History::of(&self.live.case_events(&case.id).await?, &messages)?;
+        let Some(number) = history.map(|history| history.told).filter(|_| !case.open.contains_key(&Why::Lost)) else { return Ok(None) };
+        let is_told = messages.iter().filter_map(read).any(|message| message.kind == Kind::Reminder && message.number == number);
+        Ok((!is_told).then(|| Telling::new(case, Kind::Reminder, number, None, day)))
+    }
+
+    /// A case at which something happened after this moment is not at rest.
+    fn at_rest(&self, now: i64) -> i64 {
+        let settle = self.composer.settings.settle;
+        // Where nothing is waited for, clocks that differ do not matter.
+        if settle.is_zero() { i64::MAX } else { now.saturating_sub(micros(settle)) }
+    }
+
+    /// Cases as they are now; those that are not there, or cannot be read, are left out.
+    async fn seen(&self, ids: &BTreeSet<String>) -> Result<Vec<Seen>, StoreError> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        Ok(self.live.cases_named(&ids).await?.iter().filter_map(seen).collect())
+    }
+
+    /// The bundle that a policy belongs to.
+    fn bundle(&self, policy: &str) -> Option<&str> {
+        let bundles = &self.composer.policies.bundles;
+        bundles.iter().find(|bundle| bundle.policies.iter().any(|(code, _)| code == policy)).map(|bundle| bundle.id.as_str())
+    }
+
+    fn together<'t>(&'t self, case: &'t Case) -> Option<Together<'t>> {
+        Some((case.grant.kind, case.grant.subject.as_str(), self.bundle(&case.grant.policy)?))
+    }
+
+    /// Of some cases, and of all that go with them, those that wait for being told. Those of a bundle wait until all of them are at
+    /// rest, so that they go as one message.
+    async fn to_be_told(&self, seen_first: Vec<Seen>, day: NaiveDate, at_rest: i64) -> Result<Vec<Telling>, StoreError> {
+        let settled = |one: &&Seen| one.at <= at_rest;
+        let bundled: BTreeSet<&str> = seen_first
+            .iter()
+            .filter(settled)
+            .filter(|one| self.bundle(&one.case.grant.policy).is_some())
+            .map(|one| one.case.grant.subject.as_str())
+            .collect();
+        let bundled: Vec<&str> = bundled.into_iter().collect();
+        let kin = if bundled.is_empty() { Vec::new() } else { self.live.cases_about(&bundled).await? };
+        let kin = kin.iter().filter(|row| self.bundle(&row.policy).is_some()).filter_map(seen);
+        let all: BTreeMap<String, Seen> = kin.chain(seen_first).map(|one| (one.case.id.clone(), one)).collect();
+        let unsettled: BTreeSet<Together<'_>> =
+            all.values().filter(|one| !settled(one)).filter_map(|one| self.together(&one.case)).collect();
+        let is_ready =
+            |one: &&Seen| settled(one) && waits(&one.case, day) && self.together(&one.case).is_none_or(|which| !unsettled.contains(&which));
+        let ready: Vec<&Case> = all.values().filter(is_ready).map(|one| &one.case).collect();
+        let made_up_for: BTreeSet<String> = ready.iter().filter_map(|case| case.corrects.clone()).collect();
+        // What makes up for a case stands and falls with it.
+        let fallen: BTreeSet<String> = self
+            .seen(&made_up_for)
+            .await?
+            .into_iter()
+            .map(|one| one.case)
+            .filter(|case| case.open.contains_key(&Why::Lost) || case.open.contains_key(&Why::Less))
+            .map(|case| case.id)
+            .collect();
+        let mut tellings = Vec::new();
+        for case in ready {
+            if case.corrects.as_ref().is_some_and(|other| fallen.contains(other)) {
+                continue;
+            }
+            if let Some(number) = next_number(&self.live.messages_of(&case.id).await?) {
+                tellings.push(Telling::new(case.clone(), to_tell(case), number, None, day));
             }
         }
+        Ok(tellings)
     }
 
-    /// A case before and after an event; none where its content was erased.
-    async fn around(
-        &self,
-        event: &CaseEvent,
-        known: &mut HashMap<String, Vec<CaseEvent>>,
-    ) -> Result<Option<(Option<Case>, Case, Event)>, StoreError> {
-        let Some((_, content)) = &event.content else { return Ok(None) };
-        let read = Event::read(content)?;
-        if event.version == 1 {
-            return Ok(Case::begin(&event.case, &read).map(|case| (None, case, read)));
-        }
-        if !known.contains_key(&event.case) {
-            known.insert(event.case.clone(), self.live.case_events(&event.case).await?);
-        }
-        let earlier: Vec<CaseEvent> = known[&event.case].iter().filter(|one| one.version < event.version).cloned().collect();
-        let Some(before) = crate::ledger::fold(&earlier)? else { return Ok(None) };
-        let mut after = before.clone();
-        after.apply(&read);
-        Ok(Some((Some(before), after, read)))
-    }
-
-    /// Asks for messages, but for those that were asked for before, and those that are void by now.
-    async fn ask(&self, tellings: Vec<Telling>, mut deliveries: Vec<DeliveryStep>, now: i64) -> Result<Asked, StoreError> {
+    /// Asks for messages.
+    async fn ask(&self, tellings: Vec<Telling>, now: i64) -> Result<Asked, StoreError> {
         let mut asked = Asked::default();
         let mut by_kind: BTreeMap<(Kind, u32), Vec<Telling>> = BTreeMap::new();
         for telling in tellings {
-            if !self.is_told(&telling).await? {
-                by_kind.entry((telling.kind, telling.number)).or_default().push(telling);
-            }
+            by_kind.entry((telling.kind, telling.number)).or_default().push(telling);
         }
         let mut messages: Vec<NewMessage> = Vec::new();
         for ((kind, number), tellings) in &by_kind {
@@ -241,42 +340,23 @@ impl Teller<'_> {
             asked.silent += composed.silent.len() as u64;
             messages.extend(composed.messages);
         }
-        deliveries.dedup_by(|one, other| one.id == other.id);
-        asked.dropped = deliveries.len() as u64;
-        if !messages.is_empty() || !deliveries.is_empty() {
+        if !messages.is_empty() {
             asked.messages = messages.len() as u64;
-            let committed = self.live.commit(&Batch { at: now, messages, deliveries, ..Batch::default() }).await?;
-            asked.messages -= committed.folded;
+            asked.messages -= self.live.commit(&Batch { at: now, messages, ..Batch::default() }).await?.folded;
         }
         Ok(asked)
     }
-
-    /// Whether the same was told of a case before, also as part of another message; or is not true any more.
-    async fn is_told(&self, telling: &Telling) -> Result<bool, StoreError> {
-        let id = &telling.case.id;
-        if let Some(row) = self.live.case(id).await?
-            && is_void(telling.kind, &Case::of(&row)?)
-        {
-            return Ok(true);
-        }
-        let rows = self.live.messages_of(id).await?;
-        let told = rows.iter().filter_map(|row| serde_json::from_slice::<Message>(&row.message.body).ok());
-        Ok(told.into_iter().any(|message| message.kind == telling.kind && message.number == telling.number))
-    }
-
-    /// Messages that ask for what is not to be had any more. One that is about other cases too still leaves.
-    async fn drops(&self, case: &Case) -> Result<Vec<DeliveryStep>, StoreError> {
-        let mut rows = self.live.messages_of(&case.id).await?;
-        rows.retain(|row| {
-            let kind = serde_json::from_slice::<Message>(&row.message.body).ok().map(|message| message.kind);
-            row.state == MessageState::Waiting && row.message.cases.len() == 1 && kind.is_some_and(|kind| is_void(kind, case))
-        });
-        Ok(drop_waiting(&rows, case.step.name()))
-    }
 }
 
-fn number(version: u64) -> u32 {
-    u32::try_from(version).unwrap_or(u32::MAX)
+/// A case of its row. One that cannot be read holds up no other.
+fn seen(row: &CaseRow) -> Option<Seen> {
+    match Case::of(row) {
+        Ok(case) => Some(Seen { case, version: row.version, at: row.at }),
+        Err(error) => {
+            tracing::error!(target: "mianshen::push", case = row.id, %error, "the case cannot be read: nobody is told of it");
+            None
+        }
+    }
 }
 
 /// The day of a moment, in microseconds since 1970 (UTC), where the time is so many seconds ahead of UTC.

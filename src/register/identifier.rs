@@ -309,10 +309,12 @@ pub fn mask(value: &str) -> String {
     value.chars().enumerate().map(|(at, character)| if at < keep || at + keep >= length { character } else { '*' }).collect()
 }
 
-/// A name as it may be shown: the first character stays, `张**`.
+/// A name as it may be shown: the first character stays, and the last of three or more: `张*`, `张*三`.
 #[must_use]
 pub fn mask_name(name: &str) -> String {
-    name.chars().enumerate().map(|(at, character)| if at == 0 { character } else { '*' }).collect()
+    let length = name.chars().count();
+    let stays = |at: usize| at == 0 || (length > 2 && at + 1 == length);
+    name.chars().enumerate().map(|(at, character)| if stays(at) { character } else { '*' }).collect()
 }
 
 /// The one form of an identifier of a kind; what is none, without blanks around it.
@@ -396,7 +398,7 @@ mod tests {
         assert_eq!(mask("371302199001011234"), "3713**********1234");
         assert_eq!(mask("H00001"), "H****1");
         assert_eq!(mask("ab"), "**");
-        assert_eq!(mask_name("张三丰"), "张**");
+        assert_eq!(["张三", "张三丰", "欧阳小三", ""].map(mask_name), ["张*", "张*丰", "欧**三", ""]);
     }
 
     fn person_id() -> impl Strategy<Value = String> {

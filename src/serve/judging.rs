@@ -7,6 +7,7 @@ use chrono::NaiveDate;
 use super::dto::evaluation::FactValue;
 use super::problem::Problem;
 use super::rules::{OnDay, Rules, until};
+use super::standing::Ground;
 use crate::cases::{self, Lookup};
 use crate::check::CheckedPolicy;
 use crate::check::catalogue::{Catalogue, FactId};
@@ -19,7 +20,7 @@ use crate::explain::why::{Deliveries, Sources};
 use crate::explain::{self, Known, Reason};
 use crate::policy::document::{Case, Expect};
 use crate::register::declaration::SubjectKind;
-use crate::store::{FactState, Run, StoredSubject};
+use crate::store::{FactState, StoredSubject};
 use crate::yaml;
 
 /// Facts by name, as they were posted.
@@ -64,15 +65,15 @@ pub fn read(rules: &Rules, catalogue: &mut Catalogue, kind: SubjectKind, as_of: 
 
 /// What the registers gave for a stored subject.
 pub struct Stored<'a> {
-    /// The run.
-    pub run: &'a Run,
+    /// By what it was judged.
+    pub ground: &'a Ground,
     /// The subject.
     pub subject: &'a StoredSubject,
 }
 
 impl Deliveries for Stored<'_> {
     fn silent(&self, register: &str) -> Option<Cause> {
-        self.run.silent.get(register).copied()
+        self.ground.silent(register)
     }
 
     fn is_set_aside(&self, register: &str) -> bool {
@@ -80,7 +81,7 @@ impl Deliveries for Stored<'_> {
     }
 
     fn data_day(&self, register: &str) -> Option<NaiveDate> {
-        self.run.data_days.get(register).copied()
+        self.ground.data_day(register)
     }
 }
 

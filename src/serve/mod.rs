@@ -31,6 +31,7 @@ pub mod problem;
 pub mod rules;
 pub mod settings;
 mod settings_from_yaml;
+pub mod standing;
 pub mod state;
 pub mod traces;
 pub mod trail;

@@ -13,6 +13,7 @@ use super::jobs::Jobs;
 use super::problem::Problem;
 use super::rules::Rules;
 use super::settings::Settings;
+use super::standing::{Kept, Looking};
 use super::trail::Noting;
 use crate::diagnostic::Diagnostic;
 use crate::lsp::Eyes;
@@ -52,6 +53,8 @@ struct Held {
     metrics: PrometheusHandle,
     is_leaving: AtomicBool,
     jobs: Jobs,
+    /// The day of the stream.
+    standing: Kept,
     /// Whose turn it is to check a whole folder.
     checking: Arc<Semaphore>,
 }
@@ -78,6 +81,7 @@ impl Serving {
             metrics: parts.metrics,
             is_leaving: AtomicBool::new(false),
             jobs: Jobs::default(),
+            standing: Kept::default(),
             checking: Arc::new(Semaphore::new(1)),
         })))
     }
@@ -140,6 +144,12 @@ impl Serving {
         current.ok_or_else(|| {
             Problem::unavailable("还没有装入批次: 运行 mianshen match --store", "no run was loaded yet: run mianshen match --store")
         })
+    }
+
+    /// Who looks for subjects as they stand, by a run and policies of the moment.
+    #[must_use]
+    pub fn looking<'a>(&'a self, run: &'a dyn StoredRun, rules: &'a Rules) -> Looking<'a> {
+        Looking { store: &*self.0.store, run, rules, kept: &self.0.standing }
     }
 
     /// What the caller is told where the store fails; what it was goes to the log.

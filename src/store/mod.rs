@@ -189,6 +189,13 @@ pub trait StoredRun: Send + Sync + fmt::Debug {
     /// When the store cannot be read.
     async fn subject(&self, kind: SubjectKind, id: &str) -> Result<Option<StoredSubject>, StoreError>;
 
+    /// Identifiers of before a renumbering that lead to subjects of a kind, each with the one of today; by the one of before.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn aliases(&self, kind: SubjectKind) -> Result<Vec<(String, String)>, StoreError>;
+
     /// Subjects in the order of their identifiers, those after one where one is given, at most `limit` of them.
     ///
     /// # Errors

@@ -41,6 +41,26 @@ pub struct StoredSubject {
 }
 
 impl StoredSubject {
+    /// Somebody whom no register lists: nothing stands of them.
+    #[must_use]
+    pub fn nobody(kind: SubjectKind, id: &str) -> Self {
+        Self {
+            kind,
+            id: id.to_owned(),
+            region: "".into(),
+            household: None,
+            members: Vec::new(),
+            facts: Vec::new(),
+            verdicts: Vec::new(),
+            grants: Vec::new(),
+            given: Vec::new(),
+            offers: Vec::new(),
+            unknowns: Vec::new(),
+            conflicts: Vec::new(),
+            set_aside: Vec::new(),
+        }
+    }
+
     /// What is known of a fact; none for a fact that is not stored.
     #[must_use]
     pub fn fact(&self, name: &str) -> Option<&FactState> {

@@ -7,9 +7,10 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 
 use super::change::{Change, Image};
+use super::paths::Columns;
 use super::reach::Touched;
 use super::rows::{Entry, HeldRow, Row, RowForm, RowForms, Rows};
-use super::view::View;
+use super::view::{Id, IdSet, Register, View};
 use crate::store::StoreError;
 
 /// What a batch of changes did.
@@ -46,6 +47,13 @@ impl From<ArrowError> for ApplyError {
     }
 }
 
+/// The register that a change is about.
+#[derive(Clone, Copy)]
+struct Of<'a> {
+    register: Register,
+    form: &'a RowForm,
+}
+
 /// What a change says of one row.
 struct Said {
     key: Vec<u8>,
@@ -59,12 +67,12 @@ struct Said {
 /// # Errors
 ///
 /// When the store cannot be read, or an image has other columns than its register declares.
-pub async fn apply(changes: &[Change], forms: &RowForms, view: &mut View<'_>) -> Result<Applied, ApplyError> {
+pub async fn apply(changes: &[Change], forms: &RowForms, view: &mut View) -> Result<Applied, ApplyError> {
     let mut applied = Applied::default();
-    let mut all: Vec<(&Change, &RowForm, Vec<Said>)> = Vec::new();
+    let mut all: Vec<(&Change, Of<'_>, Vec<Said>)> = Vec::new();
     let mut images: HashMap<*const RecordBatch, Vec<Row>> = HashMap::new();
     for change in changes {
-        let Some(form) = forms.of(&change.register) else { continue };
+        let Some((register, form)) = forms.find(&change.register) else { continue };
         for image in change.before.iter().chain(&change.after) {
             let at = Arc::as_ptr(&image.batch);
             if let std::collections::hash_map::Entry::Vacant(place) = images.entry(at) {
@@ -74,15 +82,15 @@ pub async fn apply(changes: &[Change], forms: &RowForms, view: &mut View<'_>) ->
         let row = |image: &Image| images.get(&Arc::as_ptr(&image.batch)).and_then(|rows| rows.get(image.row)).map(|row| (row, image.whole));
         let (before, after) = (change.before.as_ref().and_then(row), change.after.as_ref().and_then(row));
         match said(form, before, after) {
-            Some(said) => all.push((change, form, said)),
+            Some(said) => all.push((change, Of { register, form }, said)),
             None => applied.unplaced += 1,
         }
     }
     read(&all, view).await?;
-    for (change, form, said) in all {
+    for (change, of, said) in all {
         let mut is_new = false;
         for said in said {
-            is_new |= tell(change, form, said, view, &mut applied.touched);
+            is_new |= tell(change, of, said, view, &mut applied.touched)?;
         }
         if is_new {
             applied.changed += 1;
@@ -113,68 +121,78 @@ fn said(form: &RowForm, before: Option<(&Row, bool)>, after: Option<(&Row, bool)
 }
 
 /// Reads what the changes are about: owners named, and those who have a row that is told by its number.
-async fn read(all: &[(&Change, &RowForm, Vec<Said>)], view: &mut View<'_>) -> Result<(), StoreError> {
-    let each = || all.iter().flat_map(|(_, form, said)| said.iter().map(move |said| (form, said)));
-    let mut numbers: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    let mut owners: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
-    for (form, said) in each() {
-        owners.entry(&form.name).or_default().extend(said.owner.clone());
-        if form.by_number() {
-            numbers.entry(&form.name).or_default().insert(form.mention_of(&said.key));
+async fn read(all: &[(&Change, Of<'_>, Vec<Said>)], view: &mut View) -> Result<(), StoreError> {
+    let each = || all.iter().flat_map(|(_, of, said)| said.iter().map(move |said| (of, said)));
+    let mut numbers: BTreeMap<Register, BTreeSet<String>> = BTreeMap::new();
+    let mut owners: BTreeMap<Register, IdSet> = BTreeMap::new();
+    for (of, said) in each() {
+        owners.entry(of.register).or_default().extend(said.owner.as_ref().map(|owner| view.id(owner)));
+        if of.form.by_number() {
+            numbers.entry(of.register).or_default().insert(of.form.mention_of(&said.key));
         }
     }
     for (register, numbers) in numbers {
-        view.read_mentions(register, numbers.iter().map(String::as_str)).await?;
-        owners.entry(register).or_default().extend(numbers.iter().flat_map(|number| view.mentions(register, number)).cloned());
+        let numbers: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        view.read_mentions_of(register, &numbers).await?;
+        for number in numbers {
+            let number = view.id(number);
+            owners.entry(register).or_default().extend(view.mentions(register, number));
+        }
     }
     for (register, owners) in owners {
-        view.read_rows_in(register, owners.iter().map(String::as_str)).await?;
+        view.read_rows_in(register, owners).await?;
     }
     Ok(())
 }
 
 /// Tells it to the identifiers that it is about.
-fn tell(change: &Change, form: &RowForm, said: Said, view: &mut View<'_>, touched: &mut BTreeSet<Touched>) -> bool {
-    let register = &*change.register;
-    let mut owners: BTreeMap<String, Option<HeldRow>> = BTreeMap::new();
+fn tell(change: &Change, of: Of<'_>, said: Said, view: &mut View, touched: &mut BTreeSet<Touched>) -> Result<bool, ArrowError> {
+    let Of { register, form } = of;
+    let mut owners: BTreeMap<Id, Option<HeldRow>> = BTreeMap::new();
     if form.by_number() {
         // A row has one owner: whoever had it, has it no more.
-        let known: Vec<String> = view.mentions(register, &form.mention_of(&said.key)).cloned().collect();
-        let newest = known.iter().filter_map(|owner| order_of(view, owner, register, &said.key)).max();
+        let number = view.id(&form.mention_of(&said.key));
+        let known = view.mentions(register, number).to_vec();
+        let newest = known.iter().filter_map(|owner| order_of(view, *owner, register, &said.key)).max();
         // The same event may take a row from one and give it to another: what it gives comes last.
         let is_known = newest.is_some_and(|newest| newest > change.order || newest == change.order && said.row.is_none());
         if is_known {
-            return false;
+            return Ok(false);
         }
         owners.extend(known.into_iter().map(|owner| (owner, None)));
     }
     if let Some(owner) = said.owner {
-        owners.insert(owner, said.row);
+        owners.insert(view.id(&owner), said.row);
     }
     let mut is_new = false;
     for (owner, row) in owners {
-        let before = alive_of(view, &owner, form, &said.key);
+        let before = alive_of(view, owner, of, &said.key);
         let entry = Entry { key: said.key.clone(), order: change.order, row };
-        let was_new = view.change(&owner, register, |rows: &mut Rows| form.put(rows, entry));
-        let after = alive_of(view, &owner, form, &said.key);
+        let was_new = view.change(owner, register, |rows: &mut Rows| form.put(rows, entry));
+        let after = alive_of(view, owner, of, &said.key);
         is_new |= was_new;
         if before != after {
+            let columns = match (before.as_slice(), after.as_slice()) {
+                ([before], [after]) => form.differing(before, after)?,
+                _ => Columns::All,
+            };
             for row in before.into_iter().chain(after) {
-                touched.insert(Touched { register: register.to_owned(), owner: owner.clone(), others: row.others });
+                let others = row.others.iter().map(|(column, id)| (*column, view.id(id))).collect();
+                touched.insert(Touched { register, owner, others, columns: columns.clone() });
             }
         }
     }
-    is_new
+    Ok(is_new)
 }
 
-fn order_of(view: &View<'_>, owner: &str, register: &str, key: &[u8]) -> Option<super::order::Order> {
-    let rows = view.rows(owner)?.get(register)?;
+fn order_of(view: &View, owner: Id, register: Register, key: &[u8]) -> Option<super::order::Order> {
+    let rows = view.held(owner, register)?.rows();
     rows.entries.iter().filter(|entry| entry.key == key).map(|entry| entry.order).max()
 }
 
 /// The rows that are there under what identifies them.
-fn alive_of(view: &View<'_>, owner: &str, form: &RowForm, key: &[u8]) -> Vec<HeldRow> {
-    let Some(rows) = view.rows(owner).and_then(|rows| rows.get(&*form.name)) else { return Vec::new() };
-    let same = Rows { entries: rows.entries.iter().filter(|entry| entry.key == key).cloned().collect(), set_aside: false };
-    form.alive(&same).into_iter().cloned().collect()
+fn alive_of(view: &View, owner: Id, of: Of<'_>, key: &[u8]) -> Vec<HeldRow> {
+    let Some(held) = view.held(owner, of.register) else { return Vec::new() };
+    let same = Rows { entries: held.rows().entries.iter().filter(|entry| entry.key == key).cloned().collect(), set_aside: false };
+    of.form.alive(&same).into_iter().cloned().collect()
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::change::Decoder;
 use super::dead_letter::DeadLetterFile;
+use super::holder;
 use super::source::position::Positions;
 use super::source::{ChangeSource, Clock, Taken as Given};
 use super::turn::{Done, Stream, Taken, TurnError};
@@ -13,7 +14,8 @@ use crate::diagnostic::progress::Cancel;
 use crate::store::live::{Fence, Live};
 use crate::store::{Held, StoreError};
 
-/// How long the lease holds after each renewal, in microseconds: whoever takes over from one that was killed waits no longer.
+/// How long the lease holds after each renewal, in microseconds: whoever takes over from one that was killed waits no longer, and on
+/// the same machine not at all.
 const LEASE: i64 = 30_000_000;
 
 /// How often the lease is renewed in a turn that takes long.
@@ -149,6 +151,11 @@ async fn first_lease(live: &dyn Live, holder: &str, clock: &Clock, cancel: &Canc
         match lease(live, holder, clock).await {
             Err(StoreError::Busy(Held::Lease)) => {}
             fence => return fence.map(Some),
+        }
+        // One of this machine that was killed comes back for nothing: what it has begun is refused from now on.
+        if let Some(fence) = live.leased().await?.filter(|fence| holder::is_gone(&fence.holder)) {
+            live.release(&fence).await?;
+            continue;
         }
         if !std::mem::replace(&mut is_told, true) {
             tracing::warn!("another process follows the changes of this store: waiting until it ends");

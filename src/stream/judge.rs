@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
+use rayon::prelude::*;
 
 use super::paths::Paths;
 use crate::check::CheckedPolicy;
@@ -29,7 +30,7 @@ use crate::eligibility::input::ResolutionInput;
 use crate::eligibility::resolution::resolve;
 use crate::eligibility::results::manifest::{Engine, Manifest, RunCounts};
 use crate::eligibility::run::{On, Set, conflicts, judge_again, occasions_of};
-use crate::ledger::{Case, Said};
+use crate::ledger::{Case, Renumbered, Said};
 use crate::register::declaration::SubjectKind;
 use crate::register::{HeldRows, RegisterSource, Sources};
 use crate::store::body::{Layout, RunDocument, decode};
@@ -88,6 +89,8 @@ pub struct Judge<'a> {
 pub struct Judged {
     /// What they were judged by.
     pub run: Run,
+    /// Who of them had another identifier before.
+    pub renumbered: Renumbered,
     layout: Layout,
     encoded: Vec<(SubjectKind, EncodedSubject)>,
 }
@@ -96,6 +99,17 @@ impl Judged {
     /// Those who are there, in the order of kinds and identifiers, one by one: encoded they take a tenth of the room.
     pub fn subjects(&self) -> impl Iterator<Item = Result<StoredSubject, StoreError>> {
         self.encoded.iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
+    }
+
+    /// Who they are.
+    pub fn ids(&self) -> impl Iterator<Item = (SubjectKind, &str)> {
+        self.encoded.iter().map(|(kind, subject)| (*kind, subject.id.as_str()))
+    }
+
+    /// The same, side by side.
+    #[must_use]
+    pub fn par_subjects(&self) -> impl IndexedParallelIterator<Item = Result<StoredSubject, StoreError>> {
+        self.encoded.par_iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
     }
 }
 
@@ -178,7 +192,7 @@ impl<'a> Judge<'a> {
         &mut self,
         rows: BTreeMap<String, HeldRows>,
         cases: &[Case],
-        wanted: impl Fn(&str) -> bool + Send,
+        wanted: impl Fn(&str) -> bool + Send + Sync,
     ) -> Result<Judged, FillError> {
         let sources = self.sources(rows);
         self.judge_on(&sources, cases, wanted).await
@@ -189,7 +203,12 @@ impl<'a> Judge<'a> {
     /// # Errors
     ///
     /// As [`Judge::judge`], and when a register cannot be read.
-    pub async fn judge_on(&mut self, sources: &Sources, cases: &[Case], wanted: impl Fn(&str) -> bool + Send) -> Result<Judged, FillError> {
+    pub async fn judge_on(
+        &mut self,
+        sources: &Sources,
+        cases: &[Case],
+        wanted: impl Fn(&str) -> bool + Send + Sync,
+    ) -> Result<Judged, FillError> {
         let cancel = Cancel::default();
         let progress: Arc<dyn Progress> = Arc::new(Silent);
         let ground = &mut self.ground;
@@ -254,6 +273,7 @@ impl<'a> Judge<'a> {
             resolution: &resolution,
             whole_register_unknown: &nothing,
             within: None,
+            wanted: Some(&wanted),
             manifest: &manifest,
             tables: &[],
             policy_files: &[],
@@ -263,9 +283,7 @@ impl<'a> Judge<'a> {
         };
         let summary = fill(&filling, &mut collected).await?;
         let (run, layout) = RunDocument::read(&collected.run, summary)?;
-        let mut encoded = collected.subjects;
-        encoded.retain(|(_, subject)| wanted(&subject.id));
-        Ok(Judged { run, layout, encoded })
+        Ok(Judged { run, renumbered: collected.aliases.into_iter().collect(), layout, encoded: collected.subjects })
     }
 
     fn sources(&self, mut rows: BTreeMap<String, HeldRows>) -> Sources {
@@ -281,6 +299,8 @@ impl<'a> Judge<'a> {
 #[derive(Default)]
 struct Collected {
     subjects: Vec<(SubjectKind, EncodedSubject)>,
+    /// Identifiers of before, with those of today.
+    aliases: Vec<(String, String)>,
     /// The document of the run.
     run: Vec<u8>,
 }
@@ -292,7 +312,8 @@ impl Load for Collected {
         Ok(())
     }
 
-    async fn aliases(&mut self, _: SubjectKind, _: Vec<(String, String)>) -> Result<(), StoreError> {
+    async fn aliases(&mut self, _: SubjectKind, aliases: Vec<(String, String)>) -> Result<(), StoreError> {
+        self.aliases.extend(aliases);
         Ok(())
     }
 
@@ -318,6 +339,7 @@ fn no_manifest(as_of: NaiveDate) -> Manifest {
         inputs: BTreeMap::new(),
         policies: BTreeMap::new(),
         parameters_sha256: String::new(),
+        ledger: None,
         counts: RunCounts::default(),
         results: BTreeMap::new(),
     }

@@ -21,16 +21,13 @@ use crate::ledger::Case;
 use crate::region::RegionTree;
 use crate::register::quarantine::{Reason, Scope};
 use crate::register::{ReadOptions, Sources};
-use crate::store::live::{CaseCursor, CaseFilter, Live, LiveFill, LiveState, Mention, Position, RowsOf, Standing};
+use crate::store::live::{CaseFilter, CasePages, Live, LiveFill, LiveState, Mention, Position, RowsOf, Standing};
 
 /// Things that are written together.
 const TOGETHER: usize = 10_000;
 
 /// Rows in quarantine whose subjects are known, a register.
 const QUARANTINE_KEPT: usize = 1_000_000;
-
-/// Cases that are read together.
-const CASES: usize = 1_000;
 
 /// What was loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -122,18 +119,14 @@ async fn write(fill: &mut dyn LiveFill, form: &super::rows::RowForm, by_owner: B
 }
 
 async fn all_cases(live: &dyn Live) -> Result<Vec<Case>, TurnError> {
-    let mut filter = CaseFilter { limit: CASES, ..CaseFilter::default() };
+    let mut pages = CasePages::new(live, CaseFilter::default());
     let mut cases = Vec::new();
-    loop {
-        let rows = live.cases(&filter).await?;
+    while let Some(rows) = pages.next().await? {
         for row in &rows {
             cases.push(Case::of(row)?);
         }
-        match rows.last() {
-            Some(last) if rows.len() == CASES => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-            _ => return Ok(cases),
-        }
     }
+    Ok(cases)
 }
 
 /// What a generation must say of itself, beside its day.

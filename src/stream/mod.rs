@@ -12,6 +12,8 @@ pub mod apply;
 pub mod change;
 pub mod dead_letter;
 pub mod follow;
+pub mod holder;
+pub mod identity;
 pub mod judge;
 pub mod load;
 pub mod order;

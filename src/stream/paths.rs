@@ -1,26 +1,71 @@
-//! Which ways a kind's dossiers go from a subject to others, and what they read there: what decides whom a change touches.
+//! Which ways a kind's dossiers go from a subject to others, and what they read there, register by register and column by column:
+//! what decides whom a change touches.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::CheckedPolicy;
-use crate::check::catalogue::{Catalogue, FactId};
+use crate::check::catalogue::{Aggregate, Catalogue, FactId};
+use crate::check::ir::Expr;
 use crate::dossier::build::{EachRequest, base_register};
 use crate::dossier::plan::{Plan, Source};
 use crate::policy::document::CapScope;
-use crate::register::declaration::SubjectKind;
+use crate::register::declaration::{ColumnType, RegisterDeclaration, RegisterTime, SubjectKind};
+
+/// Columns of a register, by their places among the declared ones.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Columns {
+    /// All of them.
+    All,
+    /// Some; whether a row is there at all counts in any case.
+    These(BTreeSet<usize>),
+}
+
+impl Default for Columns {
+    fn default() -> Self {
+        Self::These(BTreeSet::new())
+    }
+}
+
+impl Columns {
+    /// With others.
+    fn merge(&mut self, others: &Self) {
+        match (&mut *self, others) {
+            (Self::These(these), Self::These(others)) => these.extend(others),
+            _ => *self = Self::All,
+        }
+    }
+
+    /// Whether some of them are among others.
+    #[must_use]
+    pub fn meet(&self, others: &Self) -> bool {
+        match (self, others) {
+            (Self::These(these), Self::These(others)) => !these.is_disjoint(others),
+            _ => true,
+        }
+    }
+}
 
 /// A place on the way from a subject: the subject itself, or another one that it leads to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Stop {
-    /// The registers whose rows about the one who stands here are read.
-    pub registers: BTreeSet<String>,
+    /// What is read of the link's register on the way here.
+    pub by: Columns,
+    /// The registers whose rows about the one who stands here are read, and what of them.
+    pub registers: BTreeMap<String, Columns>,
     /// By index of the link, where it goes on to.
     pub links: BTreeMap<usize, Stop>,
 }
 
 impl Stop {
+    fn reads(&mut self, register: &str, columns: &Columns) {
+        self.registers.entry(register.to_owned()).or_default().merge(columns);
+    }
+
     fn merge(&mut self, other: &Self) {
-        self.registers.extend(other.registers.iter().cloned());
+        self.by.merge(&other.by);
+        for (register, columns) in &other.registers {
+            self.reads(register, columns);
+        }
         for (link, stop) in &other.links {
             self.links.entry(*link).or_default().merge(stop);
         }
@@ -41,7 +86,8 @@ impl Paths {
     /// The ways of planned facts, of the rows that occasions come from, and of rules between policies.
     #[must_use]
     pub fn new(catalogue: &Catalogue, plan: &Plan, asked: &BTreeSet<FactId>, each: &[EachRequest], policies: &[CheckedPolicy]) -> Self {
-        let mut ways = Ways { catalogue, plan, known: BTreeMap::new() };
+        let reading = Reading { catalogue };
+        let mut ways = Ways { reading, plan, known: BTreeMap::new() };
         let mut of: BTreeMap<SubjectKind, Stop> = BTreeMap::new();
         for kind in SubjectKind::ALL {
             let mut stop = Stop::default();
@@ -61,17 +107,20 @@ impl Paths {
                 }
                 match request.link {
                     Some(link) => {
-                        there.registers.insert(base_register(request.kind).to_owned());
+                        reading.lists(&mut there, request.kind);
+                        there.by = Columns::All;
                         stop.links.entry(link).or_default().merge(&there);
                     }
                     None => {
-                        there.registers.insert(request.register.clone());
+                        there.reads(&request.register, &Columns::All);
                         stop.merge(&there);
                     }
                 }
             }
-            stop.registers.extend(BESIDE.map(str::to_owned));
-            stop.registers.insert(base_register(kind).to_owned());
+            for register in BESIDE {
+                stop.reads(register, &Columns::All);
+            }
+            reading.lists(&mut stop, kind);
             of.insert(kind, stop);
         }
         let mut paths = Self { of };
@@ -87,8 +136,10 @@ impl Paths {
             return;
         };
         let [person, home] = [SubjectKind::Person, SubjectKind::Household].map(|kind| self.of.get(&kind).cloned().unwrap_or_default());
-        let mut member = Stop { registers: BTreeSet::from([base_register(SubjectKind::Person).to_owned()]), ..Stop::default() };
-        member.links.insert(household, Stop::default());
+        let reading = Reading { catalogue };
+        let mut member = Stop { by: reading.link(members), ..Stop::default() };
+        reading.lists(&mut member, SubjectKind::Person);
+        member.links.insert(household, Stop { by: reading.link(household), ..Stop::default() });
         let tied = is_tied(policies);
         if tied {
             member.merge(&person);
@@ -98,6 +149,7 @@ impl Paths {
         }
         if tied && let Some(person) = self.of.get_mut(&SubjectKind::Person) {
             let there = person.links.entry(household).or_default();
+            there.by.merge(&reading.link(household));
             there.merge(&home);
             there.links.entry(members).or_default().merge(&member);
         }
@@ -126,9 +178,78 @@ fn is_tied(policies: &[CheckedPolicy]) -> bool {
     })
 }
 
+/// Which columns of registers are read.
+#[derive(Clone, Copy)]
+struct Reading<'a> {
+    catalogue: &'a Catalogue,
+}
+
+impl Reading<'_> {
+    fn declared(&self, register: &str) -> Option<&RegisterDeclaration> {
+        self.catalogue.registers.registers.get(register)
+    }
+
+    /// Columns by their names, with whom a row is about and when it is seen.
+    fn named<'n>(&self, register: &str, names: impl IntoIterator<Item = &'n str>) -> Columns {
+        let Some(declared) = self.declared(register) else { return Columns::All };
+        let times = match &declared.time {
+            RegisterTime::State => [None, None],
+            RegisterTime::Event(on) => [Some(on), None],
+            RegisterTime::Valid(from, to) => [Some(from), Some(to)],
+        };
+        let place = |name: &str| declared.columns.iter().position(|column| column.name == name);
+        let mut places: BTreeSet<usize> = names.into_iter().filter_map(place).collect();
+        let of_row = times.into_iter().flatten().chain(&declared.recorded_at).chain([&declared.key]);
+        places.extend(of_row.filter_map(|name| place(name)));
+        Columns::These(places)
+    }
+
+    /// What expressions over the rows of a register read; places behind its columns are facts.
+    fn expressions<'e>(&self, register: &str, expressions: impl IntoIterator<Item = &'e Expr>) -> Columns {
+        let columns = self.catalogue.rows.get(register).map_or(0, Vec::len);
+        let mut read = BTreeSet::new();
+        for expr in expressions {
+            expr.for_each_fact(&mut |index| read.extend((index < columns).then_some(index)));
+        }
+        let mut all = self.named(register, []);
+        all.merge(&Columns::These(read));
+        all
+    }
+
+    /// What a link reads of its register.
+    fn link(&self, link: usize) -> Columns {
+        let declared = &self.catalogue.registers.links[link];
+        let mut columns = self.named(&declared.register, [declared.from_column.as_str(), declared.to_column.as_str()]);
+        columns.merge(&self.expressions(&declared.register, &self.catalogue.link_filter(&declared.name, declared.from)));
+        columns
+    }
+
+    /// Whether there is somebody at all.
+    fn lists(&self, stop: &mut Stop, kind: SubjectKind) {
+        // Households are there while they have members: what makes one is among what the link reads.
+        let columns = if kind == SubjectKind::Household { Columns::All } else { self.named(base_register(kind), []) };
+        stop.reads(base_register(kind), &columns);
+    }
+
+    /// Where somebody is, for registers that are complete in some regions only: there, absence means "no".
+    fn places(&self, stop: &mut Stop, kind: SubjectKind, register: &str) {
+        self.lists(stop, kind);
+        if let Some(base) = self.declared(base_register(kind))
+            && self.declared(register).is_none_or(|declared| !declared.coverage_regions.is_empty())
+        {
+            let regions = base.columns.iter().filter(|column| column.column_type == ColumnType::Region);
+            stop.reads(&base.name, &self.named(&base.name, regions.map(|column| column.name.as_str())));
+        }
+    }
+}
+
+fn parts(rows: &Aggregate) -> impl Iterator<Item = &Expr> {
+    rows.value.iter().chain(&rows.filter).chain(&rows.by)
+}
+
 /// The ways of facts, each worked out once.
 struct Ways<'a> {
-    catalogue: &'a Catalogue,
+    reading: Reading<'a>,
     plan: &'a Plan,
     known: BTreeMap<FactId, Stop>,
 }
@@ -140,37 +261,37 @@ impl Ways<'_> {
         }
         // A cycle was told by checking; here it must only not loop.
         self.known.insert(fact, Stop::default());
+        let reading = self.reading;
         let mut stop = Stop::default();
         if let Some(planned) = self.plan.facts.get(&fact) {
             match &planned.source {
-                Source::Rows { register, agrees_with, .. } => {
-                    stop.registers.insert(register.clone());
-                    stop.registers.extend(agrees_with.iter().map(|(other, _)| other.clone()));
-                    // Whether absence means "no" follows from where the subject is.
-                    stop.registers.insert(base_register(fact.kind).to_owned());
+                Source::Rows { register, rows, agrees_with } => {
+                    stop.reads(register, &reading.expressions(register, parts(rows)));
+                    for (other, column) in agrees_with {
+                        stop.reads(other, &reading.named(other, [column.as_str()]));
+                    }
+                    reading.places(&mut stop, fact.kind, register);
                 }
                 Source::Linked { link, fact } => {
                     let there = self.of(*fact);
                     self.lead(&mut stop, *link, &there);
                 }
                 Source::LinkedAggregate { link, rows } => {
-                    let (to, columns) = {
-                        let declared = &self.catalogue.registers.links[*link];
-                        (declared.to, self.catalogue.rows.get(&declared.register).map_or(0, Vec::len))
-                    };
+                    let declared = &reading.catalogue.registers.links[*link];
+                    let columns = reading.catalogue.rows.get(&declared.register).map_or(0, Vec::len);
                     let mut inputs = BTreeSet::new();
-                    for expr in rows.value.iter().chain(&rows.filter).chain(&rows.by) {
+                    for expr in parts(rows) {
                         expr.for_each_fact(&mut |index| {
-                            inputs.extend(index.checked_sub(columns).map(|index| FactId { kind: to, index }));
+                            inputs.extend(index.checked_sub(columns).map(|index| FactId { kind: declared.to, index }));
                         });
                     }
-                    let mut there = Stop::default();
+                    let mut there = Stop { by: reading.expressions(&declared.register, parts(rows)), ..Stop::default() };
                     for input in inputs {
                         let way = self.of(input);
                         there.merge(&way);
                     }
                     self.lead(&mut stop, *link, &there);
-                    stop.registers.insert(base_register(fact.kind).to_owned());
+                    reading.places(&mut stop, fact.kind, &declared.register);
                 }
                 Source::LinkEnd { link } => self.lead(&mut stop, *link, &Stop::default()),
             }
@@ -181,7 +302,8 @@ impl Ways<'_> {
 
     fn lead(&self, stop: &mut Stop, link: usize, there: &Stop) {
         let next = stop.links.entry(link).or_default();
-        next.registers.insert(base_register(self.catalogue.registers.links[link].to).to_owned());
+        next.by.merge(&self.reading.link(link));
+        self.reading.lists(next, self.reading.catalogue.registers.links[link].to);
         next.merge(there);
     }
 }

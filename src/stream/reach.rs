@@ -5,45 +5,45 @@
 //! ```
 //!
 //! Ways backwards go over the rows as they are now: a row that is gone or another now is itself among the changes, and who stood in
-//! it is touched. An identifier stands for all that identity links tie it to, whatever day they are of.
+//! it is touched. A change of columns that nobody reads on a way touches nobody there. An identifier stands for all that identity links
+//! tie it to, whatever day they are of.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use super::paths::Stop;
-use super::rows::{HeldRow, RowForms};
-use super::view::View;
+use hashbrown::HashMap;
+
+use super::paths::{Columns, Stop};
+use super::rows::RowForms;
+use super::view::{Held, Id, IdSet, Register, View};
 use crate::dossier::intake::IDENTITY_LINKS;
 use crate::register::declaration::{Link, Registers};
 use crate::store::StoreError;
 
-/// Identifiers.
-pub type Ids = BTreeSet<String>;
-
 /// Whose rows are needed, of which registers: of somebody whom others only rest on, those that are read there.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Needed(BTreeMap<String, Registered>);
+pub struct Needed(HashMap<Id, Registered>);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Registered {
     All,
-    These(BTreeSet<String>),
+    /// Ascending.
+    These(Vec<Register>),
 }
 
 impl Needed {
     /// All rows of some.
-    fn whole(&mut self, ids: &Ids) {
-        self.0.extend(ids.iter().map(|id| (id.clone(), Registered::All)));
+    fn whole(&mut self, ids: &IdSet) {
+        self.0.extend(ids.iter().map(|id| (*id, Registered::All)));
     }
 
     /// The rows of some in some registers.
-    fn these<'r>(&mut self, ids: &Ids, registers: impl IntoIterator<Item = &'r str> + Clone) {
+    fn these(&mut self, ids: &IdSet, registers: &[Register]) {
         for id in ids {
-            let known = self.0.entry(id.clone()).or_insert_with(|| Registered::These(BTreeSet::new()));
-            if let Registered::These(known) = known {
-                for register in registers.clone() {
-                    if !known.contains(register) {
-                        known.insert(register.to_owned());
+            if let Registered::These(known) = self.0.entry(*id).or_insert_with(|| Registered::These(Vec::new())) {
+                for register in registers {
+                    if let Err(at) = known.binary_search(register) {
+                        known.insert(at, *register);
                     }
                 }
             }
@@ -51,32 +51,36 @@ impl Needed {
     }
 
     /// Whose.
-    pub fn ids(&self) -> impl Iterator<Item = &String> {
-        self.0.keys()
+    pub fn ids(&self) -> impl Iterator<Item = Id> {
+        self.0.keys().copied()
     }
 
     /// Whether the rows of somebody in a register are needed.
     #[must_use]
-    pub fn has(&self, id: &str, register: &str) -> bool {
-        match self.0.get(id) {
+    pub fn has(&self, id: Id, register: Register) -> bool {
+        match self.0.get(&id) {
             Some(Registered::All) => true,
-            Some(Registered::These(these)) => these.contains(register),
+            Some(Registered::These(these)) => these.binary_search(&register).is_ok(),
             None => false,
         }
     }
 
-    /// Reads them.
-    async fn read(&self, view: &mut View<'_>) -> Result<(), StoreError> {
-        let whole = self.0.iter().filter(|(_, registers)| **registers == Registered::All);
-        view.read_rows(whole.map(|(id, _)| id.as_str())).await?;
-        let mut by_register: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-        for (id, registers) in &self.0 {
-            if let Registered::These(these) = registers {
-                for register in these {
-                    by_register.entry(register).or_default().push(id);
+    /// Reads those of some: of whoever is read in several registers all at once, for rows of one lie side by side.
+    async fn read(&self, view: &mut View, ids: &IdSet) -> Result<(), StoreError> {
+        let mut whole = Vec::new();
+        let mut by_register: BTreeMap<Register, Vec<Id>> = BTreeMap::new();
+        for id in ids {
+            match self.0.get(id) {
+                Some(Registered::These(these)) if these.len() < 2 => {
+                    for register in these {
+                        by_register.entry(*register).or_default().push(*id);
+                    }
                 }
+                Some(_) => whole.push(*id),
+                None => {}
             }
         }
+        view.read_rows(whole).await?;
         for (register, ids) in by_register {
             view.read_rows_in(register, ids).await?;
         }
@@ -88,56 +92,90 @@ impl Needed {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Touched {
     /// The register.
-    pub register: String,
+    pub register: Register,
     /// Whom the row lies under.
-    pub owner: String,
+    pub owner: Id,
     /// Other identifiers, by column.
-    pub others: Vec<(usize, String)>,
+    pub others: Vec<(usize, Id)>,
+    /// What is another now.
+    pub columns: Columns,
 }
 
 /// The ways, as a list: each stop behind those that it leads to.
 #[derive(Debug)]
 pub struct Ways {
     stops: Vec<FlatStop>,
+    /// The register of changed identifiers.
+    identity: Option<Register>,
 }
 
 #[derive(Debug)]
 struct FlatStop {
-    registers: BTreeSet<String>,
-    /// Link and place of the stop that it leads to.
-    links: Vec<(usize, usize)>,
+    /// What is read of each register here, ascending.
+    registers: Vec<(Register, Columns)>,
+    links: Vec<FlatWay>,
+}
+
+/// From one stop to the next.
+#[derive(Debug)]
+struct FlatWay {
+    register: Register,
+    /// The columns of the start and of the end; none: the identifier that rows lie under.
+    from: Option<usize>,
+    to: Option<usize>,
+    /// What is read of the link's register.
+    by: Columns,
+    /// The place of the stop that it leads to.
+    next: usize,
+}
+
+impl FlatStop {
+    fn is_hit(&self, change: &Touched) -> bool {
+        let at = self.registers.binary_search_by_key(&change.register, |(register, _)| *register);
+        at.is_ok_and(|at| self.registers[at].1.meet(&change.columns))
+    }
 }
 
 impl Ways {
     /// Of a tree of stops.
     #[must_use]
-    pub fn new(root: &Stop) -> Self {
+    pub fn new(root: &Stop, forms: &RowForms, registers: &Registers) -> Self {
         let mut stops = Vec::new();
-        flatten(root, &mut stops);
-        Self { stops }
+        flatten(root, forms, &registers.links, &mut stops);
+        Self { stops, identity: forms.find(IDENTITY_LINKS).map(|(at, _)| at) }
     }
 }
 
-fn flatten(stop: &Stop, stops: &mut Vec<FlatStop>) -> usize {
-    let links = stop.links.iter().map(|(link, next)| (*link, flatten(next, stops))).collect();
-    stops.push(FlatStop { registers: stop.registers.clone(), links });
+fn flatten(stop: &Stop, forms: &RowForms, all_links: &[Link], stops: &mut Vec<FlatStop>) -> usize {
+    let mut links = Vec::new();
+    for (link, next_stop) in &stop.links {
+        let next = flatten(next_stop, forms, all_links, stops);
+        let link = &all_links[*link];
+        let Some((register, form)) = forms.find(&link.register) else { continue };
+        let (Some(from), Some(to)) = (form.column(&link.from_column), form.column(&link.to_column)) else { continue };
+        let [from, to] = [from, to].map(|column| (column != form.owner()).then_some(column));
+        links.push(FlatWay { register, from, to, by: next_stop.by.clone(), next });
+    }
+    let registers = stop.registers.iter().filter_map(|(name, columns)| Some((forms.find(name)?.0, columns.clone())));
+    let mut registers: Vec<(Register, Columns)> = registers.collect();
+    registers.sort_unstable_by_key(|(register, _)| *register);
+    stops.push(FlatStop { registers, links });
     stops.len() - 1
 }
 
 /// Finds who is touched.
-pub struct Reach<'a, 'v> {
+pub struct Reach<'a> {
     ways: &'a Ways,
-    registers: &'a Registers,
     forms: &'a RowForms,
-    view: &'a mut View<'v>,
-    /// All identifiers that one is tied to, itself among them.
-    tied: HashMap<String, Arc<Ids>>,
+    view: &'a mut View,
+    /// All identifiers that one is tied to, itself among them; none where it stands alone.
+    tied: HashMap<Id, Option<Arc<IdSet>>>,
 }
 
-impl<'a, 'v> Reach<'a, 'v> {
+impl<'a> Reach<'a> {
     /// Over a view of the store as the changes leave it.
-    pub fn new(ways: &'a Ways, registers: &'a Registers, forms: &'a RowForms, view: &'a mut View<'v>) -> Self {
-        Self { ways, registers, forms, view, tied: HashMap::new() }
+    pub fn new(ways: &'a Ways, forms: &'a RowForms, view: &'a mut View) -> Self {
+        Self { ways, forms, view, tied: HashMap::new() }
     }
 
     /// Everybody whose dossier, verdicts or grants may be others after the changes.
@@ -145,21 +183,16 @@ impl<'a, 'v> Reach<'a, 'v> {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub async fn touched(&mut self, changes: &BTreeSet<Touched>) -> Result<Ids, StoreError> {
+    pub async fn touched(&mut self, changes: &BTreeSet<Touched>) -> Result<IdSet, StoreError> {
         let renumbered = self.renumbered(changes).await?;
-        let mut found: Vec<Ids> = Vec::new();
+        let mut found: Vec<IdSet> = Vec::new();
         for stop in &self.ways.stops {
             let mut here = renumbered.clone();
-            here.extend(changes.iter().filter(|change| stop.registers.contains(&change.register)).map(|change| change.owner.clone()));
-            for (link, next) in &stop.links {
-                let link = &self.registers.links[*link];
-                let Some(form) = self.forms.of(&link.register) else { continue };
-                let starts = changes.iter().filter(|change| change.register == link.register);
-                here.extend(
-                    starts.flat_map(|change| values_in(form.column(&link.from_column), form.owner(), &change.owner, &change.others)),
-                );
-                let next = found[*next].clone();
-                here.extend(self.across(link, &link.to_column, &link.from_column, &next).await?);
+            here.extend(changes.iter().filter(|change| stop.is_hit(change)).map(|change| change.owner));
+            for way in &stop.links {
+                let starts = changes.iter().filter(|change| change.register == way.register && way.by.meet(&change.columns));
+                here.extend(starts.flat_map(|change| values_in(way.from, change.owner, &change.others)));
+                here.extend(self.across(way.register, way.to, way.from, &found[way.next]).await?);
             }
             found.push(self.all_tied(here).await?);
         }
@@ -167,14 +200,16 @@ impl<'a, 'v> Reach<'a, 'v> {
     }
 
     /// Whoever an identity link ties or tied, and all in whose rows such an identifier stands.
-    async fn renumbered(&mut self, changes: &BTreeSet<Touched>) -> Result<Ids, StoreError> {
-        let links = changes.iter().filter(|change| change.register == IDENTITY_LINKS);
-        let ids: Ids = links.flat_map(|change| change.others.iter().map(|(_, id)| id.clone()).chain([change.owner.clone()])).collect();
+    async fn renumbered(&mut self, changes: &BTreeSet<Touched>) -> Result<IdSet, StoreError> {
+        let links = changes.iter().filter(|change| Some(change.register) == self.ways.identity);
+        let ids: IdSet = links.flat_map(|change| change.others.iter().map(|(_, id)| *id).chain([change.owner])).collect();
         let mut ids = self.all_tied(ids).await?;
-        let mut owners = Ids::new();
-        for form in self.forms.all().filter(|_| !ids.is_empty()) {
-            self.view.read_mentions(&form.name, ids.iter().map(String::as_str)).await?;
-            owners.extend(ids.iter().flat_map(|id| self.view.mentions(&form.name, id)).cloned());
+        let mut owners = IdSet::new();
+        if !ids.is_empty() {
+            for register in 0..self.forms.all().count() {
+                self.view.read_mentions(register, ids.iter().copied()).await?;
+                owners.extend(ids.iter().flat_map(|id| self.view.mentions(register, *id)));
+            }
         }
         ids.extend(owners);
         Ok(ids)
@@ -185,137 +220,137 @@ impl<'a, 'v> Reach<'a, 'v> {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub async fn needed(&mut self, subjects: &Ids) -> Result<Needed, StoreError> {
-        let mut at: Vec<Ids> = vec![Ids::new(); self.ways.stops.len()];
+    pub async fn needed(&mut self, subjects: &IdSet) -> Result<Needed, StoreError> {
+        let mut at: Vec<IdSet> = vec![IdSet::new(); self.ways.stops.len()];
         if let Some(root) = at.last_mut() {
             root.clone_from(subjects);
         }
         let mut needed = Needed::default();
         let root = self.ways.stops.len() - 1;
+        // Whose rows are all needed, first: these are read at once.
+        let whole = self.all_tied(subjects.clone()).await?;
+        needed.whole(&whole);
+        needed.read(self.view, &whole).await?;
         for place in (0..=root).rev() {
             let here = self.all_tied(std::mem::take(&mut at[place])).await?;
             let stop = &self.ways.stops[place];
-            for (link, next) in &stop.links {
-                let link = &self.registers.links[*link];
-                let there = self.across(link, &link.from_column, &link.to_column, &here).await?;
+            if place != root {
+                let links = stop.links.iter().map(|way| way.register);
+                let read = stop.registers.iter().map(|(register, _)| *register).chain(links).chain(self.ways.identity);
+                needed.these(&here, &read.collect::<Vec<_>>());
+                needed.read(self.view, &here).await?;
+            }
+            for way in &stop.links {
+                let there = self.across(way.register, way.from, way.to, &here).await?;
                 // The rows of the link may lie under others than those whom it ties.
-                needed.these(&self.owners(link, &link.from_column, &here), [link.register.as_str()]);
-                at[*next].extend(there);
-            }
-            if place == root {
-                needed.whole(&here);
-            } else {
-                let links = stop.links.iter().map(|(link, _)| self.registers.links[*link].register.as_str());
-                let read: BTreeSet<&str> = stop.registers.iter().map(String::as_str).chain(links).chain([IDENTITY_LINKS]).collect();
-                needed.these(&here, read);
+                if way.from.is_some() {
+                    let owners = self.mentioning(way.register, &here);
+                    needed.these(&owners, &[way.register]);
+                }
+                at[way.next].extend(there);
             }
         }
-        needed.read(self.view).await?;
         // Under which identifier others are known today stands in their links.
-        let rows = needed.ids().flat_map(|id| self.view.rows(id).into_iter().flatten().map(move |(register, rows)| (id, register, rows)));
-        let named: Ids = rows
-            .filter(|(id, register, _)| needed.has(id, register))
-            .filter_map(|(_, register, rows)| Some(self.forms.of(register)?.alive(rows)))
-            .flatten()
-            .flat_map(|row| row.others.iter().map(|(_, id)| id.clone()))
-            .collect();
-        let tied: Vec<Arc<Ids>> = self.tie(&named).await?;
-        for tied in tied.iter().filter(|tied| tied.len() > 1) {
-            needed.these(tied, [IDENTITY_LINKS]);
+        let mut named = IdSet::new();
+        for id in needed.ids() {
+            let held = self.view.all_held(id).filter(|(register, _)| needed.has(id, *register));
+            named.extend(held.flat_map(|(_, held)| held.ends()).flatten().map(|(_, id)| *id));
         }
-        needed.read(self.view).await?;
+        self.tie(&named).await?;
+        if let Some(identity) = self.ways.identity {
+            for id in &named {
+                if let Some(Some(tied)) = self.tied.get(id) {
+                    needed.these(tied, &[identity]);
+                    needed.read(self.view, tied).await?;
+                }
+            }
+        }
         Ok(needed)
     }
 
-    /// Who stands in one column of the rows of a link in which somebody else stands in another.
-    async fn across(&mut self, link: &Link, from: &str, to: &str, ids: &Ids) -> Result<Ids, StoreError> {
-        let Some(form) = self.forms.of(&link.register) else { return Ok(Ids::new()) };
-        let (from, to) = (form.column(from), form.column(to));
-        let owner_column = form.owner();
-        if from != Some(owner_column) {
-            self.view.read_mentions(&link.register, ids.iter().map(String::as_str)).await?;
-        }
-        let owners: Ids = if from == Some(owner_column) { ids.clone() } else { self.mentioning(link, ids) };
-        self.view.read_rows_in(&link.register, owners.iter().map(String::as_str)).await?;
-        let mut found = Ids::new();
-        for owner in &owners {
-            let Some(rows) = self.view.rows(owner).and_then(|rows| rows.get(&link.register)) else { continue };
-            for HeldRow { others, .. } in form.alive(rows) {
-                if values_in(from, owner_column, owner, others).any(|id| ids.contains(&id)) {
-                    found.extend(values_in(to, owner_column, owner, others));
+    /// Who stands in one column of the rows of a link in which somebody else stands in another; none: whom the row lies under.
+    async fn across(&mut self, register: Register, from: Option<usize>, to: Option<usize>, ids: &IdSet) -> Result<IdSet, StoreError> {
+        let mentioning;
+        let owners = if from.is_some() {
+            self.view.read_mentions(register, ids.iter().copied()).await?;
+            mentioning = self.mentioning(register, ids);
+            &mentioning
+        } else {
+            ids
+        };
+        self.view.read_rows_in(register, owners.iter().copied()).await?;
+        let mut found = IdSet::new();
+        for owner in owners {
+            for ends in self.view.held(*owner, register).map(Held::ends).unwrap_or_default() {
+                if from.is_none() || values_in(from, *owner, ends).any(|id| ids.contains(&id)) {
+                    found.extend(values_in(to, *owner, ends));
                 }
             }
         }
         Ok(found)
     }
 
-    /// Under whom the rows of a link lie in which some stand.
-    fn owners(&self, link: &Link, column: &str, ids: &Ids) -> Ids {
-        match self.forms.of(&link.register) {
-            Some(form) if form.column(column) != Some(form.owner()) => self.mentioning(link, ids),
-            _ => Ids::new(),
-        }
+    fn mentioning(&self, register: Register, ids: &IdSet) -> IdSet {
+        ids.iter().flat_map(|id| self.view.mentions(register, *id)).copied().collect()
     }
 
-    fn mentioning(&self, link: &Link, ids: &Ids) -> Ids {
-        ids.iter().flat_map(|id| self.view.mentions(&link.register, id)).cloned().collect()
-    }
-
-    /// All that some identifiers are tied to.
-    async fn all_tied(&mut self, ids: Ids) -> Result<Ids, StoreError> {
-        let tied = self.tie(&ids).await?;
+    /// Some identifiers with all that identity links tie them to.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn all_tied(&mut self, ids: IdSet) -> Result<IdSet, StoreError> {
+        self.tie(&ids).await?;
+        let tied: Vec<Arc<IdSet>> = ids.iter().filter_map(|id| self.tied.get(id)?.clone()).collect();
         let mut all = ids;
-        all.extend(tied.iter().flat_map(|tied| tied.iter().cloned()));
+        all.extend(tied.iter().flat_map(|tied| tied.iter()));
         Ok(all)
     }
 
-    /// What each identifier is tied to, in order.
-    async fn tie(&mut self, ids: &Ids) -> Result<Vec<Arc<Ids>>, StoreError> {
-        let mut open: Ids = ids.iter().filter(|id| !self.tied.contains_key(*id)).cloned().collect();
-        let mut links: BTreeMap<String, Ids> = BTreeMap::new();
+    /// Works out what each identifier is tied to.
+    async fn tie(&mut self, ids: &IdSet) -> Result<(), StoreError> {
+        let Some(identity) = self.ways.identity else { return Ok(()) };
+        let mut open: Vec<Id> = ids.iter().filter(|id| !self.tied.contains_key(*id)).copied().collect();
+        let first = open.clone();
+        let mut links: HashMap<Id, IdSet> = HashMap::new();
         while !open.is_empty() {
-            self.view.read_rows_in(IDENTITY_LINKS, open.iter().map(String::as_str)).await?;
-            self.view.read_mentions(IDENTITY_LINKS, open.iter().map(String::as_str)).await?;
-            let mut next = Ids::new();
-            for id in &open {
-                let mut others = Ids::new();
-                if let (Some(form), Some(rows)) =
-                    (self.forms.of(IDENTITY_LINKS), self.view.rows(id).and_then(|rows| rows.get(IDENTITY_LINKS)))
-                {
-                    others.extend(form.alive(rows).into_iter().flat_map(|row| row.others.iter().map(|(_, id)| id.clone())));
+            self.view.read_rows_in(identity, open.iter().copied()).await?;
+            self.view.read_mentions(identity, open.iter().copied()).await?;
+            let mut next = IdSet::new();
+            for id in open {
+                let ends = self.view.held(id, identity).map(Held::ends).unwrap_or_default();
+                let others = ends.iter().flatten().map(|(_, id)| *id).chain(self.view.mentions(identity, id).iter().copied());
+                let others: IdSet = others.collect();
+                if others.is_empty() {
+                    self.tied.entry(id).or_insert(None);
+                } else {
+                    next.extend(others.iter().copied());
+                    links.insert(id, others);
                 }
-                others.extend(self.view.mentions(IDENTITY_LINKS, id).cloned());
-                next.extend(others.iter().cloned());
-                links.insert(id.clone(), others);
             }
             open = next.into_iter().filter(|id| !links.contains_key(id) && !self.tied.contains_key(id)).collect();
         }
-        for id in ids {
-            if self.tied.contains_key(id) {
+        for id in first.into_iter().filter(|id| links.contains_key(id)) {
+            if self.tied.contains_key(&id) {
                 continue;
             }
-            let (mut all, mut open) = (Ids::from([id.clone()]), vec![id.clone()]);
+            let (mut all, mut open) = (IdSet::from_iter([id]), vec![id]);
             while let Some(at) = open.pop() {
                 for other in links.get(&at).into_iter().flatten() {
-                    if all.insert(other.clone()) {
-                        open.push(other.clone());
+                    if all.insert(*other) {
+                        open.push(*other);
                     }
                 }
             }
             let all = Arc::new(all);
-            self.tied.extend(all.iter().map(|id| (id.clone(), Arc::clone(&all))));
+            self.tied.extend(all.iter().map(|id| (*id, Some(Arc::clone(&all)))));
         }
-        Ok(ids.iter().filter_map(|id| self.tied.get(id).cloned()).collect())
+        Ok(())
     }
 }
 
-/// The identifiers in a column of a row.
-fn values_in<'r>(
-    column: Option<usize>,
-    owner_column: usize,
-    owner: &'r str,
-    others: &'r [(usize, String)],
-) -> impl Iterator<Item = String> + 'r {
-    let own = (column == Some(owner_column)).then(|| owner.to_owned());
-    own.into_iter().chain(others.iter().filter(move |(at, _)| column == Some(*at)).map(|(_, id)| id.clone()))
+/// The identifiers in a column of a row; none: whom it lies under.
+fn values_in(column: Option<usize>, owner: Id, others: &[(usize, Id)]) -> impl Iterator<Item = Id> {
+    let own = column.is_none().then_some(owner);
+    own.into_iter().chain(others.iter().filter(move |(at, _)| Some(*at) == column).map(|(_, id)| *id))
 }

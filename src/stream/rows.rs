@@ -9,16 +9,18 @@
 //! values, so that an older event does not bring it back. Where it declares nothing, rows may repeat: then each insertion and each
 //! deletion is an entry, and how often a row is there follows from their order.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::array::{Array, AsArray, RecordBatch, make_comparator};
+use arrow::compute::SortOptions;
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use arrow::row::{RowConverter, SortField};
 use sha2::{Digest, Sha256};
 
 use super::order::Order;
+use super::paths::Columns;
 use crate::dossier::intake::IDENTITY_LINKS;
 use crate::hex;
 use crate::register::declaration::{ColumnType, RegisterDeclaration, Registers, arrow_schema};
@@ -200,6 +202,22 @@ impl RowForm {
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }
 
+    /// In which columns one row differs from another.
+    ///
+    /// # Errors
+    ///
+    /// When the bytes are none that [`Self::take`] made.
+    pub fn differing(&self, one: &HeldRow, other: &HeldRow) -> Result<Columns, ArrowError> {
+        let batch = self.batch([one, other].into_iter())?;
+        let mut columns = BTreeSet::new();
+        for (at, column) in batch.columns().iter().enumerate() {
+            if make_comparator(column, column, SortOptions::default())?(0, 1).is_ne() {
+                columns.insert(at);
+            }
+        }
+        Ok(Columns::These(columns))
+    }
+
     /// A body; empty where nothing need be kept.
     #[must_use]
     pub fn write(&self, rows: &Rows) -> Vec<u8> {
@@ -332,10 +350,11 @@ fn put_repeated(rows: &mut Rows, entry: Entry) -> bool {
     true
 }
 
-/// The forms of all registers.
+/// The forms of all registers, each with its place.
 #[derive(Debug)]
 pub struct RowForms {
-    forms: BTreeMap<String, RowForm>,
+    /// By name.
+    forms: Vec<RowForm>,
 }
 
 impl RowForms {
@@ -345,18 +364,30 @@ impl RowForms {
     ///
     /// As [`RowForm::new`].
     pub fn new(registers: &Registers) -> Result<Self, ArrowError> {
-        let forms = registers.registers.iter().map(|(name, declaration)| Ok((name.clone(), RowForm::new(declaration)?)));
-        Ok(Self { forms: forms.collect::<Result<_, ArrowError>>()? })
+        Ok(Self { forms: registers.registers.values().map(RowForm::new).collect::<Result<_, ArrowError>>()? })
+    }
+
+    /// The place and the form of a register.
+    #[must_use]
+    pub fn find(&self, register: &str) -> Option<(usize, &RowForm)> {
+        let at = self.forms.binary_search_by(|form| (*form.name).cmp(register)).ok()?;
+        Some((at, &self.forms[at]))
     }
 
     /// The form of a register.
     #[must_use]
     pub fn of(&self, register: &str) -> Option<&RowForm> {
-        self.forms.get(register)
+        self.find(register).map(|(_, form)| form)
+    }
+
+    /// The form of the register in a place.
+    #[must_use]
+    pub fn at(&self, place: usize) -> Option<&RowForm> {
+        self.forms.get(place)
     }
 
     /// The forms of all registers, by name.
     pub fn all(&self) -> impl Iterator<Item = &RowForm> {
-        self.forms.values()
+        self.forms.iter()
     }
 }

@@ -2,7 +2,10 @@
 //!
 //! Every name and code is written out, and the whole is compressed.
 
+use std::cell::RefCell;
 use std::sync::Arc;
+
+use zstd::bulk::{Compressor, Decompressor};
 
 use crate::check::ir::{Number, Value};
 use crate::dossier::Cause;
@@ -21,10 +24,19 @@ const FORM: u8 = 1;
 /// How hard bodies are compressed: they are written more often than they are kept.
 const LEVEL: i32 = 1;
 
+/// Bytes that room is made for at once, whatever a body says.
+const LARGEST: usize = 16 << 20;
+
 const CAUSES: [Cause; 3] = [Cause::Missing, Cause::Stale, Cause::Conflict];
 const VERDICTS: [Verdict; 4] = [Verdict::Yes, Verdict::No, Verdict::Unknown, Verdict::Outside];
 const MODES: [Mode; 4] = [Mode::Automatic, Mode::Confirm, Mode::Commit, Mode::Review];
 const STATUSES: [Status; 3] = [Status::Granted, Status::Waitlisted, Status::Refused];
+
+thread_local! {
+    /// What compressing and its undoing need: made once a thread, for it is dearer to make than to use.
+    static PRESS: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
+    static UNDO: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
+}
 
 /// The bytes of what stands of a subject.
 ///
@@ -32,6 +44,55 @@ const STATUSES: [Status; 3] = [Status::Granted, Status::Waitlisted, Status::Refu
 ///
 /// When it cannot be compressed.
 pub fn write(subject: &StoredSubject) -> Result<Vec<u8>, StoreError> {
+    compressed(&plain(subject))
+}
+
+/// The bytes of what stands of a subject, where something else stood before; none where it is the same.
+///
+/// # Errors
+///
+/// When what stood is damaged, or it cannot be compressed.
+pub fn write_if_other(subject: &StoredSubject, stood: Option<&[u8]>) -> Result<Option<Vec<u8>>, StoreError> {
+    let plain = plain(subject);
+    match stood {
+        Some(stood) if uncompressed(stood)? == plain => Ok(None),
+        _ => compressed(&plain).map(Some),
+    }
+}
+
+fn compressed(plain: &[u8]) -> Result<Vec<u8>, StoreError> {
+    PRESS
+        .with_borrow_mut(|press| {
+            let press = match press {
+                Some(press) => press,
+                None => press.insert(Compressor::new(LEVEL)?),
+            };
+            let mut body = vec![FORM];
+            body.extend(press.compress(plain)?);
+            Ok(body)
+        })
+        .map_err(|error: std::io::Error| StoreError::Failed(error.to_string()))
+}
+
+fn uncompressed(body: &[u8]) -> Result<Vec<u8>, StoreError> {
+    let Some((&FORM, body)) = body.split_first() else {
+        return Err(StoreError::Damaged("what stands of a subject has a form that this version does not know".to_owned()));
+    };
+    let size = zstd::zstd_safe::get_frame_content_size(body).ok().flatten().and_then(|size| usize::try_from(size).ok());
+    let Some(size) = size.filter(|size| *size <= LARGEST) else {
+        return zstd::decode_all(body).map_err(|error| StoreError::Damaged(error.to_string()));
+    };
+    UNDO.with_borrow_mut(|undo| {
+        let undo = match undo {
+            Some(undo) => undo,
+            None => undo.insert(Decompressor::new()?),
+        };
+        undo.decompress(body, size)
+    })
+    .map_err(|error: std::io::Error| StoreError::Damaged(error.to_string()))
+}
+
+fn plain(subject: &StoredSubject) -> Vec<u8> {
     let mut writer = Writer::default();
     let to = &mut writer;
     to.text(&subject.region);
@@ -73,9 +134,7 @@ pub fn write(subject: &StoredSubject) -> Result<Vec<u8>, StoreError> {
         }
     });
     list(to, &subject.set_aside, |to, register| to.text(register));
-    let mut body = vec![FORM];
-    body.extend(zstd::encode_all(writer.bytes.as_slice(), LEVEL).map_err(|error| StoreError::Failed(error.to_string()))?);
-    Ok(body)
+    writer.bytes
 }
 
 /// What stands of a subject, of bytes that [`write()`] made.
@@ -84,10 +143,7 @@ pub fn write(subject: &StoredSubject) -> Result<Vec<u8>, StoreError> {
 ///
 /// When they are damaged, or of another form.
 pub fn read(kind: SubjectKind, id: &str, body: &[u8]) -> Result<StoredSubject, StoreError> {
-    let Some((&FORM, body)) = body.split_first() else {
-        return Err(StoreError::Damaged("what stands of a subject has a form that this version does not know".to_owned()));
-    };
-    let bytes = zstd::decode_all(body).map_err(|error| StoreError::Damaged(error.to_string()))?;
+    let bytes = uncompressed(body)?;
     let from = &mut Reader::new(&bytes);
     Ok(StoredSubject {
         kind,

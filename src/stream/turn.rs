@@ -6,18 +6,20 @@
 //!
 //! Nothing is kept between turns but what is in the store: whoever goes on after a crash goes on where the last commit ended.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+
+use rayon::prelude::*;
 
 use super::apply::{Applied, ApplyError, apply};
 use super::change::Change;
 use super::judge::{Judge, Judged};
-use super::reach::{Ids, Needed, Reach, Touched, Ways};
-use super::rows::RowForms;
+use super::reach::{Needed, Reach, Touched, Ways};
+use super::rows::{HeldRow, RowForms};
 use super::standing;
-use super::view::View;
+use super::view::{Id, IdSet, View};
 use crate::dossier::DossierError;
-use crate::ledger::{Actor, Case, Rule, current, found, lost};
+use crate::ledger::{Actor, Case, Renumbered, Rule, current, found, lost};
 use crate::register::HeldRows;
 use crate::register::declaration::SubjectKind;
 use crate::store::fill::FillError;
@@ -113,8 +115,11 @@ impl Done {
 pub struct Stream<'a> {
     live: Arc<dyn Live>,
     judge: Judge<'a>,
-    forms: RowForms,
+    forms: Arc<RowForms>,
     ways: Ways,
+    /// What was read, kept from turn to turn, and under which lease and of which generation it was.
+    view: View,
+    of: Option<(Fence, i64)>,
     actor: Actor,
 }
 
@@ -125,9 +130,11 @@ impl<'a> Stream<'a> {
     ///
     /// When a register has a column of a type that rows cannot be kept in.
     pub fn new(live: Arc<dyn Live>, judge: Judge<'a>) -> Result<Self, TurnError> {
-        let forms = RowForms::new(&judge.catalogue().registers)?;
-        let ways = Ways::new(&judge.paths().all());
-        Ok(Self { live, judge, forms, ways, actor: Actor::system("stream") })
+        let registers = &judge.catalogue().registers;
+        let forms = Arc::new(RowForms::new(registers)?);
+        let ways = Ways::new(&judge.paths().all(), &forms, registers);
+        let view = View::new(Arc::clone(&live), Arc::clone(&forms));
+        Ok(Self { live, judge, forms, ways, view, of: None, actor: Actor::system("stream") })
     }
 
     /// How rows are kept.
@@ -142,121 +149,156 @@ impl<'a> Stream<'a> {
     ///
     /// See [`TurnError`]; nothing is committed then.
     pub async fn take(&mut self, taken: Taken<'_>) -> Result<Done, TurnError> {
-        let live = Arc::clone(&self.live);
-        let mut view = View::new(&*live, &self.forms);
-        let Applied { touched, changed, known, unplaced } = apply(taken.changes, &self.forms, &mut view).await?;
-        let mut batch = Batch { at: taken.at, fence: Some(taken.fence), positions: taken.positions, ..Batch::default() };
-        let mut done = Done { changed, known, unplaced, ..Done::default() };
-        let subjects = reached(&self.ways, &self.judge, &self.forms, &mut view, &touched).await?;
-        done.touched = subjects.len() as u64;
-        let subjects: Vec<String> = subjects.into_iter().collect();
-        for part in subjects.chunks(TOGETHER) {
-            let part: Ids = part.iter().cloned().collect();
-            let cases = cases_about(&*live, &part).await?;
-            let judged = judge(&mut self.judge, &self.ways, &self.forms, &mut view, &part, &cases).await?;
-            self.settle(&part, judged, &cases, &mut batch).await?;
+        let generation = self.live.generation().await?.ok_or_else(|| StoreError::Failed("no generation was filled yet".to_owned()))?;
+        let of = Some((taken.fence.clone(), generation));
+        if self.of != of {
+            self.forget();
         }
-        (batch.rows, batch.mentioned, batch.unmentioned) = view.written();
+        let done = self.take_all(taken, generation).await;
+        match &done {
+            Ok(_) => {
+                self.view.committed();
+                self.of = of;
+            }
+            // What was changed in memory was never written.
+            Err(_) => self.forget(),
+        }
+        done
+    }
+
+    fn forget(&mut self) {
+        self.view = View::new(Arc::clone(&self.live), Arc::clone(&self.forms));
+        self.of = None;
+    }
+
+    async fn take_all(&mut self, taken: Taken<'_>, generation: i64) -> Result<Done, TurnError> {
+        let Applied { touched, changed, known, unplaced } = apply(taken.changes, &self.forms, &mut self.view).await?;
+        let (fence, generation) = (Some(taken.fence), Some(generation));
+        let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions, ..Batch::default() };
+        let mut done = Done { changed, known, unplaced, ..Done::default() };
+        let subjects = self.reached(&touched).await?;
+        done.touched = subjects.len() as u64;
+        for part in subjects.chunks(TOGETHER) {
+            let ids: Ids = part.iter().map(|id| self.view.name(*id).to_string()).collect();
+            let tied = self.tied(part).await?;
+            let cases = cases_about(&*self.live, &tied).await?;
+            let judged = self.judge(part, &ids, &cases).await?;
+            self.settle(&ids, judged, &cases, &mut batch).await?;
+        }
+        (batch.rows, batch.mentioned, batch.unmentioned) = self.view.written();
         done.standing = batch.standing.len() as u64;
         done.cases = batch.cases.len() as u64;
-        live.commit(&batch).await?;
+        self.live.commit(&batch).await?;
         Ok(done)
+    }
+
+    /// Who is touched by changed rows, in the order of identifiers.
+    async fn reached(&mut self, touched: &BTreeSet<Touched>) -> Result<Vec<Id>, StoreError> {
+        if touched.is_empty() {
+            return Ok(Vec::new());
+        }
+        let subjects = Reach::new(&self.ways, &self.forms, &mut self.view).touched(touched).await?;
+        let mut subjects: Vec<Id> = subjects.into_iter().collect();
+        subjects.sort_unstable_by(|one, other| self.view.name(*one).cmp(self.view.name(*other)));
+        Ok(subjects)
+    }
+
+    /// Some identifiers, with all that links tie them to: cases may have begun under any of these.
+    async fn tied(&mut self, ids: &[Id]) -> Result<Ids, StoreError> {
+        let all = Reach::new(&self.ways, &self.forms, &mut self.view).all_tied(ids.iter().copied().collect()).await?;
+        Ok(self.view.names(&all))
+    }
+
+    /// Judges some identifiers, with all that they rest on.
+    async fn judge(&mut self, subjects: &[Id], ids: &Ids, cases: &CasesOf) -> Result<Judged, TurnError> {
+        let subjects: IdSet = subjects.iter().copied().collect();
+        let needed = Reach::new(&self.ways, &self.forms, &mut self.view).needed(&subjects).await?;
+        let rows = held(&self.forms, &self.view, &needed)?;
+        let cases = cases.values().flatten().map(Case::of).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.judge.judge(rows, &cases, |id| ids.contains(id)).await?)
     }
 
     /// What stands now against what stood: standing and cases that change.
     async fn settle(&self, part: &Ids, judged: Judged, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
         let rules = rules(&self.judge, &judged.run.policies);
-        let ids: Vec<&str> = part.iter().map(String::as_str).collect();
-        let subjects = judged.subjects().collect::<Result<Vec<_>, _>>()?;
-        for kind in SubjectKind::ALL {
-            let before = self.live.standing(kind, &ids).await?;
-            let mut before: HashMap<String, Vec<u8>> = before.into_iter().map(|standing| (standing.id, standing.body)).collect();
-            for subject in subjects.iter().filter(|subject| subject.kind == kind) {
-                let body = standing::write(subject)?;
-                let stood = before.remove(&subject.id);
-                if stood.as_ref() == Some(&body) {
-                    continue;
-                }
-                let had = stood.map(|body| standing::read(kind, &subject.id, &body)).transpose()?;
-                batch.standing.push(Standing { kind, id: subject.id.clone(), body });
-                if owes(subject) || had.as_ref().is_some_and(owes) {
-                    self.cases(subject, &rules, cases, batch)?;
-                }
+        let mut stood = stood(&*self.live, part).await?;
+        let others = |subject: Result<StoredSubject, StoreError>| -> Result<Option<Other>, StoreError> {
+            let subject = subject?;
+            let before = stood.get(&subject.kind).and_then(|of_kind| of_kind.get(&subject.id));
+            let Some(body) = standing::write_if_other(&subject, before.map(Vec::as_slice))? else { return Ok(None) };
+            // Who is owed something now is looked at in any case: what stood need not be read.
+            let owed = owes(&subject)
+                || before.map(|before| standing::read(subject.kind, &subject.id, before)).transpose()?.as_ref().is_some_and(owes);
+            Ok(Some(Other { subject, body, owed }))
+        };
+        let found: Vec<Option<Other>> =
+            tokio::task::block_in_place(|| judged.par_subjects().with_min_len(64).map(others).collect::<Result<_, _>>())?;
+        for (kind, subject) in judged.ids() {
+            stood.get_mut(&kind).map(|of_kind| of_kind.remove(subject));
+        }
+        for Other { subject, body, owed } in found.into_iter().flatten() {
+            if owed {
+                self.cases(&subject, &rules, cases, &judged.renumbered, batch)?;
             }
-            let mut gone: Vec<(String, Vec<u8>)> = before.into_iter().collect();
-            gone.sort_unstable();
+            batch.standing.push(Standing { kind: subject.kind, id: subject.id, body });
+        }
+        for (kind, gone) in stood {
             for (id, body) in gone {
                 let nobody = nothing_of(standing::read(kind, &id, &body)?);
+                let is_renumbered = judged.renumbered.today(&id) != id;
                 batch.standing.push(Standing { kind, id, body: Vec::new() });
-                self.cases(&nobody, &rules, cases, batch)?;
+                // Who has another identifier now is not gone: the cases go on with it.
+                if !is_renumbered {
+                    self.cases(&nobody, &rules, cases, &judged.renumbered, batch)?;
+                }
             }
         }
         Ok(())
     }
 
     /// What becomes of the cases of a subject.
-    fn cases(&self, subject: &StoredSubject, rules: &BTreeMap<String, Rule>, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
+    fn cases(
+        &self,
+        subject: &StoredSubject,
+        rules: &BTreeMap<String, Rule>,
+        cases: &CasesOf,
+        renumbered: &Renumbered,
+        batch: &mut Batch,
+    ) -> Result<(), TurnError> {
         let day = self.judge.as_of();
-        let existing = cases.get(&(subject.kind, subject.id.clone())).map(Vec::as_slice).unwrap_or_default();
+        let ids = renumbered.all(&subject.id).into_iter();
+        let existing: Vec<CaseRow> = ids.filter_map(|id| cases.get(&(subject.kind, id.to_owned()))).flatten().cloned().collect();
         let grants = current(subject, rules);
-        let steps = found(&grants, existing, &self.actor, day)?;
+        let steps = found(&grants, &existing, renumbered, &self.actor, day)?;
         let stepped: BTreeSet<String> = steps.iter().map(|step| step.row.id.clone()).collect();
         batch.cases.extend(steps);
-        let lost = lost(existing, subject, rules, &self.actor, day)?;
+        let lost = lost(&existing, subject, rules, renumbered, &self.actor, day)?;
         batch.cases.extend(lost.into_iter().filter(|step| !stepped.contains(&step.row.id)));
         Ok(())
     }
 }
 
-/// Who is touched by changed rows.
-async fn reached(
-    ways: &Ways,
-    judge: &Judge<'_>,
-    forms: &RowForms,
-    view: &mut View<'_>,
-    touched: &BTreeSet<Touched>,
-) -> Result<Ids, StoreError> {
-    if touched.is_empty() {
-        return Ok(Ids::new());
-    }
-    Reach::new(ways, &judge.catalogue().registers, forms, view).touched(touched).await
-}
-
-/// Judges some identifiers, with all that they rest on.
-async fn judge(
-    judge: &mut Judge<'_>,
-    ways: &Ways,
-    forms: &RowForms,
-    view: &mut View<'_>,
-    subjects: &Ids,
-    cases: &CasesOf,
-) -> Result<Judged, TurnError> {
-    let registers = Arc::clone(&judge.catalogue().registers);
-    let needed = Reach::new(ways, &registers, forms, view).needed(subjects).await?;
-    let rows = held(forms, view, &needed)?;
-    let cases = cases.values().flatten().map(Case::of).collect::<Result<Vec<_>, _>>()?;
-    Ok(judge.judge(rows, &cases, |id| subjects.contains(id)).await?)
-}
-
-/// The rows of some identifiers, by register.
-fn held(forms: &RowForms, view: &View<'_>, needed: &Needed) -> Result<BTreeMap<String, HeldRows>, TurnError> {
-    let mut alive: BTreeMap<&str, Vec<_>> = BTreeMap::new();
-    let mut set_aside: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for id in needed.ids() {
-        for (register, rows) in view.rows(id).into_iter().flatten().filter(|(register, _)| needed.has(id, register)) {
-            let Some(form) = forms.of(register) else { continue };
-            alive.entry(register).or_default().extend(form.alive(rows));
-            if rows.set_aside {
-                set_aside.entry(register).or_default().push(id.clone());
+/// The rows of some identifiers, by register, in the order of identifiers.
+fn held(forms: &RowForms, view: &View, needed: &Needed) -> Result<BTreeMap<String, HeldRows>, TurnError> {
+    let mut ids: Vec<Id> = needed.ids().collect();
+    ids.sort_unstable_by(|one, other| view.name(*one).cmp(view.name(*other)));
+    let mut alive: Vec<(Vec<&HeldRow>, Vec<String>)> = forms.all().map(|_| <_>::default()).collect();
+    for id in ids {
+        for (register, held) in view.all_held(id).filter(|(register, _)| needed.has(id, *register)) {
+            let Some(form) = forms.at(register) else { continue };
+            let (rows, set_aside) = &mut alive[register];
+            rows.extend(form.alive(held.rows()));
+            if held.rows().set_aside {
+                set_aside.push(view.name(id).to_string());
             }
         }
     }
-    let mut held = BTreeMap::new();
-    for (register, rows) in alive {
-        let Some(form) = forms.of(register) else { continue };
-        let batches = vec![form.batch(rows.into_iter())?];
-        held.insert(register.to_owned(), HeldRows { batches, set_aside: set_aside.remove(register).unwrap_or_default() });
-    }
+    let of_register = |(register, (rows, set_aside)): (usize, (Vec<&HeldRow>, Vec<String>))| {
+        let form = forms.at(register).filter(|_| !rows.is_empty() || !set_aside.is_empty())?;
+        let batch = form.batch(rows.into_iter());
+        Some(batch.map(|batch| (form.name.to_string(), HeldRows { batches: vec![batch], set_aside })))
+    };
+    let held = tokio::task::block_in_place(|| alive.into_par_iter().enumerate().filter_map(of_register).collect::<Result<_, _>>())?;
     Ok(held)
 }
 
@@ -272,6 +314,27 @@ fn rules(judge: &Judge<'_>, judged: &[RunPolicy]) -> BTreeMap<String, Rule> {
         }
     }
     rules
+}
+
+/// What stands of some identifiers, by kind and identifier.
+async fn stood(live: &dyn Live, ids: &Ids) -> Result<BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>>, StoreError> {
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let of = |kind| live.standing(kind, &ids);
+    let [person, household, entity] = SubjectKind::ALL;
+    let (person, household, entity) = futures::try_join!(of(person), of(household), of(entity))?;
+    let mut stood: BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+    for Standing { kind, id, body } in [person, household, entity].into_iter().flatten() {
+        stood.entry(kind).or_default().insert(id, body);
+    }
+    Ok(stood)
+}
+
+/// A subject of whom something else stands now.
+struct Other {
+    subject: StoredSubject,
+    body: Vec<u8>,
+    /// Whether cases may have to do with it.
+    owed: bool,
 }
 
 /// Whether cases may have to do with a subject.
@@ -291,6 +354,9 @@ fn nothing_of(subject: StoredSubject) -> StoredSubject {
         ..subject
     }
 }
+
+/// Identifiers.
+type Ids = BTreeSet<String>;
 
 /// Cases by the subject that they are about, each one's in the order of their identifiers.
 type CasesOf = BTreeMap<(SubjectKind, String), Vec<CaseRow>>;

@@ -1,48 +1,189 @@
-//! What the store holds of some subjects, as a batch of changes leaves it: read when it is asked for, changed in memory.
+//! What the store holds of some subjects, as a batch of changes leaves it: read when it is asked for, changed in memory, and kept from
+//! one turn to the next, for nobody else changes it as long as the lease is held.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
+use std::mem::size_of;
+use std::sync::Arc;
 
-use super::rows::{RowForms, Rows};
+use futures::StreamExt as _;
+use hashbrown::{HashMap, HashSet};
+
+use super::rows::{HeldRow, RowForm, RowForms, Rows};
 use crate::store::StoreError;
 use crate::store::live::{Live, Mention, RowsOf};
 
 /// Identifiers that are asked for in one query.
 const TOGETHER: usize = 2_000;
 
-/// Where an identifier stands: register, and under which identifier the row is.
-pub type Place = (String, String);
+/// Fewer than these are not asked for in parts.
+const LEAST_TOGETHER: usize = 256;
 
-/// A view of the store.
-pub struct View<'a> {
-    live: &'a dyn Live,
-    forms: &'a RowForms,
-    rows: HashMap<String, BTreeMap<String, Rows>>,
-    /// Identifiers whose rows were read: of every register, and of one.
-    whole: HashSet<String>,
-    in_register: HashMap<String, HashSet<String>>,
-    /// By register and identifier, under whom the rows are in which it stands.
-    mentions: HashMap<String, HashMap<String, BTreeSet<String>>>,
-    /// What was changed, by identifier and register.
-    changed: BTreeSet<(String, String)>,
-    mentioned: BTreeSet<(String, Place)>,
-    unmentioned: BTreeSet<(String, Place)>,
+/// Queries that are under way at once.
+const AT_ONCE: usize = 4;
+
+/// Bytes that are kept from one turn to the next; where there are more, all of it is read anew when it is asked for.
+const KEPT: usize = 1 << 30;
+
+/// An identifier, as a number that stands for it in one view.
+pub type Id = u32;
+
+/// Identifiers.
+pub type IdSet = HashSet<Id>;
+
+/// A register, by its place among all.
+pub type Register = usize;
+
+/// The rows of one register under one identifier, with the other identifiers in those that are there.
+#[derive(Debug, Default)]
+pub struct Held {
+    rows: Rows,
+    /// By row that is there, in the order of [`RowForm::alive`]: column and identifier.
+    ends: Vec<Vec<(usize, Id)>>,
 }
 
-impl<'a> View<'a> {
+impl Held {
+    /// The rows.
+    #[must_use]
+    pub fn rows(&self) -> &Rows {
+        &self.rows
+    }
+
+    /// The other identifiers of each row that is there, by column.
+    #[must_use]
+    pub fn ends(&self) -> &[Vec<(usize, Id)>] {
+        &self.ends
+    }
+
+    /// Some bytes more than it takes.
+    fn size(&self) -> usize {
+        let entries = self.rows.entries.iter();
+        let row = |row: &HeldRow| row.bytes.len() + row.others.len() * 64;
+        let bytes: usize = entries.map(|entry| 160 + entry.key.len() + entry.row.as_ref().map_or(0, row)).sum();
+        let ends: usize = self.ends.iter().map(|ends| 24 + ends.len() * size_of::<(usize, Id)>()).sum();
+        64 + bytes + ends
+    }
+}
+
+/// What is known of one identifier.
+#[derive(Debug)]
+struct Known {
+    name: Arc<str>,
+    /// Whether its rows in every register were read.
+    whole: bool,
+    /// By register that was read, ascending; those that were read whole and are empty may be left out.
+    held: Vec<(Register, Held)>,
+    /// By register that was asked, ascending: under whom the rows are in which it stands.
+    mentions: Vec<(Register, Vec<Id>)>,
+}
+
+impl Known {
+    fn held(&self, register: Register) -> Option<&Held> {
+        let at = self.held.binary_search_by_key(&register, |(at, _)| *at).ok()?;
+        Some(&self.held[at].1)
+    }
+
+    fn held_mut(&mut self, register: Register) -> &mut Held {
+        let at = match self.held.binary_search_by_key(&register, |(at, _)| *at) {
+            Ok(at) => at,
+            Err(at) => {
+                self.held.insert(at, (register, Held::default()));
+                at
+            }
+        };
+        &mut self.held[at].1
+    }
+
+    /// Its rows in a register were asked for: what was not found is not there.
+    fn is_asked(&mut self, register: Register) {
+        self.held_mut(register);
+    }
+
+    fn is_read(&self, register: Register) -> bool {
+        self.whole || self.held(register).is_some()
+    }
+
+    fn mentions(&self, register: Register) -> Option<&[Id]> {
+        let at = self.mentions.binary_search_by_key(&register, |(at, _)| *at).ok()?;
+        Some(&self.mentions[at].1)
+    }
+
+    fn mentions_mut(&mut self, register: Register) -> Option<&mut Vec<Id>> {
+        let at = self.mentions.binary_search_by_key(&register, |(at, _)| *at).ok()?;
+        Some(&mut self.mentions[at].1)
+    }
+}
+
+/// What is to be written: rows, new mentions, mentions that are no more.
+pub type Written = (Vec<RowsOf>, Vec<Mention>, Vec<Mention>);
+
+/// Where an identifier stands: who, in which register, under whom the row is.
+type Place = (Id, Register, Id);
+
+/// A view of the store.
+pub struct View {
+    live: Arc<dyn Live>,
+    forms: Arc<RowForms>,
+    ids: HashMap<Arc<str>, Id>,
+    known: Vec<Known>,
+    /// Bytes, about.
+    size: usize,
+    /// What was changed, and is not written yet.
+    changed: BTreeSet<(Id, Register)>,
+    mentioned: BTreeSet<Place>,
+    unmentioned: BTreeSet<Place>,
+}
+
+impl View {
     /// Nothing read yet.
     #[must_use]
-    pub fn new(live: &'a dyn Live, forms: &'a RowForms) -> Self {
+    pub fn new(live: Arc<dyn Live>, forms: Arc<RowForms>) -> Self {
         Self {
             live,
             forms,
-            rows: HashMap::new(),
-            whole: HashSet::new(),
-            in_register: HashMap::new(),
-            mentions: HashMap::new(),
+            ids: HashMap::new(),
+            known: Vec::new(),
+            size: 0,
             changed: BTreeSet::new(),
             mentioned: BTreeSet::new(),
             unmentioned: BTreeSet::new(),
         }
+    }
+
+    /// The number of an identifier.
+    ///
+    /// # Panics
+    ///
+    /// When there are 2^32 identifiers in memory.
+    pub fn id(&mut self, name: &str) -> Id {
+        if let Some(id) = self.ids.get(name) {
+            return *id;
+        }
+        let id = Id::try_from(self.known.len()).expect("fewer than 2^32 identifiers are in memory");
+        let name: Arc<str> = name.into();
+        self.ids.insert(Arc::clone(&name), id);
+        self.size += 128 + name.len();
+        self.known.push(Known { name, whole: false, held: Vec::new(), mentions: Vec::new() });
+        id
+    }
+
+    /// An identifier.
+    #[must_use]
+    pub fn name(&self, id: Id) -> &Arc<str> {
+        &self.of(id).name
+    }
+
+    /// Some identifiers, in their order.
+    #[must_use]
+    pub fn names(&self, ids: &IdSet) -> BTreeSet<String> {
+        ids.iter().map(|id| self.name(*id).to_string()).collect()
+    }
+
+    fn of(&self, id: Id) -> &Known {
+        &self.known[id as usize]
+    }
+
+    fn of_mut(&mut self, id: Id) -> &mut Known {
+        &mut self.known[id as usize]
     }
 
     /// Reads the rows of some identifiers, where they were not read before.
@@ -50,13 +191,16 @@ impl<'a> View<'a> {
     /// # Errors
     ///
     /// When the store cannot be read, or a register was declared otherwise when its rows were stored.
-    pub async fn read_rows(&mut self, ids: impl IntoIterator<Item = &str>) -> Result<(), StoreError> {
-        let wanted: BTreeSet<String> = ids.into_iter().filter(|id| !self.whole.contains(*id)).map(str::to_owned).collect();
-        for part in parts(&wanted) {
-            let found = self.live.rows(&part).await?;
-            self.take(found)?;
+    pub async fn read_rows(&mut self, ids: impl IntoIterator<Item = Id>) -> Result<(), StoreError> {
+        let wanted = self.wanted(ids, |known| !known.whole);
+        let live = Arc::clone(&self.live);
+        let live = &*live;
+        let found = self.names_of(&wanted);
+        let found = found.iter().map(|names| async move { live.rows(&borrowed(names)).await });
+        self.take(found).await?;
+        for id in wanted {
+            self.of_mut(id).whole = true;
         }
-        self.whole.extend(wanted);
         Ok(())
     }
 
@@ -65,30 +209,58 @@ impl<'a> View<'a> {
     /// # Errors
     ///
     /// As [`Self::read_rows`].
-    pub async fn read_rows_in(&mut self, register: &str, ids: impl IntoIterator<Item = &str>) -> Result<(), StoreError> {
-        let read = self.in_register.get(register);
-        let is_read = |id: &str| self.whole.contains(id) || read.is_some_and(|read| read.contains(id));
-        let wanted: BTreeSet<String> = ids.into_iter().filter(|id| !is_read(id)).map(str::to_owned).collect();
-        for part in parts(&wanted) {
-            let found = self.live.rows_in(register, &part).await?;
-            self.take(found)?;
+    pub async fn read_rows_in(&mut self, register: Register, ids: impl IntoIterator<Item = Id>) -> Result<(), StoreError> {
+        let wanted = self.wanted(ids, |known| !known.is_read(register));
+        let forms = Arc::clone(&self.forms);
+        let Some(form) = forms.at(register) else { return Ok(()) };
+        let live = Arc::clone(&self.live);
+        let live = &*live;
+        let found = self.names_of(&wanted);
+        let found = found.iter().map(|names| async move { live.rows_in(&form.name, &borrowed(names)).await });
+        self.take(found).await?;
+        for id in wanted {
+            self.of_mut(id).is_asked(register);
         }
-        self.in_register.entry(register.to_owned()).or_default().extend(wanted);
         Ok(())
     }
 
-    /// Takes rows in; those that were read or changed before stay as they are.
-    fn take(&mut self, found: Vec<RowsOf>) -> Result<(), StoreError> {
-        for RowsOf { id, register, body } in found {
-            // Of a register that is not declared any more.
-            let Some(form) = self.forms.of(&register) else { continue };
-            let place = (id, register);
-            let is_known = self.changed.contains(&place) || self.rows.get(&place.0).is_some_and(|rows| rows.contains_key(&place.1));
-            if !is_known {
-                self.rows.entry(place.0).or_default().insert(place.1, form.read(&body)?);
+    /// Those of whom something is not known, each once, in their order, which is that of the store as far as may be.
+    fn wanted(&self, ids: impl IntoIterator<Item = Id>, lacks: impl Fn(&Known) -> bool) -> Vec<Id> {
+        let mut wanted: Vec<Id> = ids.into_iter().filter(|id| lacks(self.of(*id))).collect();
+        wanted.sort_unstable_by(|one, other| self.name(*one).cmp(self.name(*other)));
+        wanted.dedup();
+        wanted
+    }
+
+    /// Identifiers as texts, in parts that are asked for together.
+    fn names_of(&self, ids: &[Id]) -> Vec<Vec<Arc<str>>> {
+        let size = ids.len().div_ceil(AT_ONCE).clamp(LEAST_TOGETHER, TOGETHER);
+        ids.chunks(size).map(|part| part.iter().map(|id| Arc::clone(self.name(*id))).collect()).collect()
+    }
+
+    /// Takes rows in, as some queries give them; those that were read or changed before stay as they are.
+    async fn take(&mut self, found: impl Iterator<Item = impl Future<Output = Result<Vec<RowsOf>, StoreError>>>) -> Result<(), StoreError> {
+        let forms = Arc::clone(&self.forms);
+        let mut found = futures::stream::iter(found).buffered(AT_ONCE);
+        while let Some(rows) = found.next().await {
+            for RowsOf { id, register, body } in rows? {
+                // Of a register that is not declared any more.
+                let Some((register, form)) = forms.find(&register) else { continue };
+                let id = self.id(&id);
+                if self.of(id).held(register).is_none() {
+                    let rows = form.read(&body)?;
+                    let held = Held { ends: self.ends(form, &rows), rows };
+                    self.size += held.size();
+                    *self.of_mut(id).held_mut(register) = held;
+                }
             }
         }
         Ok(())
+    }
+
+    fn ends(&mut self, form: &RowForm, rows: &Rows) -> Vec<Vec<(usize, Id)>> {
+        let alive = form.alive(rows);
+        alive.into_iter().map(|row| row.others.iter().map(|(column, id)| (*column, self.id(id))).collect()).collect()
     }
 
     /// Reads where some identifiers stand in one register, where it was not read before.
@@ -96,102 +268,135 @@ impl<'a> View<'a> {
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub async fn read_mentions(&mut self, register: &str, ids: impl IntoIterator<Item = &str>) -> Result<(), StoreError> {
-        let known = self.mentions.entry(register.to_owned()).or_default();
-        let wanted: BTreeSet<String> = ids.into_iter().filter(|id| !known.contains_key(*id)).map(str::to_owned).collect();
-        known.extend(wanted.iter().map(|id| (id.clone(), BTreeSet::new())));
-        for part in parts(&wanted) {
-            for Mention { id, register, owner } in self.live.mentions(register, &part).await? {
-                let place = (id, (register, owner));
-                if !self.unmentioned.contains(&place) {
-                    known.entry(place.0).or_default().insert(place.1.1);
+    pub async fn read_mentions(&mut self, register: Register, ids: impl IntoIterator<Item = Id>) -> Result<(), StoreError> {
+        let names = self.wanted(ids, |known| known.mentions(register).is_none());
+        let names: Vec<Arc<str>> = names.into_iter().map(|id| Arc::clone(self.name(id))).collect();
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        self.read_mentions_of(register, &names).await
+    }
+
+    /// The same of texts that may be none that a row is under, such as what identifies a row.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn read_mentions_of(&mut self, register: Register, names: &[&str]) -> Result<(), StoreError> {
+        let forms = Arc::clone(&self.forms);
+        let Some(form) = forms.at(register) else { return Ok(()) };
+        let mut wanted: Vec<&str> = names.to_vec();
+        wanted.retain(|name| self.ids.get(*name).is_none_or(|id| self.of(*id).mentions(register).is_none()));
+        for part in wanted.chunks(TOGETHER) {
+            let mut found: HashMap<Id, Vec<Id>> = part.iter().map(|name| (self.id(name), Vec::new())).collect();
+            for Mention { id, owner, .. } in self.live.mentions(&form.name, part).await? {
+                let (id, owner) = (self.id(&id), self.id(&owner));
+                if !self.unmentioned.contains(&(id, register, owner)) {
+                    found.entry(id).or_default().push(owner);
                 }
             }
-        }
-        for (id, (_, owner)) in self.mentioned.iter().filter(|(id, (of, _))| of == register && wanted.contains(id)) {
-            known.entry(id.clone()).or_default().insert(owner.clone());
+            for (id, mut owners) in found {
+                owners.extend(self.mentioned.range((id, register, 0)..=(id, register, Id::MAX)).map(|(_, _, owner)| *owner));
+                self.size += 32 + owners.len() * size_of::<Id>();
+                let mentions = &mut self.of_mut(id).mentions;
+                let at = mentions.partition_point(|(at, _)| *at < register);
+                mentions.insert(at, (register, owners));
+            }
         }
         Ok(())
     }
 
-    /// The rows of an identifier that were read, by register.
+    /// The rows of an identifier in a register, as they were read.
     #[must_use]
-    pub fn rows(&self, id: &str) -> Option<&BTreeMap<String, Rows>> {
-        self.rows.get(id)
+    pub fn held(&self, id: Id, register: Register) -> Option<&Held> {
+        self.of(id).held(register)
+    }
+
+    /// The rows of an identifier that were read, by register.
+    pub fn all_held(&self, id: Id) -> impl Iterator<Item = (Register, &Held)> {
+        self.of(id).held.iter().map(|(register, held)| (*register, held))
     }
 
     /// Under whom the rows of a register are in which an identifier stands, as it was read.
-    pub fn mentions(&self, register: &str, id: &str) -> impl Iterator<Item = &String> {
-        self.mentions.get(register).and_then(|known| known.get(id)).into_iter().flatten()
+    #[must_use]
+    pub fn mentions(&self, register: Register, id: Id) -> &[Id] {
+        self.of(id).mentions(register).unwrap_or_default()
     }
 
     /// Changes the rows of one register under an identifier, which were read before; keeps what is mentioned in step.
-    pub fn change<T>(&mut self, id: &str, register: &str, change: impl FnOnce(&mut Rows) -> T) -> T {
-        let Some(form) = self.forms.of(register) else { return change(&mut Rows::default()) };
-        let rows = self.rows.entry(id.to_owned()).or_default().entry(register.to_owned()).or_default();
-        let before = mentioned_in(form, rows);
-        let done = change(rows);
-        let after = mentioned_in(form, rows);
-        if rows.entries.is_empty() && !rows.set_aside {
-            self.rows.entry(id.to_owned()).or_default().remove(register);
-        }
-        self.changed.insert((id.to_owned(), register.to_owned()));
-        let place = || (register.to_owned(), id.to_owned());
+    pub fn change<T>(&mut self, id: Id, register: Register, change: impl FnOnce(&mut Rows) -> T) -> T {
+        let forms = Arc::clone(&self.forms);
+        let Some(form) = forms.at(register) else { return change(&mut Rows::default()) };
+        let mut rows = std::mem::take(&mut self.of_mut(id).held_mut(register).rows);
+        let before = mentioned_in(form, &rows);
+        let done = change(&mut rows);
+        let after = mentioned_in(form, &rows);
+        let held = Held { ends: self.ends(form, &rows), rows };
+        *self.of_mut(id).held_mut(register) = held;
+        self.changed.insert((id, register));
         for gone in before.difference(&after) {
-            self.unmention(gone, place());
+            let gone = self.id(gone);
+            self.mention((gone, register, id), false);
         }
         for new in after.difference(&before) {
-            self.mention(new, place());
+            let new = self.id(new);
+            self.mention((new, register, id), true);
         }
         done
     }
 
-    fn mention(&mut self, id: &str, place: Place) {
-        if let Some(known) = self.mentions.get_mut(&place.0).and_then(|known| known.get_mut(id)) {
-            known.insert(place.1.clone());
+    /// Says that an identifier stands in a row, or not any more.
+    fn mention(&mut self, place: Place, is_there: bool) {
+        let (id, register, owner) = place;
+        if let Some(owners) = self.of_mut(id).mentions_mut(register) {
+            owners.retain(|known| *known != owner);
+            owners.extend(is_there.then_some(owner));
         }
-        let key = (id.to_owned(), place);
-        if !self.unmentioned.remove(&key) {
-            self.mentioned.insert(key);
-        }
-    }
-
-    fn unmention(&mut self, id: &str, place: Place) {
-        if let Some(known) = self.mentions.get_mut(&place.0).and_then(|known| known.get_mut(id)) {
-            known.remove(&place.1);
-        }
-        let key = (id.to_owned(), place);
-        if !self.mentioned.remove(&key) {
-            self.unmentioned.insert(key);
+        let (there, gone) = (&mut self.mentioned, &mut self.unmentioned);
+        let (undone, done) = if is_there { (gone, there) } else { (there, gone) };
+        if !undone.remove(&place) {
+            done.insert(place);
         }
     }
 
-    /// What is to be written: rows, new mentions, mentions that are no more.
+    /// What is to be written.
     #[must_use]
-    pub fn written(&self) -> (Vec<RowsOf>, Vec<Mention>, Vec<Mention>) {
-        let nothing = Rows::default();
-        let body = |id: &str, register: &str| {
-            let rows = self.rows.get(id).and_then(|rows| rows.get(register)).unwrap_or(&nothing);
-            self.forms.of(register).map(|form| form.write(rows)).unwrap_or_default()
+    pub fn written(&self) -> Written {
+        let mut rows = Vec::with_capacity(self.changed.len());
+        for (id, register) in &self.changed {
+            let (Some(form), Some(held)) = (self.forms.at(*register), self.held(*id, *register)) else { continue };
+            rows.push(RowsOf { id: self.name(*id).to_string(), register: form.name.to_string(), body: form.write(held.rows()) });
+        }
+        rows.sort_unstable();
+        let mentions = |places: &BTreeSet<Place>| {
+            let mention = |(id, register, owner): &Place| {
+                let register = self.forms.at(*register)?.name.to_string();
+                Some(Mention { id: self.name(*id).to_string(), register, owner: self.name(*owner).to_string() })
+            };
+            let mut mentions: Vec<Mention> = places.iter().filter_map(mention).collect();
+            mentions.sort_unstable();
+            mentions
         };
-        let rows =
-            self.changed.iter().map(|(id, register)| RowsOf { id: id.clone(), register: register.clone(), body: body(id, register) });
-        let mention =
-            |(id, (register, owner)): &(String, Place)| Mention { id: id.clone(), register: register.clone(), owner: owner.clone() };
-        (rows.collect(), self.mentioned.iter().map(mention).collect(), self.unmentioned.iter().map(mention).collect())
+        (rows, mentions(&self.mentioned), mentions(&self.unmentioned))
+    }
+
+    /// Everything that was changed is in the store now: it is kept as it is, where it is not too much.
+    pub fn committed(&mut self) {
+        self.changed.clear();
+        self.mentioned.clear();
+        self.unmentioned.clear();
+        if self.size > KEPT {
+            *self = Self::new(Arc::clone(&self.live), Arc::clone(&self.forms));
+        }
     }
 }
 
-/// Identifiers in parts that are asked for together.
-fn parts(ids: &BTreeSet<String>) -> Vec<Vec<&str>> {
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    ids.chunks(TOGETHER).map(<[&str]>::to_vec).collect()
+fn borrowed(names: &[Arc<str>]) -> Vec<&str> {
+    names.iter().map(|name| &**name).collect()
 }
 
 /// What the rows of a register under one identifier mention: other identifiers, and what identifies rows that events may name without
 /// their owner.
 #[must_use]
-pub fn mentioned_in(form: &super::rows::RowForm, rows: &Rows) -> HashSet<String> {
+pub fn mentioned_in(form: &RowForm, rows: &Rows) -> HashSet<String> {
     let others = form.alive(rows).into_iter().flat_map(|row| row.others.iter().map(|(_, id)| id.clone()));
     let numbers = rows.entries.iter().filter(|_| form.by_number()).map(|entry| form.mention_of(&entry.key));
     others.chain(numbers).collect()

@@ -7,6 +7,7 @@ use std::path::Path;
 use tempfile::TempDir;
 
 use crate::serve::{CITY, copy_store, rows};
+use crate::store::postgres::Server;
 use crate::support::{Run, run};
 
 const POLICY: &str = "990100-MZ-0007";
@@ -14,16 +15,27 @@ const DEPARTMENT: &str = "990100-MZ";
 /// The day of the city's run.
 const DAY: &str = "2026-06-30";
 
-/// A copy of the city's store.
+/// The city's store.
 struct City {
     folder: TempDir,
+    store: String,
 }
 
 impl City {
+    /// A copy of the one that there is.
     fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         copy_store(CITY.path(), folder.path());
-        Self { folder }
+        let store = folder.path().join("city.db").to_str().expect("UTF-8").to_owned();
+        Self { folder, store }
+    }
+
+    /// The same city matched into a database.
+    fn on(store: String) -> Self {
+        let city = Self { folder: tempfile::tempdir().expect("a temporary folder"), store };
+        let matched = run(&["match", "--store", &city.store, "--out", &city.path("first"), "--format", "csv", "--lang", "en"]);
+        assert_eq!(matched.code, Some(0), "{}", matched.stderr);
+        city
     }
 
     fn path(&self, name: &str) -> String {
@@ -31,8 +43,7 @@ impl City {
     }
 
     fn case(&self, arguments: &[&str]) -> Run {
-        let store = self.path("city.db");
-        run(&[&["case", arguments[0], "--store", &store, "--lang", "en"], &arguments[1..]].concat())
+        run(&[&["case", arguments[0], "--store", &self.store, "--lang", "en"], &arguments[1..]].concat())
     }
 
     #[track_caller]
@@ -48,8 +59,8 @@ impl City {
     }
 
     fn matched(&self, more: &[&str]) -> Run {
-        let (store, out) = (self.path("city.db"), self.path("next"));
-        run(&[&["match", "--store", &store, "--out", &out, "--format", "csv", "--lang", "en"], more].concat())
+        let out = self.path("next");
+        run(&[&["match", "--store", &self.store, "--out", &out, "--format", "csv", "--lang", "en"], more].concat())
     }
 
     fn next(&self, table: &str) -> Vec<std::collections::BTreeMap<String, String>> {
@@ -67,8 +78,21 @@ fn thousands(number: usize) -> String {
 }
 
 #[test]
-fn a_night_its_cases_their_payment_and_the_next_night() {
-    let city = City::new();
+fn cases_go_their_way_on_sqlite() {
+    a_night_its_cases_their_payment_and_the_next_night(&City::new());
+    refusals_say_what_is_possible_and_requests_are_answered_once(&City::new());
+}
+
+#[test]
+fn cases_go_their_way_on_postgresql() {
+    let Some(server) = Server::start() else { return };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let city = |name: &str| City::on(runtime.block_on(server.place(name)).address);
+    a_night_its_cases_their_payment_and_the_next_night(&city("night"));
+    refusals_say_what_is_possible_and_requests_are_answered_once(&city("refusals"));
+}
+
+fn a_night_its_cases_their_payment_and_the_next_night(city: &City) {
     let (all, of_policy) = (granted(""), granted(POLICY));
     assert!(of_policy > 10, "{of_policy} grants of the policy");
     assert_eq!(city.done(&["open"]), format!("run 1 · new cases {} · recomputed 0 · reviews (no longer found) 0\n", thousands(all)));
@@ -109,6 +133,16 @@ fn a_night_its_cases_their_payment_and_the_next_night() {
     // The next night: what was paid is given, nothing of it is found again, and nobody has lost anything.
     let matched = city.matched(&["--as-of", DAY]);
     assert_eq!(matched.code, Some(0), "{}", matched.stderr);
+    // Its manifest names the state of the ledger that it read: one event for each case found, and those that officials added.
+    let manifest = fs::read_to_string(Path::new(&city.path("next")).join("manifest.json")).expect("the manifest");
+    let manifest: serde_json::Value = serde_json::from_str(&manifest).expect("JSON");
+    let events = city.done(&["verify"]);
+    let count = events.split("events ").nth(1).and_then(|rest| rest.split(' ').next()).expect("a number").replace(',', "");
+    assert_eq!(manifest["ledger"]["event"].to_string(), count, "{events}");
+    assert!(
+        manifest["ledger"]["at_rest"] == true && manifest["ledger"]["hash"].as_str().is_some_and(|hash| hash.len() == 64),
+        "{manifest}"
+    );
     let granted_again = city.next("grants").iter().filter(|row| row["policy"] == POLICY && row["status"] == "granted").count();
     assert_eq!(granted_again, 0);
     let others = city.next("grants").iter().filter(|row| row["policy"] != POLICY && row["status"] == "granted").count();
@@ -119,9 +153,7 @@ fn a_night_its_cases_their_payment_and_the_next_night() {
     assert!(verified.ends_with("the chain is whole\n") && verified.starts_with(&format!("cases {} · ", thousands(all))), "{verified}");
 }
 
-#[test]
-fn refusals_say_what_is_possible_and_requests_are_answered_once() {
-    let city = City::new();
+fn refusals_say_what_is_possible_and_requests_are_answered_once(city: &City) {
     city.done(&["open"]);
     let grants = rows("grants");
     let id = &grants.iter().find(|row| row["policy"] == POLICY).expect("a grant")["grant_id"];
@@ -147,7 +179,7 @@ fn refusals_say_what_is_possible_and_requests_are_answered_once() {
     // The look at the case is on the trail of its subject.
     city.done(&["show", id, "--by", "张三"]);
     let subject = &grants.iter().find(|row| row["grant_id"] == *id).expect("a grant")["subject_id"];
-    let looked = run(&["audit", "show", "--store", &city.path("city.db"), "--subject", subject, "--by", "赵六", "--lang", "en"]);
+    let looked = run(&["audit", "show", "--store", &city.store, "--subject", subject, "--by", "赵六", "--lang", "en"]);
     assert!(looked.stdout.contains("casework") && looked.stdout.contains("张三"), "{}", looked.stdout);
 }
 
@@ -173,4 +205,52 @@ fn what_was_changed_behind_its_back_is_found() {
     assert!(told.contains("it is not what its events add up to"), "{told}");
     let told = tamper("UPDATE case_content SET body = CAST(replace(body, 'found', 'funny') AS BLOB) WHERE seq = 2");
     assert!(told.contains("the content of record 2 was edited") && told.ends_with("the chain is not whole\n"), "{told}");
+}
+
+/// Somebody who stands in the grants once, in one place, and the grant.
+fn once() -> std::collections::BTreeMap<String, String> {
+    let grants = rows("grants");
+    let mut found = grants.iter().filter(|row| row["policy"] == POLICY && row["status"] == "granted" && row["subject_kind"] == "person");
+    let times = |id: &str| grants.iter().filter(|row| row.values().any(|value| value.contains(id))).count();
+    found.find(|row| times(&row["subject_id"]) == 1).expect("somebody").clone()
+}
+
+/// Whether a text stands anywhere in the live part's files.
+fn holds(city: &City, text: &str) -> bool {
+    let files = fs::read_dir(city.folder.path()).expect("the folder").map(|entry| entry.expect("an entry").path());
+    let live = files.filter(|path| path.file_name().is_some_and(|name| name.to_string_lossy().contains(".live")));
+    let bytes: Vec<Vec<u8>> = live.map(|path| fs::read(path).expect("read")).collect();
+    assert!(!bytes.is_empty(), "there is a live file");
+    bytes.iter().any(|bytes| bytes.windows(text.len()).any(|window| window == text.as_bytes()))
+}
+
+#[test]
+fn the_content_of_a_case_that_is_over_is_erased_in_due_form() {
+    let city = City::new();
+    city.done(&["open"]);
+    let grant = once();
+    let (id, subject) = (&grant["grant_id"], &grant["subject_id"]);
+    let erase =
+        |department: &str, reason: &str| city.case(&["erase", id, "--actor", "张三", "--department", department, "--reason", reason]);
+    let refused = |ran: Run, word: &str| assert!(ran.code == Some(1) && ran.stderr.contains(word), "{word}: {}{}", ran.stdout, ran.stderr);
+    refused(erase(DEPARTMENT, "保存期满"), "the case is neither closed nor withdrawn yet");
+    let note = "王家外孙代领";
+    city.done(&["withdraw", id, "--actor", "张三", "--department", DEPARTMENT, "--note", note]);
+    refused(erase("990100-RS", "保存期满"), "department 990100-MZ answers for it");
+    refused(erase(DEPARTMENT, " "), "a ground must be given");
+    assert!(holds(&city, subject) && holds(&city, note), "it is there before");
+    let erased = erase(DEPARTMENT, "保存期满");
+    assert_eq!((erased.code, erased.stdout.as_str()), (Some(0), "erased 1\n"), "{}", erased.stderr);
+    assert!(!holds(&city, subject) && !holds(&city, note), "nothing of the person is left in the files");
+    refused(erase(DEPARTMENT, "保存期满"), "its content was erased before");
+    refused(city.case(&["erase", "0000", "--actor", "张三", "--department", DEPARTMENT, "--reason", "x"]), "there is no case 0000");
+    let verified = city.done(&["verify"]);
+    assert!(verified.ends_with("the chain is whole\n"), "{verified}");
+    let shown = city.done(&["show", id, "--by", "赵六"]);
+    assert!(shown.contains("(erased)") && shown.contains("withdrawn") && !shown.contains(note), "{shown}");
+    // The same grant, found again, begins no second case; nothing more can be done with this one.
+    assert_eq!(city.done(&["open"]), "run 1 · new cases 0 · recomputed 0 · reviews (no longer found) 0\n");
+    refused(city.case(&["object", id, "--actor", "王五", "--role", "public", "--note", "x"]), "its content was erased");
+    let trail = run(&["audit", "verify", "--store", &city.path("city.db"), "--lang", "en"]);
+    assert_eq!(trail.code, Some(0), "{}{}", trail.stdout, trail.stderr);
 }

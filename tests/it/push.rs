@@ -1,5 +1,7 @@
 //! `mianshen push`: messages that leave a real store for a real receiver, killed in the middle; its settings and lists.
 
+mod trouble;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
@@ -20,6 +22,7 @@ use mianshen::store::live::{Batch, Live, MessageState, NewMessage};
 use sm3::{Digest, Sm3};
 use tempfile::TempDir;
 
+use crate::store::postgres::Server;
 use crate::support::{command, run};
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
@@ -32,13 +35,22 @@ fn runtime() -> tokio::runtime::Runtime {
 struct Place {
     folder: TempDir,
     runtime: tokio::runtime::Runtime,
+    /// Where the store is.
+    store: String,
 }
 
 impl Place {
+    /// On SQLite.
     fn new() -> Self {
+        let mut place = Self::on(String::new());
+        place.store = place.path("city.db");
+        place
+    }
+
+    fn on(store: String) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         fs::write(folder.path().join("secret"), SECRET).expect("written");
-        Self { folder, runtime: runtime() }
+        Self { folder, runtime: runtime(), store }
     }
 
     fn path(&self, name: &str) -> String {
@@ -53,7 +65,7 @@ impl Place {
 
     fn live(&self) -> Arc<dyn Live> {
         self.runtime.block_on(async {
-            let store = Address::parse(&self.path("city.db")).expect("an address").make().await.expect("a store");
+            let store = Address::parse(&self.store).expect("an address").make().await.expect("a store");
             store.live().await.expect("its live part")
         })
     }
@@ -156,11 +168,36 @@ fn kills() -> u64 {
     std::env::var("MIANSHEN_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(8)
 }
 
+/// A test that works on any store.
+type Test = fn(&Place);
+
+const SUITE: [(&str, Test); 4] = [
+    ("killed in the middle, nothing is lost and nothing is new", killed_in_the_middle_nothing_is_lost_and_nothing_is_new),
+    ("what is refused is listed, shown and sent again", what_is_refused_is_listed_shown_and_sent_again),
+    ("the file drop has each message whole and once", the_file_drop_has_each_message_whole_and_once),
+    ("a receiver in trouble loses nothing", trouble::a_receiver_in_trouble_loses_nothing),
+];
+
 #[test]
-fn killed_in_the_middle_nothing_is_lost_and_nothing_is_new() {
+fn messages_leave_from_sqlite() {
+    for (name, test) in SUITE {
+        eprintln!("sqlite: {name}");
+        test(&Place::new());
+    }
+}
+
+#[test]
+fn messages_leave_from_postgresql() {
+    let Some(server) = Server::start() else { return };
+    for (at, (name, test)) in SUITE.into_iter().enumerate() {
+        eprintln!("postgresql: {name}");
+        test(&Place::on(runtime().block_on(server.place(&format!("push{at}"))).address));
+    }
+}
+
+fn killed_in_the_middle_nothing_is_lost_and_nothing_is_new(place: &Place) {
     const SUBJECTS: u32 = 40;
     const EACH: u32 = 20;
-    let place = Place::new();
     let (address, inbox) = place.runtime.block_on(receiver(StatusCode::ACCEPTED));
     let settings = place.settings(&format!(
         "pace: {{at_once: 8}}\nchannels:\n  - {{name: a, webhook: {{url: 'http://{address}/in', secret_file: secret}}}}\n"
@@ -169,7 +206,7 @@ fn killed_in_the_middle_nothing_is_lost_and_nothing_is_new() {
         (1..=EACH).flat_map(|number| (0..SUBJECTS).map(move |subject| message("a", &format!("p{subject}"), number))).collect();
     let asked: BTreeSet<String> = all.iter().map(|message| message.id.clone()).collect();
     place.ask(all);
-    let arguments = ["push", "--store", &place.path("city.db"), "--settings", &settings, "--deliver-only", "--lang", "en"];
+    let arguments = ["push", "--store", &place.store, "--settings", &settings, "--deliver-only", "--lang", "en"];
     for turn in 0..kills() {
         let mut child = command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it starts");
         // Some time, another for every turn.
@@ -194,9 +231,7 @@ fn killed_in_the_middle_nothing_is_lost_and_nothing_is_new() {
     eprintln!("{} messages, {} kills, {again} came again", asked.len(), kills());
 }
 
-#[test]
-fn what_is_refused_is_listed_shown_and_sent_again() {
-    let place = Place::new();
+fn what_is_refused_is_listed_shown_and_sent_again(place: &Place) {
     let (address, inbox) = place.runtime.block_on(receiver(StatusCode::UNPROCESSABLE_ENTITY));
     let hook = |address: SocketAddr| format!("channels:\n  - {{name: a, webhook: {{url: 'http://{address}/in', secret_file: secret}}}}\n");
     let settings = place.settings(&hook(address));
@@ -204,7 +239,7 @@ fn what_is_refused_is_listed_shown_and_sent_again() {
     let asked = message("a", subject, 1);
     let id = asked.id.clone();
     place.ask(vec![asked]);
-    let store = place.path("city.db");
+    let store = place.store.clone();
     let once = ["push", "--store", &store, "--settings", &settings, "--once", "--deliver-only", "--lang", "en", "--log", "mianshen=info"];
     let sent = run(&once);
     assert_eq!((sent.code, &*sent.stdout), (Some(1), "sent 0 · to be retried 0 · given up 1\n"), "{}", sent.stderr);
@@ -235,15 +270,13 @@ fn what_is_refused_is_listed_shown_and_sent_again() {
     assert_eq!(run(&["push", "show", "--store", &store, "nothing"]).code, Some(2));
 }
 
-#[test]
-fn the_file_drop_has_each_message_whole_and_once() {
-    let place = Place::new();
+fn the_file_drop_has_each_message_whole_and_once(place: &Place) {
     let settings = place.settings("channels:\n  - {name: drop, file: {folder: out}}\n");
     let all: Vec<NewMessage> = (0..30).map(|at| message("drop", &format!("p{}", at % 10), at + 1)).collect();
     place.ask(all.clone());
     // Asked for again, as after a replay.
     place.ask(all.clone());
-    let store = place.path("city.db");
+    let store = place.store.clone();
     let sent = run(&["push", "--store", &store, "--settings", &settings, "--once", "--deliver-only", "--lang", "en"]);
     assert_eq!((sent.code, &*sent.stdout), (Some(0), "sent 30 · to be retried 0 · given up 0\n"), "{}", sent.stderr);
     let out = Path::new(&place.path("out")).to_owned();

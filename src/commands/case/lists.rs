@@ -13,18 +13,15 @@ use crate::diagnostic::{Diagnostic, Message, code};
 use crate::ledger::{Case, Listed, Next, Step, csv, html, listed};
 use crate::policy;
 use crate::report::count;
-use crate::store::live::{CaseCursor, CaseFilter};
-
-/// Cases that are read at a time.
-const PAGE: usize = 4_096;
+use crate::store::live::{CaseFilter, CasePages};
 
 pub(super) fn run(store: &StoreArg, policies: &Path, which: &Which, out: &Path, today: NaiveDate, context: &Context) -> Told {
     let lists = with(store, async |store| {
         let live = live(store).await?;
-        let mut filter = CaseFilter { steps: vec![Step::Published.name().to_owned()], ..filter(which, PAGE) };
+        let filter = CaseFilter { steps: vec![Step::Published.name().to_owned()], ..filter(which, 0) };
+        let mut pages = CasePages::new(&*live, filter);
         let mut lists: BTreeMap<String, Vec<Listed>> = BTreeMap::new();
-        loop {
-            let page = live.cases(&filter).await?;
+        while let Some(page) = pages.next().await? {
             for row in &page {
                 let case = Case::of(row)?;
                 let is_on = case.next(today) == Next::Notice || (case.is_held() && case.notice_until().is_some_and(|until| today < until));
@@ -32,11 +29,8 @@ pub(super) fn run(store: &StoreArg, policies: &Path, which: &Which, out: &Path, 
                     lists.entry(case.grant.policy.clone()).or_default().push(line);
                 }
             }
-            match page.last() {
-                Some(last) if page.len() == PAGE => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-                _ => return Ok(lists),
-            }
         }
+        Ok(lists)
     })?;
     let (set, _) = policy::load(policies);
     let written = |path: &Path, text: &str| {

@@ -1,5 +1,6 @@
 //! `mianshen case`: cases opened from a run, looked at, moved on step by step, published and verified.
 
+mod erase;
 mod lists;
 mod open;
 mod show;
@@ -14,14 +15,11 @@ use super::context::date_argument;
 use super::store::{StoreArg, with};
 use super::{Context, Exit};
 use crate::diagnostic::{Diagnostic, Message, code};
-use crate::ledger::{Case, Role, amount_of, fold};
+use crate::ledger::{Actor, Case, Role, amount_of, fold};
 use crate::report::count;
 use crate::serve::clock;
-use crate::store::live::{CaseCursor, CaseFilter, CaseRow, Live, verify_events};
+use crate::store::live::{CaseFilter, CasePages, CaseRow, Live, verify_events};
 use crate::store::{Store, StoreError};
-
-/// Cases that are read at a time.
-const PAGE: usize = 1_024;
 
 /// Arguments of `case`.
 #[derive(Debug, Clone, clap::Args)]
@@ -146,6 +144,24 @@ pub enum Action {
         #[arg(long, value_name = "DATE", value_parser = date_argument)]
         today: Option<NaiveDate>,
     },
+    /// 删除已办结或已撤回的办件的内容; 办件号、政策、步骤留下, 链条不断 / Erase the content of cases that are closed or withdrawn; number, policy and steps stay, the chain stays whole
+    Erase {
+        /// The store.
+        #[command(flatten)]
+        store: StoreArg,
+        /// 办件号 / The cases
+        #[arg(value_name = "ID", required = true)]
+        ids: Vec<String>,
+        /// 删除人的真实姓名 / The real name of who erases
+        #[arg(long, value_name = "NAME")]
+        actor: String,
+        /// 删除人的部门, 须是办件的主管部门 / The department of who erases: the one that answers for the case
+        #[arg(long, value_name = "CODE")]
+        department: String,
+        /// 依据 / The ground
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+    },
     /// 核对全部事件的链条, 并与办件对照 / Verify the chain of all events, and cases against them
     Verify(StoreArg),
 }
@@ -259,6 +275,10 @@ pub fn run(args: &Args, context: &Context) -> Exit {
         Action::Lists { store, policies, which, out, today } => {
             lists::run(store, policies, which, out, today.unwrap_or_else(clock::beijing), context)
         }
+        Action::Erase { store, ids, actor, department, reason } => {
+            let actor = Actor::official(actor.trim(), "", department.as_str());
+            erase::run(store, &erase::Asked { ids, actor, ground: reason.trim(), day: clock::beijing() }, context)
+        }
         Action::Verify(store) => verify(store, context),
     };
     match done {
@@ -281,10 +301,9 @@ async fn live(store: &dyn Store) -> Result<std::sync::Arc<dyn Live>, StoreError>
 
 /// Cases that are not what their events add up to; those whose events were erased are left out.
 async fn differing(live: &dyn Live) -> Result<Vec<String>, StoreError> {
-    let mut filter = CaseFilter { limit: PAGE, ..CaseFilter::default() };
+    let mut pages = CasePages::new(live, CaseFilter::default());
     let mut found = Vec::new();
-    loop {
-        let page = live.cases(&filter).await?;
+    while let Some(page) = pages.next().await? {
         for row in &page {
             let case = match fold(&live.case_events(&row.id).await?) {
                 Ok(Some(case)) => case,
@@ -301,11 +320,8 @@ async fn differing(live: &dyn Live) -> Result<Vec<String>, StoreError> {
                 found.push(row.id.clone());
             }
         }
-        match page.last() {
-            Some(last) if page.len() == PAGE => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-            _ => return Ok(found),
-        }
     }
+    Ok(found)
 }
 
 fn verify(store: &StoreArg, context: &Context) -> Told {

@@ -7,15 +7,15 @@ use super::Told;
 use crate::commands::store::{StoreArg, with};
 use crate::commands::{Context, Exit};
 use crate::diagnostic::has_errors;
-use crate::ledger::{Actor, Rule, current, found, lost};
+use crate::ledger::{Actor, Renumbered, Rule, current, found, lost};
 use crate::policy;
 use crate::register::declaration::SubjectKind;
 use crate::report::count;
 use crate::serve::clock;
-use crate::store::live::{Batch, CaseCursor, CaseFilter, CaseStep, Live};
-use crate::store::{Store, StoreError, StoredRun};
+use crate::store::live::{Batch, CaseFilter, CasePages, CaseStep, Live};
+use crate::store::{Store, StoreError, StoredRun, StoredSubject};
 
-/// Subjects and cases that are read at a time.
+/// Subjects that are read at a time.
 const PAGE: usize = 2_048;
 
 /// What was done.
@@ -73,14 +73,20 @@ async fn open(store: &dyn Store, run: &dyn StoredRun, rules: &BTreeMap<String, R
     let live = store.live().await?;
     let (actor, day) = (Actor::system("mianshen case open"), run.run().summary.as_of);
     let mut opened = Opened::default();
+    let mut aliases = Vec::new();
+    for kind in SubjectKind::ALL {
+        aliases.extend(run.aliases(kind).await?);
+    }
+    let renumbered: Renumbered = aliases.into_iter().collect();
     for kind in SubjectKind::ALL {
         let mut after: Option<String> = None;
         loop {
             let page = run.subjects(kind, after.as_deref(), PAGE).await?;
             let grants: Vec<_> = page.iter().flat_map(|subject| current(subject, rules)).collect();
-            let ids: Vec<&str> = grants.iter().map(|current| current.id.as_str()).collect();
+            let ids: Vec<String> = grants.iter().flat_map(|current| renumbered.case_ids(current)).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
             let existing = live.cases_named(&ids).await?;
-            let steps = found(&grants, &existing, &actor, day)?;
+            let steps = found(&grants, &existing, &renumbered, &actor, day)?;
             opened.made += steps.iter().filter(|step| step.expect == 0).count() as u64;
             opened.moved += steps.iter().filter(|step| step.expect > 0).count() as u64;
             commit(&*live, steps).await?;
@@ -90,22 +96,27 @@ async fn open(store: &dyn Store, run: &dyn StoredRun, rules: &BTreeMap<String, R
             }
         }
     }
+    // A run of one region says nothing of those who live elsewhere; one without any of a kind, nothing of that kind.
+    let is_whole = !run.run().manifest.options.contains_key("region");
+    let speaks_of = |kind: SubjectKind| is_whole && run.run().summary.subjects[kind as usize] > 0;
     for (policy, rule) in rules {
-        let mut filter = CaseFilter { policy: Some(policy.clone()), limit: PAGE, ..CaseFilter::default() };
-        loop {
-            let page = live.cases(&filter).await?;
+        let mut pages = CasePages::new(&*live, CaseFilter { policy: Some(policy.clone()), ..CaseFilter::default() });
+        while let Some(page) = pages.next().await? {
             let mut steps: Vec<CaseStep> = Vec::new();
             for row in page.iter().filter(|row| row.period == rule.period) {
-                // Who is not in the run was not judged, and has lost nothing.
-                let Some(subject) = run.subject(row.kind, &row.subject).await? else { continue };
-                steps.extend(lost(std::slice::from_ref(row), &subject, rules, &actor, day)?);
+                let subject = match run.subject(row.kind, &row.subject).await? {
+                    Some(subject) => subject,
+                    None if speaks_of(row.kind) => StoredSubject::nobody(row.kind, &row.subject),
+                    None => continue,
+                };
+                let ids = renumbered.all(&subject.id);
+                // Only of those who were renumbered there is more than one that may speak for the same grant.
+                let same = if ids.len() > 1 { live.cases_about(&ids).await? } else { vec![row.clone()] };
+                let made = lost(&same, &subject, rules, &renumbered, &actor, day)?;
+                steps.extend(made.into_iter().filter(|step| step.row.id == row.id));
             }
             opened.lost += steps.len() as u64;
             commit(&*live, steps).await?;
-            match page.last() {
-                Some(last) if page.len() == PAGE => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-                _ => break,
-            }
         }
     }
     Ok(opened)

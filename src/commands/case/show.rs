@@ -21,7 +21,7 @@ pub(super) fn filter(which: &Which, limit: usize) -> CaseFilter {
         steps: which.steps.clone(),
         department: which.department.clone(),
         region: which.region.clone(),
-        subject: which.subject.as_deref().map(subject_of),
+        subjects: which.subject.as_deref().map(subject_of).into_iter().collect(),
         in_review: which.in_review.then_some(true),
         limit,
         ..CaseFilter::default()
@@ -76,7 +76,8 @@ pub(super) fn one(store: &StoreArg, id: &str, by: &str, context: &Context) -> To
             caller: "mianshen case show".to_owned(),
             purpose: "casework".to_owned(),
             action: Action::ReadServices,
-            subject: Some(Subject { kind: row.kind.name().to_owned(), id: row.subject.clone() }),
+            // Of a case whose content is erased nobody is known.
+            subject: (!row.subject.is_empty()).then(|| Subject { kind: row.kind.name().to_owned(), id: row.subject.clone() }),
             items: vec![row.policy.clone()],
             note: format!("case {id}"),
         };

@@ -8,10 +8,7 @@ use crate::ledger::{Actor, Case, Command, Refusal, Role, act, possible};
 use crate::report::count;
 use crate::serve::clock;
 use crate::store::StoreError;
-use crate::store::live::{Batch, CaseCursor, CaseFilter, CaseRow, Live};
-
-/// Cases that are moved on at a time.
-const PAGE: usize = 1_024;
+use crate::store::live::{Batch, CaseFilter, CasePages, CaseRow, Live};
 
 /// Why a step was not made.
 enum Trouble {
@@ -77,10 +74,9 @@ async fn all_of(
     actor: &Actor,
     day: chrono::NaiveDate,
 ) -> Result<Outcome, StoreError> {
-    let mut filter = CaseFilter { policy: Some(policy.to_owned()), limit: PAGE, ..CaseFilter::default() };
+    let mut pages = CasePages::new(live, CaseFilter { policy: Some(policy.to_owned()), ..CaseFilter::default() });
     let (mut moved, mut seen, mut troubles) = (0, 0, Vec::new());
-    loop {
-        let page = live.cases(&filter).await?;
+    while let Some(page) = pages.next().await? {
         let mut ready = Vec::new();
         for row in &page {
             let case = Case::of(row)?;
@@ -92,11 +88,8 @@ async fn all_of(
         moved += more_moved;
         seen += more_seen;
         troubles.extend(refused);
-        match page.last() {
-            Some(last) if page.len() == PAGE => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-            _ => return Ok((moved, seen, troubles)),
-        }
     }
+    Ok((moved, seen, troubles))
 }
 
 async fn moved_on(

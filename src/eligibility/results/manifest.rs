@@ -37,6 +37,9 @@ pub struct Manifest {
     pub policies: BTreeMap<String, PolicyVersion>,
     /// SHA-256 of all parameters in their canonical text.
     pub parameters_sha256: String,
+    /// The state of the ledger that was read beside the registers; none: no store, or one without cases.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger: Option<LedgerState>,
     /// What came out.
     pub counts: RunCounts,
     /// Result files, by name.
@@ -82,6 +85,17 @@ pub struct InputFile {
     pub bytes: u64,
     /// SHA-256 of the content.
     pub sha256: String,
+}
+
+/// The ledger of cases as it was read: the newest event, which stands for all before it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerState {
+    /// Its number: so many events were written by then.
+    pub event: u64,
+    /// Its hash (SM3), which chains all events before it.
+    pub hash: String,
+    /// Whether nothing was written while the cases were read. If not, some may be read as they were a moment later.
+    pub at_rest: bool,
 }
 
 /// One policy as it was used.

@@ -74,6 +74,7 @@ fn save<'a>(out: &Path, run: &'a Run, format: Format, changes: Option<&[ChangeRo
         inputs: std::collections::BTreeMap::new(),
         policies: std::collections::BTreeMap::new(),
         parameters_sha256: sha256_of(b""),
+        ledger: None,
         counts: RunCounts::of(&run.findings, &resolution),
         results,
     };

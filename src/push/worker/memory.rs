@@ -27,6 +27,8 @@ pub(crate) struct Memory {
 #[derive(Debug, Default)]
 struct Inside {
     cases: BTreeMap<String, CaseRow>,
+    /// Chained in order only: nobody here looks at hashes.
+    events: Vec<CaseEvent>,
     messages: Vec<MessageRow>,
 }
 
@@ -62,6 +64,11 @@ impl Live for Memory {
         }
         let mut committed = Committed::default();
         for step in &batch.cases {
+            for (content, version) in step.events.iter().zip(step.expect + 1..) {
+                let seq = inside.events.len() as Seq + 1;
+                let (case, content) = (step.row.id.clone(), Some(([0; 16], content.clone())));
+                inside.events.push(CaseEvent { seq, case, version, at: batch.at, digest: [0; 32], hash: [0; 32], content });
+            }
             let version = step.expect + step.events.len() as u64;
             inside.cases.insert(step.row.id.clone(), CaseRow { version, at: batch.at, ..step.row.clone() });
         }
@@ -121,7 +128,15 @@ impl Live for Memory {
         none()
     }
 
+    async fn leased(&self) -> Result<Option<Fence>, StoreError> {
+        none()
+    }
+
     async fn release(&self, _: &Fence) -> Result<(), StoreError> {
+        none()
+    }
+
+    async fn generation(&self) -> Result<Option<i64>, StoreError> {
         none()
     }
 
@@ -149,6 +164,10 @@ impl Live for Memory {
         none()
     }
 
+    async fn stands(&self, _: SubjectKind, _: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
+        none()
+    }
+
     async fn standing_after(&self, _: SubjectKind, _: Option<&str>, _: usize) -> Result<Vec<Standing>, StoreError> {
         none()
     }
@@ -165,31 +184,40 @@ impl Live for Memory {
         none()
     }
 
-    async fn cases_about(&self, _: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
-        none()
+    async fn cases_about(&self, subjects: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
+        Ok(self.inside().cases.values().filter(|row| subjects.contains(&row.subject.as_str())).cloned().collect())
     }
 
-    async fn cases(&self, _: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {
-        none()
+    /// By what falls due first alone.
+    async fn cases(&self, filter: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {
+        let place = |due: Option<NaiveDate>, id: &str| (due.is_none(), due, id.to_owned());
+        let after = filter.after.as_ref().map(|after| place(after.due, &after.id));
+        let is_due = |row: &CaseRow| filter.due_until.is_none_or(|until| row.due.is_some_and(|due| due <= until));
+        let passes = |row: &CaseRow| is_due(row) && (filter.steps.is_empty() || filter.steps.contains(&row.step));
+        let mut rows: Vec<CaseRow> = self.inside().cases.values().filter(|row| passes(row)).cloned().collect();
+        rows.retain(|row| after.as_ref().is_none_or(|after| place(row.due, &row.id) > *after));
+        rows.sort_by_key(|row| place(row.due, &row.id));
+        rows.truncate(filter.limit);
+        Ok(rows)
     }
 
     async fn case_counts(&self, _: Option<&str>) -> Result<Vec<CaseCount>, StoreError> {
         none()
     }
 
-    async fn case_events(&self, _: &str) -> Result<Vec<CaseEvent>, StoreError> {
-        none()
+    async fn case_events(&self, case: &str) -> Result<Vec<CaseEvent>, StoreError> {
+        Ok(self.inside().events.iter().filter(|event| event.case == case).cloned().collect())
     }
 
-    async fn events_from(&self, _: Seq, _: usize) -> Result<Vec<CaseEvent>, StoreError> {
-        none()
+    async fn events_from(&self, from: Seq, limit: usize) -> Result<Vec<CaseEvent>, StoreError> {
+        Ok(self.inside().events.iter().filter(|event| event.seq >= from).take(limit).cloned().collect())
     }
 
     async fn events_head(&self) -> Result<Option<Head>, StoreError> {
         none()
     }
 
-    async fn erase_case(&self, _: &str) -> Result<u64, StoreError> {
+    async fn erase_case(&self, _: &CaseRow) -> Result<u64, StoreError> {
         none()
     }
 }

@@ -19,6 +19,7 @@ use crate::diagnostic::Message;
 use crate::eligibility::grant::amount_text;
 use crate::ledger::{self, Actor, Case, Command, Event, What, amount_of, possible};
 use crate::register::declaration::SubjectKind;
+use crate::register::identifier::mask_name;
 use crate::serve::clock;
 use crate::serve::dto::cases::{CaseDetail, CaseOf, EventOf, MessageOf, StepAsked, StepName};
 use crate::serve::dto::diagnostics::Text;
@@ -32,7 +33,7 @@ use crate::serve::settings::Role;
 use crate::serve::state::Serving;
 use crate::serve::trail;
 use crate::store::StoreError;
-use crate::store::live::{Batch, CaseCursor, CaseFilter, CaseRow, Live};
+use crate::store::live::{Batch, CaseCursor, CaseFilter, CasePages, CaseRow, Live};
 use crate::store::trail::Action;
 
 /// Rows that are read at a time, and at most for one page: who has few cases among many is given what there is, and a cursor.
@@ -96,7 +97,7 @@ pub async fn cases(
     headers: HeaderMap,
     Asked(asked): Asked<CasesAsked>,
 ) -> Result<Json<Page<CaseOf>>, Problem> {
-    let desk = Desk::new(&serving, &caller, &headers)?;
+    let desk = Desk::new(&serving, &caller, &headers).await?;
     desk.page(asked.filter()?, &asked.page()).await.map(Json)
 }
 
@@ -110,7 +111,7 @@ pub async fn queue(
     headers: HeaderMap,
     Asked(asked): Asked<CasesAsked>,
 ) -> Result<Json<Page<CaseOf>>, Problem> {
-    let desk = Desk::new(&serving, &caller, &headers)?;
+    let desk = Desk::new(&serving, &caller, &headers).await?;
     desk.page(queued(asked.filter()?), &asked.page()).await.map(Json)
 }
 
@@ -132,7 +133,7 @@ pub async fn case(
     headers: HeaderMap,
     Named(id): Named<String>,
 ) -> Result<Response, Problem> {
-    let desk = Desk::new(&serving, &caller, &headers)?;
+    let desk = Desk::new(&serving, &caller, &headers).await?;
     let row = desk.reached(&id).await?;
     desk.note(std::slice::from_ref(&row)).await?;
     desk.detail(&row).await.map(|detail| tagged(&detail))
@@ -154,7 +155,7 @@ pub async fn step(
     Named(id): Named<String>,
     Posted(asked): Posted<StepAsked>,
 ) -> Result<Response, Problem> {
-    let desk = Desk::new(&serving, &caller, &headers)?;
+    let desk = Desk::new(&serving, &caller, &headers).await?;
     let row = desk.reached(&id).await?;
     let named = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok()).map(str::trim);
     let seen = named(header::IF_MATCH).filter(|tag| *tag != "*");
@@ -180,13 +181,29 @@ pub struct Desk {
     serving: Serving,
     access: Access,
     rules: Arc<Rules>,
+    /// The subjects that a citizen is, under every identifier that they have or had.
+    own: Vec<(SubjectKind, String)>,
 }
 
 impl Desk {
     /// A caller, for a purpose.
-    pub fn new(serving: &Serving, caller: &Arc<Caller>, headers: &HeaderMap) -> Result<Self, Problem> {
+    pub async fn new(serving: &Serving, caller: &Arc<Caller>, headers: &HeaderMap) -> Result<Self, Problem> {
         let access = Access::new(caller, headers, &serving.settings())?;
-        Ok(Self { serving: serving.clone(), access, rules: serving.rules() })
+        let mut desk = Self { serving: serving.clone(), access, rules: serving.rules(), own: Vec::new() };
+        if desk.access.role == Role::Citizen {
+            for (kind, id) in &desk.access.caller.grant.subjects {
+                let ids = desk.identifiers(*kind, id).await?;
+                desk.own.extend(ids.into_iter().map(|id| (*kind, id)));
+            }
+        }
+        Ok(desk)
+    }
+
+    /// The identifiers that a subject has or had: a case keeps the one that it began under.
+    async fn identifiers(&self, kind: SubjectKind, id: &str) -> Result<Vec<String>, Problem> {
+        let failed = |error: StoreError| self.serving.store_failed(&error);
+        let Some(run) = self.serving.store().current().await.map_err(failed)? else { return Ok(vec![id.to_owned()]) };
+        self.serving.looking(&*run, &self.rules).identifiers(kind, id).await.map_err(failed)
     }
 
     async fn live(&self) -> Result<Option<Arc<dyn Live>>, Problem> {
@@ -197,6 +214,9 @@ impl Desk {
     fn reaches(&self, row: &CaseRow) -> bool {
         let departments = &self.access.caller.grant.departments;
         let handles = self.access.role != Role::Handler || departments.iter().any(|own| own == "*" || *own == row.department);
+        if self.access.role == Role::Citizen {
+            return self.own.iter().any(|(kind, id)| *kind == row.kind && *id == row.subject);
+        }
         handles && self.access.reaches(row.kind, &row.subject, &row.region, &self.rules.workspace.regions, clock::beijing())
     }
 
@@ -204,11 +224,7 @@ impl Desk {
     fn narrowed(&self, mut filter: CaseFilter) -> CaseFilter {
         let grant = &self.access.caller.grant;
         match self.access.role {
-            Role::Citizen => {
-                if let [own] = grant.subjects.as_slice() {
-                    filter.subject = Some(own.clone());
-                }
-            }
+            Role::Citizen => filter.subjects.clone_from(&self.own),
             role => {
                 if let ([own], Role::Handler) = (grant.departments.as_slice(), role)
                     && own != "*"
@@ -245,36 +261,35 @@ impl Desk {
 
     async fn rows(&self, filter: CaseFilter, asked: &PageOf) -> Result<(Vec<CaseRow>, Option<String>), Problem> {
         let limit = asked.limit()?;
-        let mut filter = CaseFilter { limit: READ, after: asked.after()?.map(|key| cursor(&key)).transpose()?, ..self.narrowed(filter) };
+        let mut after = asked.after()?.map(|key| cursor(&key)).transpose()?;
+        let filter = CaseFilter { limit: READ, after: after.clone(), ..self.narrowed(filter) };
         let Some(live) = self.live().await? else { return Ok((Vec::new(), None)) };
+        let mut pages = CasePages::new(&*live, filter);
         let (mut found, mut read) = (Vec::new(), 0);
-        loop {
-            let page = live.cases(&filter).await.map_err(|error| self.serving.store_failed(&error))?;
-            let is_last = page.len() < READ;
+        while let Some(page) = pages.next().await.map_err(|error| self.serving.store_failed(&error))? {
+            if read >= MOST_READ {
+                return Ok((found, after.as_ref().map(key)));
+            }
             read += page.len();
             for row in page {
-                let after = CaseCursor { due: row.due, id: row.id.clone() };
+                let here = row.cursor();
                 if self.reaches(&row) {
                     if found.len() == limit {
-                        return Ok((found, filter.after.as_ref().map(key)));
+                        return Ok((found, after.as_ref().map(key)));
                     }
                     found.push(row);
                 }
-                filter.after = Some(after);
-            }
-            if is_last {
-                return Ok((found, None));
-            }
-            if read >= MOST_READ {
-                return Ok((found, filter.after.as_ref().map(key)));
+                after = Some(here);
             }
         }
+        Ok((found, None))
     }
 
     /// The cases of a subject that the caller was let see, newest period first.
     pub async fn of_subject(&self, kind: SubjectKind, id: &str) -> Result<Vec<CaseOf>, Problem> {
         let Some(live) = self.live().await? else { return Ok(Vec::new()) };
-        let filter = CaseFilter { subject: Some((kind, id.to_owned())), limit: READ, ..CaseFilter::default() };
+        let subjects = self.identifiers(kind, id).await?.into_iter().map(|id| (kind, id)).collect();
+        let filter = CaseFilter { subjects, limit: READ, ..CaseFilter::default() };
         let mut rows = live.cases(&filter).await.map_err(|error| self.serving.store_failed(&error))?;
         rows.retain(|row| self.reaches(row));
         rows.sort_by(|one, other| (&other.period, &one.policy, &one.id).cmp(&(&one.period, &other.policy, &other.id)));
@@ -343,7 +358,7 @@ impl Desk {
             ledger::Role::Subject => unmasked,
             ledger::Role::Public => unmasked && !is_citizen,
         };
-        let shown = |name: &str| if is_open { name.to_owned() } else { mask::name(name) };
+        let shown = |name: &str| if is_open { name.to_owned() } else { mask_name(name) };
         let is_withheld = is_citizen && (event.actor.role == ledger::Role::Public || matches!(event.what, What::Reviewed));
         let amount = match &event.what {
             What::Found { grant, .. } => grant.amount,

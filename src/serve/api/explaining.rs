@@ -32,7 +32,7 @@ use crate::serve::state::Serving;
 use crate::store::trail::Action;
 use crate::store::{FactState, StoredFact};
 
-/// Why a policy means what it means for a subject, on the facts that the run has of it.
+/// Why a policy means what it means for a subject, on the facts that stand of it.
 #[utoipa::path(get, path = "/subjects/{kind}/{id}/explain/{policy}", tag = "subjects", operation_id = "explain",
     params(
         ("kind" = String, Path, description = "`person`, `household` or `entity`"),
@@ -80,7 +80,7 @@ fn explained(reached: &Reached, code: &str, lang: Lang) -> Result<(Explanation, 
         text = mask::inside(&text);
         mask::value(&mut reason);
     }
-    Ok((Explanation { run: Some(reached.run.run().summary.id.0), withheld, reason, text }, items))
+    Ok((Explanation { run: Some(reached.run.run().summary.id.0), basis: Some(reached.basis()), withheld, reason, text }, items))
 }
 
 /// Leaves verdicts, clauses and what is missing, and takes out every value and what gives one away.
@@ -166,6 +166,7 @@ fn dossier_of(reached: &Reached) -> DossierOf {
     DossierOf {
         subject: reached.subject_of(),
         run: reached.run_of(),
+        basis: reached.basis(),
         region: subject.region.to_string(),
         household: subject.household.as_deref().map(|id| reached.shown(id)),
         members: subject.members.iter().map(|id| reached.shown(id)).collect(),
@@ -276,7 +277,14 @@ fn compared(reached: &Reached, asked: &WhatIf) -> Result<WhatIfAnswer, Problem> 
         both.entry(code).or_insert(Compared { before: None, after: None }).after = Some(one);
     }
     let (changed, same): (Vec<Compared>, Vec<Compared>) = both.into_values().partition(differs);
-    Ok(WhatIfAnswer { subject: reached.subject_of(), run: reached.run_of(), as_of: then.to_string(), changed, unchanged: same.len() })
+    Ok(WhatIfAnswer {
+        subject: reached.subject_of(),
+        run: reached.run_of(),
+        basis: reached.basis(),
+        as_of: then.to_string(),
+        changed,
+        unchanged: same.len(),
+    })
 }
 
 fn differs(one: &Compared) -> bool {

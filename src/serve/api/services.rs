@@ -25,12 +25,12 @@ use crate::serve::dto::policies::Authority;
 use crate::serve::dto::subjects::{ServiceOf, ServiceStanding, Services};
 use crate::serve::extract::{Asked, Named, tagged};
 use crate::serve::guard::Caller;
-use crate::serve::judging::{Stored, facts_of};
+use crate::serve::judging::facts_of;
 use crate::serve::problem::Problem;
 use crate::serve::rules::OnDay;
 use crate::serve::state::Serving;
+use crate::store::RunPolicy;
 use crate::store::trail::Action;
-use crate::store::{Run, RunPolicy};
 
 /// Which services.
 #[derive(Debug, Default, Deserialize, IntoParams)]
@@ -65,7 +65,7 @@ pub async fn services(
     let reached = Reached::new(&request, (&kind, &id)).await?;
     let headers = request.2;
     let (reached, services) = if asked.soon {
-        // Looking ahead is work; reading what a run found is not.
+        // Looking ahead is work; reading what was found is not.
         at_work(move || told(&reached, &asked).map(|services| (reached, services))).await?
     } else {
         let services = told(&reached, &asked)?;
@@ -89,13 +89,12 @@ fn told(reached: &Reached, asked: &ServicesAsked) -> Result<Services, Problem> {
         handled && wanted.as_ref().is_none_or(|codes| codes.contains(&service.policy))
     });
     services.sort_by(|one, other| (one.standing, &one.from, &one.policy).cmp(&(other.standing, &other.from, &other.policy)));
-    Ok(Services { subject: reached.subject_of(), run: reached.run_of(), services })
+    Ok(Services { subject: reached.subject_of(), run: reached.run_of(), basis: reached.basis(), services })
 }
 
 /// One subject, being told of.
 struct Telling<'a> {
     reached: &'a Reached,
-    run: &'a Run,
     day: &'a OnDay,
     facts: Facts,
 }
@@ -104,10 +103,10 @@ impl<'a> Telling<'a> {
     fn new(reached: &'a Reached, day: &'a OnDay) -> Self {
         let needs_facts = !reached.subject.unknowns.is_empty() || !reached.subject.offers.is_empty();
         let facts = if needs_facts { facts_of(&day.catalogue, &reached.subject) } else { Facts::default() };
-        Self { reached, run: reached.run.run(), day, facts }
+        Self { reached, day, facts }
     }
 
-    /// What the run found.
+    /// What was found.
     fn found(&self) -> Vec<ServiceOf> {
         let subject = &self.reached.subject;
         let shown = |id: &Option<String>| id.as_deref().map(|id| self.reached.shown(id));
@@ -129,7 +128,7 @@ impl<'a> Telling<'a> {
                 payee: shown(&grant.payee),
                 mode: Some(grant.mode.into()),
                 criteria: grant.reasons.iter().map(ToString::to_string).collect(),
-                ..self.service(standing, &grant.policy)
+                ..self.service_of(standing, &grant.policy, self.reached.ground.policy_of(grant))
             });
         }
         for given in &subject.given {
@@ -183,7 +182,7 @@ impl<'a> Telling<'a> {
     fn missing(&self, name: &str) -> Option<MissingFact> {
         let subject = &self.reached.subject;
         let known = self.day.missing(subject.kind, name)?;
-        let stored = Stored { run: self.run, subject };
+        let stored = self.reached.stored();
         let sources = Sources {
             catalogue: &self.day.catalogue,
             deliveries: &stored,
@@ -196,7 +195,11 @@ impl<'a> Telling<'a> {
     }
 
     fn service(&self, standing: ServiceStanding, code: &str) -> ServiceOf {
-        let policy: Option<&RunPolicy> = self.run.policy(code);
+        self.service_of(standing, code, self.reached.ground.policy(code))
+    }
+
+    /// The same by a policy as it was judged.
+    fn service_of(&self, standing: ServiceStanding, code: &str, policy: Option<&RunPolicy>) -> ServiceOf {
         let version = policy.map_or(0, |policy| policy.version);
         let rules = &self.reached.rules;
         let document = rules.policy(code, version);

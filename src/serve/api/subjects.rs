@@ -11,13 +11,14 @@ use chrono::NaiveDate;
 use crate::check::catalogue::FactId;
 use crate::register::declaration::SubjectKind;
 use crate::register::identifier::one_form;
-use crate::serve::dto::subjects::{RunOf, SubjectOf};
+use crate::serve::dto::subjects::{BasisOf, RunOf, SubjectOf};
 use crate::serve::guard::access::Access;
 use crate::serve::guard::{Caller, mask};
 use crate::serve::judging::{OfStored, Stored};
 use crate::serve::problem::Problem;
 use crate::serve::rules::{OnDay, Rules};
 use crate::serve::settings::Role;
+use crate::serve::standing::{Found, Ground};
 use crate::serve::state::Serving;
 use crate::serve::trail;
 use crate::store::trail::Action;
@@ -31,8 +32,10 @@ pub struct Reached {
     pub rules: Arc<Rules>,
     /// The run of the moment.
     pub run: Arc<dyn StoredRun>,
-    /// The subject.
+    /// The subject as it stands.
     pub subject: StoredSubject,
+    /// By what it was judged.
+    pub ground: Ground,
 }
 
 /// What every handler of a subject takes out of its request.
@@ -54,16 +57,15 @@ impl Reached {
         };
         let run = serving.run().await?;
         let rules = serving.rules();
-        let found = run.subject(kind, &id).await.map_err(|error| serving.store_failed(&error))?;
-        let day = run.run().summary.as_of;
+        let found = serving.looking(&*run, &rules).find(kind, &id).await.map_err(|error| serving.store_failed(&error))?;
         // Who was renumbered is the same person: a token may name the old identifier.
-        let reaches = |subject: &StoredSubject| {
-            let regions = &rules.workspace.regions;
+        let reaches = |Found { subject, ground }: &Found| {
+            let (regions, day) = (&rules.workspace.regions, ground.as_of());
             access.reaches(kind, &subject.id, &subject.region, regions, day)
                 || access.role == Role::Citizen && access.reaches(kind, &id, "", regions, day)
         };
         match found.filter(reaches) {
-            Some(subject) => Ok(Self { access, rules, run, subject }),
+            Some(Found { subject, ground }) => Ok(Self { access, rules, run, subject, ground }),
             None => {
                 serving.trail().note(trail::about(&access, Action::Refused, (kind, &id), Vec::new())).await?;
                 Err(Problem::unknown_subject())
@@ -71,16 +73,16 @@ impl Reached {
         }
     }
 
-    /// The day that the run is about.
+    /// The day that verdicts are about.
     #[must_use]
     pub fn as_of(&self) -> NaiveDate {
-        self.run.run().summary.as_of
+        self.ground.as_of()
     }
 
     /// What is stored of the subject.
     #[must_use]
     pub fn stored(&self) -> Stored<'_> {
-        Stored { run: self.run.run(), subject: &self.subject }
+        Stored { ground: &self.ground, subject: &self.subject }
     }
 
     /// The subject, to be judged on what registers gave.
@@ -130,10 +132,16 @@ impl Reached {
         RunOf { id: summary.id.0, as_of: summary.as_of.to_string() }
     }
 
-    /// What an answer rests on beside the subject: run, policies, and how much of it is shown.
+    /// What the answer rests on, told.
+    #[must_use]
+    pub fn basis(&self) -> BasisOf {
+        BasisOf { source: self.ground.source().into(), as_of: self.ground.as_of().to_string() }
+    }
+
+    /// What an answer rests on: run, what stands, policies, and how much of it is shown.
     #[must_use]
     pub fn tag(&self) -> String {
         let Access { caller, purpose, .. } = &self.access;
-        super::tag_of(&format!("{} {} {} {}", self.run.run().summary.id, self.rules.digest, purpose.id, caller.id))
+        super::tag_of(&format!("{} {} {} {}", self.ground.mark(), self.rules.digest, purpose.id, caller.id))
     }
 }

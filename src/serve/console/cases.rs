@@ -37,14 +37,14 @@ impl Which {
 }
 
 /// A caller at work on cases, for the purpose that casework has.
-fn desk(visit: &Visit) -> Result<Desk, Problem> {
+async fn desk(visit: &Visit) -> Result<Desk, Problem> {
     let purposes = purposes(visit);
     let usual = ["casework", "self", "audit"].into_iter().find(|id| purposes.iter().any(|purpose| purpose.id == *id));
     let purpose = usual.or_else(|| purposes.first().map(|purpose| purpose.id.as_str())).unwrap_or_default();
     if purpose.is_empty() {
         return Err(Problem::forbidden("没有可用于办件的目的", "there is no purpose of yours to see cases for"));
     }
-    Desk::new(visit.console.serving(), &visit.caller, &for_purpose(purpose))
+    Desk::new(visit.console.serving(), &visit.caller, &for_purpose(purpose)).await
 }
 
 fn say(words: Words, text: &Text) -> &str {
@@ -67,7 +67,7 @@ async fn page(visit: &Visit, which: &Which, queued: bool) -> Result<Page<CaseOf>
     let asked = CasesAsked { policy: Which::filled(&which.policy), step: Which::filled(&which.step), ..CasesAsked::default() };
     let filter = asked.filter()?;
     let filter = if queued { crate::serve::api::cases::queued(filter) } else { filter };
-    desk(visit)?.page(filter, &PageOf { limit: Some(PAGE), cursor: Which::filled(&which.after) }).await
+    desk(visit).await?.page(filter, &PageOf { limit: Some(PAGE), cursor: Which::filled(&which.after) }).await
 }
 
 fn queue_page(words: Words, which: &Which, page: &Page<CaseOf>) -> Markup {
@@ -155,7 +155,7 @@ pub(super) async fn one(visit: Visit, Path(place): Path<Place>) -> Response {
 }
 
 async fn detail(visit: &Visit, id: &str) -> Result<CaseDetail, Problem> {
-    let desk = desk(visit)?;
+    let desk = desk(visit).await?;
     let row = desk.reached(id).await?;
     desk.note(std::slice::from_ref(&row)).await?;
     desk.detail(&row).await
@@ -300,7 +300,7 @@ pub(super) async fn step(visit: Visit, Path(place): Path<Place>, Form(sent): For
 }
 
 async fn taken(visit: &Visit, id: &str, sent: Sent) -> Result<(), Problem> {
-    let desk = desk(visit)?;
+    let desk = desk(visit).await?;
     let row = desk.reached(id).await?;
     let needs_amount = matches!(sent.step, StepName::Pay | StepName::Correct);
     let asked = StepAsked {
@@ -345,6 +345,6 @@ pub(super) async fn of_subject(
     reached: &crate::serve::api::subjects::Reached,
     purpose: &str,
 ) -> Result<Vec<CaseOf>, Problem> {
-    let desk = Desk::new(visit.console.serving(), &visit.caller, &for_purpose(purpose))?;
+    let desk = Desk::new(visit.console.serving(), &visit.caller, &for_purpose(purpose)).await?;
     desk.of_subject(reached.kind(), &reached.subject.id).await
 }

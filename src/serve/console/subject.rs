@@ -13,7 +13,7 @@ use super::trail::{entries, subject_fields};
 use super::visit::{Visit, for_purpose};
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::check::ir::Value;
-use crate::diagnostic::Lang;
+use crate::diagnostic::{Lang, Message};
 use crate::explain::overview::{Overview, Payment};
 use crate::explain::value::show;
 use crate::program::Rational;
@@ -28,6 +28,7 @@ use crate::serve::judging::OfStored;
 use crate::serve::problem::Problem;
 use crate::serve::rules::until;
 use crate::serve::settings::{Purpose, Role};
+use crate::serve::standing::Source;
 use crate::store::FactState;
 use crate::store::trail::{Action, Record};
 
@@ -154,7 +155,7 @@ impl Seen {
         for given in &reached.subject.given {
             paid.entry(given.policy.to_string()).or_default().push(Payment {
                 amount: given.amount.map(crate::eligibility::grant::amount_text).unwrap_or_default(),
-                period: reached.run.run().policy(&given.policy).map_or_else(String::new, |policy| policy.period.to_string()),
+                period: reached.ground.policy(&given.policy).map_or_else(String::new, |policy| policy.period.to_string()),
                 occasion: given.occasion.clone(),
                 paid_on: String::new(),
             });
@@ -255,7 +256,7 @@ fn body(visit: &Visit, reached: &Reached, seen: &Seen, cases: &[CaseOf], looks: 
         p.crumb { a href=(words.at("subjects")) { (words.pick("服务对象", "Subjects")) } }
         h1 { (if words.0 == Lang::Zh { format!("{}一档", words.kind(subject.kind)) } else { "Dossier".to_owned() }) " " (masked(&subject.id)) }
         dl.facts {
-            dt { (words.pick("判定日", "As of")) } dd { (time(&reached.as_of().to_string())) }
+            dt { (words.pick("判定日", "As of")) } dd { (time(&reached.as_of().to_string())) " " span.soft { "(" (words.say(&source(reached))) ")" } }
             dt { (words.pick("地区", "Region")) } dd { (region(words, &reached.rules.workspace.regions, &subject.region)) }
             @if let Some(household) = &subject.household { dt { (words.pick("家庭", "Household")) } dd { (masked(household)) } }
             @if !subject.members.is_empty() {
@@ -279,6 +280,17 @@ fn body(visit: &Visit, reached: &Reached, seen: &Seen, cases: &[CaseOf], looks: 
         @if !subject.conflicts.is_empty() { (section("conflicts", words.pick("登记不一致", "Registers that disagree"), &conflicts(words, reached))) }
         @if let Some(looks) = looks { (section("looks", words.pick("谁看过", "Who looked"), &entries(words, looks))) }
         (section("again", words.pick("再查一个", "Another one"), &form(visit, purpose)))
+    }
+}
+
+/// Where the page comes from.
+fn source(reached: &Reached) -> Message {
+    match reached.ground.source() {
+        Source::Run => {
+            let id = reached.run.run().summary.id;
+            Message::new(format!("批次 {id}"), format!("run {id}"))
+        }
+        Source::Stream => Message::new("变更流, 登记库现状", "the stream: registers as they are now"),
     }
 }
 

@@ -7,6 +7,7 @@ use utoipa::ToSchema;
 
 use super::diagnostics::Text;
 use super::reason::{self, Kind, Mode, Verdict};
+use super::subjects::BasisOf;
 use crate::explain::Reason;
 
 /// The value of a fact, as [`super::policies::FactType`] says; null: known to be unknown.
@@ -124,8 +125,10 @@ pub struct Evaluation {
 /// The shape of a reason in the language of the request.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Explanation {
-    /// The run that the facts are of; null: they were posted.
+    /// The run of the night; null: the facts were posted.
     pub run: Option<u64>,
+    /// What the facts are of; null: they were posted.
+    pub basis: Option<BasisOf>,
     /// Whether facts and what they come to are left out, because the purpose may not see all that the policy reads.
     pub withheld: bool,
     /// The reasons, as `mianshen explain --format json` writes them. Turns hold as long as registers say what they say now.

@@ -8,6 +8,7 @@ use super::evaluation::{Judged, NamedFact, Question, facts_schema};
 use super::policies::{Authority, FactType};
 use super::reason::{Kind, Mode, RegisterReason, Why};
 use crate::serve::judging::Posted;
+use crate::serve::standing::Source;
 
 /// A subject, as far as it may be shown.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -19,11 +20,41 @@ pub struct SubjectOf {
     pub id: String,
 }
 
-/// The run that an answer is about.
+/// The run of the night that is served: aggregates are of it, and what a budget is shared out of.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct RunOf {
     /// Its number.
     pub id: u64,
+    /// The day that its verdicts are about.
+    #[schema(format = Date)]
+    pub as_of: String,
+}
+
+/// Where an answer about a subject comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceOf {
+    /// The run of the night.
+    Run,
+    /// What the stream keeps: registers as they are now. Grants of policies with a budget stay those of the run until the next
+    /// round; who came since waits for it.
+    Stream,
+}
+
+impl From<Source> for SourceOf {
+    fn from(source: Source) -> Self {
+        match source {
+            Source::Run => Self::Run,
+            Source::Stream => Self::Stream,
+        }
+    }
+}
+
+/// What an answer about a subject rests on.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct BasisOf {
+    /// Where it comes from.
+    pub source: SourceOf,
     /// The day that its verdicts are about.
     #[schema(format = Date)]
     pub as_of: String,
@@ -41,7 +72,7 @@ pub enum ServiceStanding {
     ToCommit,
     /// Owed, and an official decides.
     InReview,
-    /// Owed, behind a budget that is used up.
+    /// Owed, behind a budget that is used up, or that is shared out in the next round.
     Waiting,
     /// Given already for this period.
     Given,
@@ -98,8 +129,10 @@ pub struct ServiceOf {
 pub struct Services {
     /// Whose.
     pub subject: SubjectOf,
-    /// By which run.
+    /// The run of the night.
     pub run: RunOf,
+    /// What the services rest on.
+    pub basis: BasisOf,
     /// By standing, then by policy.
     pub services: Vec<ServiceOf>,
 }
@@ -130,8 +163,10 @@ pub struct DossierFact {
 pub struct DossierOf {
     /// Whose.
     pub subject: SubjectOf,
-    /// Of which run.
+    /// The run of the night.
     pub run: RunOf,
+    /// What the dossier rests on.
+    pub basis: BasisOf,
     /// The region that the subject is counted in; empty when unknown.
     pub region: String,
     /// The household of a person, masked unless the purpose allows more.
@@ -176,8 +211,10 @@ pub struct Compared {
 pub struct WhatIfAnswer {
     /// Whose.
     pub subject: SubjectOf,
-    /// Of which run.
+    /// The run of the night.
     pub run: RunOf,
+    /// What the subject's facts rest on.
+    pub basis: BasisOf,
     /// The day of the change.
     #[schema(format = Date)]
     pub as_of: String,

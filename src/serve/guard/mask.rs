@@ -1,4 +1,4 @@
-//! Names and identifiers as they are shown unless a purpose allows more: 张*三, 3713**********1234.
+//! Identifiers as they are shown unless a purpose allows more: 3713**********1234.
 
 use crate::register::identifier::{mask, normalise_entity_id, normalise_person_id};
 
@@ -49,23 +49,12 @@ pub fn value(value: &mut serde_json::Value) {
     }
 }
 
-/// A name: the first character, and the last of three or more.
-#[must_use]
-pub fn name(name: &str) -> String {
-    let length = name.chars().count();
-    name.chars().enumerate().map(|(at, sign)| if at == 0 || (length > 2 && at + 1 == length) { sign } else { '*' }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn names_and_identifiers() {
-        assert_eq!(
-            (name("张三"), name("张小三"), name("欧阳小三"), name("")),
-            ("张*".into(), "张*三".into(), "欧**三".into(), String::new())
-        );
+    fn identifiers() {
         assert_eq!(text("11010519491231002X"), "1101**********002X");
         assert_eq!(text("990103001"), "990103001");
         assert_eq!(inside("payee 11010519491231002X, of 990100"), "payee 1101**********002X, of 990100");

@@ -62,6 +62,8 @@ pub struct Filling<'a> {
     pub whole_register_unknown: &'a BTreeSet<(SubjectKind, Arc<str>)>,
     /// Only subjects counted in this region, if any.
     pub within: Option<&'a str>,
+    /// Only subjects whose identifiers pass, if not all.
+    pub wanted: Option<&'a (dyn Fn(&str) -> bool + Sync)>,
     /// What the run was.
     pub manifest: &'a Manifest,
     /// Tables that are about no single subject.

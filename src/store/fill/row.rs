@@ -55,8 +55,9 @@ fn list<T>(writer: &mut Writer, items: &[T], mut write: impl FnMut(&T, &mut Writ
 impl Rows<'_> {
     /// All rows that the run is about.
     pub(super) fn encode(&self) -> Vec<EncodedSubject> {
+        let is_wanted = |row: usize| self.filling.wanted.is_none_or(|wanted| wanted(self.ids.value(row)));
         let rows = (0..self.columns.n_rows).into_par_iter().with_min_len(512);
-        rows.filter(|row| self.regions[*row].is_inside).map(|row| self.row(row)).collect()
+        rows.filter(|row| self.regions[*row].is_inside && is_wanted(*row)).map(|row| self.row(row)).collect()
     }
 
     fn row(&self, row: usize) -> EncodedSubject {

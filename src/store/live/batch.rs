@@ -122,6 +122,14 @@ impl Batch {
         last.into_values().collect()
     }
 
+    /// Refuses a generation that the batch is not about.
+    pub(in crate::store) fn check_generation(&self, current: i64) -> Result<(), StoreError> {
+        match self.generation {
+            Some(generation) if generation != current => Err(StoreError::Fenced(format!("generation {current} ≠ {generation}"))),
+            _ => Ok(()),
+        }
+    }
+
     /// Refuses positions that sources are not at. `now` gives where each source was read to.
     pub(in crate::store) fn check_positions(&self, now: &HashMap<(String, i32), i64>) -> Result<(), StoreError> {
         for step in &self.positions {

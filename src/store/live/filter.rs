@@ -25,8 +25,10 @@ impl CaseFilter {
         if let Some(region) = &self.region {
             term("region >= @ AND region < @", &[region, &behind(region)]);
         }
-        if let Some((kind, subject)) = &self.subject {
-            term(&format!("kind = {} AND subject = @", kind_number(*kind)), &[subject]);
+        if !self.subjects.is_empty() {
+            let each = self.subjects.iter().map(|(kind, _)| format!("subject = @ AND kind = {}", kind_number(*kind)));
+            let subjects: Vec<&str> = self.subjects.iter().map(|(_, subject)| subject.as_str()).collect();
+            term(&format!("({})", each.collect::<Vec<_>>().join(" OR ")), &subjects);
         }
         if let Some(until) = &self.due_until {
             // No day comes after every day.

@@ -18,6 +18,7 @@
 mod batch;
 mod chain;
 mod filter;
+mod pages;
 mod verify;
 
 use std::fmt;
@@ -30,6 +31,7 @@ use super::trail::{Digest, Head, Seq};
 use crate::register::declaration::SubjectKind;
 pub(super) use batch::{NO_DAY, behind, day_of, kind_number, kind_of, state_number, state_of};
 pub(super) use chain::chained;
+pub use pages::CasePages;
 pub use verify::{CaseFault, VerifiedEvents, verify_events};
 
 /// A live store. Every method may be called from any thread of a tokio runtime.
@@ -44,6 +46,13 @@ pub trait Live: Send + Sync + fmt::Debug {
     ///
     /// [`StoreError::Busy`] (`Held::Lease`) while another holds it; else when the store cannot be written.
     async fn lease(&self, holder: &str, now: i64, until: i64) -> Result<Fence, StoreError>;
+
+    /// Who holds the lease, whether or not its time is over; none when nobody does.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn leased(&self) -> Result<Option<Fence>, StoreError>;
 
     /// Gives the lease back, if the fence still holds it.
     ///
@@ -60,6 +69,13 @@ pub trait Live: Send + Sync + fmt::Debug {
     ///
     /// When the store cannot be read.
     async fn state(&self) -> Result<Option<LiveState>, StoreError>;
+
+    /// The number of the current generation; none before the first was filled. Another one is never the same again.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn generation(&self) -> Result<Option<i64>, StoreError>;
 
     /// How far sources were read.
     ///
@@ -97,6 +113,14 @@ pub trait Live: Send + Sync + fmt::Debug {
     /// When the store cannot be read.
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError>;
 
+    /// The state of the current generation with what stands of one subject, both of one moment; none before the first generation
+    /// was filled. On SQLite it is read where it is called, in tens of microseconds; on PostgreSQL in one round trip.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn stands(&self, kind: SubjectKind, id: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError>;
+
     /// Standing in the order of identifiers, those after one where one is given, at most `limit` of them.
     ///
     /// # Errors
@@ -132,7 +156,8 @@ pub trait Live: Send + Sync + fmt::Debug {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Fenced`] when the lease is another's, or a source is not at the position that the batch begins at;
+    /// [`StoreError::Fenced`] when the lease is another's, the generation is not the one that the batch is about, or a source is not
+    /// at the position that the batch begins at;
     /// [`StoreError::Raced`] when a case is not at the version that the batch takes it to be at; else when the store cannot be
     /// written.
     async fn commit(&self, batch: &Batch) -> Result<Committed, StoreError>;
@@ -195,12 +220,13 @@ pub trait Live: Send + Sync + fmt::Debug {
     /// When the store cannot be read.
     async fn events_head(&self) -> Result<Option<Head>, StoreError>;
 
-    /// Erases the content of a case's events; the chain stays. Gives how many were erased.
+    /// Erases the content of a case's events and of the messages about it that do not wait any more; the chain stays, and so do
+    /// numbers, times and states. `kept` takes the place of its row. Gives how many events' content was erased.
     ///
     /// # Errors
     ///
-    /// When the store cannot be written.
-    async fn erase_case(&self, case: &str) -> Result<u64, StoreError>;
+    /// [`StoreError::Raced`] when the case is not at the version of `kept`, or is not there; else when the store cannot be written.
+    async fn erase_case(&self, kept: &CaseRow) -> Result<u64, StoreError>;
 
     // ---- messages ----
 
@@ -394,6 +420,8 @@ pub struct Batch {
     pub at: i64,
     /// Required where anything of a generation is written.
     pub fence: Option<Fence>,
+    /// The generation that it is about, where that must be the current one.
+    pub generation: Option<i64>,
     /// How far sources are read with it.
     pub positions: Vec<PositionStep>,
     /// Rows that changed, whole.
@@ -497,8 +525,8 @@ pub struct CaseFilter {
     pub department: Option<String>,
     /// Of a region and below: the beginning of its code that they share.
     pub region: Option<String>,
-    /// Of a subject.
-    pub subject: Option<(SubjectKind, String)>,
+    /// Of one of these subjects; empty: of any.
+    pub subjects: Vec<(SubjectKind, String)>,
     /// In review, or not.
     pub in_review: Option<bool>,
     /// Due on or before a day.

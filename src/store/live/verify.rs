@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{CaseCursor, CaseFilter, Live};
+use super::{CaseFilter, CasePages, Live};
 use crate::diagnostic::Message;
 use crate::store::StoreError;
 use crate::store::trail::{Head, Links, PAGE, Seq, Verified};
@@ -100,19 +100,14 @@ pub async fn verify_events(live: &dyn Live, heads: &[(Seq, Option<Head>)]) -> Re
             break;
         }
     }
-    let mut filter = CaseFilter { limit: PAGE, ..CaseFilter::default() };
+    let mut pages = CasePages::new(live, CaseFilter::default());
     let mut cases = 0;
-    loop {
-        let page = live.cases(&filter).await?;
+    while let Some(page) = pages.next().await? {
         cases += page.len() as u64;
         let differs = |row: &&super::CaseRow| seen.get(&row.id).is_none_or(|case| case.version != row.version);
         faults.extend(page.iter().filter(differs).map(|row| CaseFault::Differs(row.id.clone())));
         for row in &page {
             seen.remove(&row.id);
-        }
-        match page.last() {
-            Some(last) if page.len() == PAGE => filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() }),
-            _ => break,
         }
     }
     // Events of cases that are not there.

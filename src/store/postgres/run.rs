@@ -76,6 +76,13 @@ impl StoredRun for PostgresRun {
         decode(&self.layout, kind, row.get(0), row.get(1)).map(Some)
     }
 
+    async fn aliases(&self, kind: SubjectKind) -> Result<Vec<(String, String)>, StoreError> {
+        let connection = connection(&self.pool).await?;
+        let sql = format!("SELECT old, new FROM {}.alias WHERE kind = $1 ORDER BY old", self.schema);
+        let rows = connection.query(&sql, &[&kind.name()]).await.map_err(failed)?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
     async fn subjects(&self, kind: SubjectKind, after: Option<&str>, limit: usize) -> Result<Vec<StoredSubject>, StoreError> {
         let connection = connection(&self.pool).await?;
         let sql = format!("SELECT id, body FROM {}.{} WHERE id > $1 ORDER BY id LIMIT $2", self.schema, kind.name());

@@ -114,6 +114,16 @@ impl StoredRun for SqliteRun {
         self.opened.subject(kind, id)
     }
 
+    async fn aliases(&self, kind: SubjectKind) -> Result<Vec<(String, String)>, StoreError> {
+        let opened = Arc::clone(&self.opened);
+        let read = move |connection: &Connection| {
+            let mut statement = connection.prepare_cached("SELECT old, new FROM alias WHERE kind = ?1 ORDER BY old").map_err(failed)?;
+            let rows = statement.query_map([kind.name()], |row| Ok((row.get(0)?, row.get(1)?))).map_err(failed)?;
+            rows.collect::<Result<_, _>>().map_err(failed)
+        };
+        waiting(move || opened.pool.with(read)).await
+    }
+
     async fn subjects(&self, kind: SubjectKind, after: Option<&str>, limit: usize) -> Result<Vec<StoredSubject>, StoreError> {
         let (opened, after) = (Arc::clone(&self.opened), after.unwrap_or("").to_owned());
         waiting(move || opened.subjects(kind, &after, limit)).await

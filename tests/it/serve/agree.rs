@@ -50,7 +50,10 @@ const UNMASKED: &str = "purposes: [{id: casework, label: x, facts: ['*'], unmask
 
 #[test]
 fn services_are_what_match_found() {
-    let server = Server::start(UNMASKED);
+    all_services_are_what_match_found(&Server::start(UNMASKED));
+}
+
+pub(super) fn all_services_are_what_match_found(server: &Server) {
     const GRANT: [&str; 8] = ["grant_id", "policy", "version", "amount", "occasion", "mode", "unit", "period"];
     let [grants, given, offers, unknowns] = ["grants", "given", "offers", "unknowns"].map(rows);
     let expected = told(&grants, &[&GRANT[..], &["member", "payee_id", "reasons"]].concat());

@@ -16,6 +16,7 @@ mod postgres;
 mod server;
 mod settings;
 mod shape;
+mod standing;
 mod tls;
 mod traces;
 

@@ -83,6 +83,7 @@ pub(crate) async fn put(load: &mut dyn Load, marker: i64, persons: usize) {
         inputs: BTreeMap::new(),
         policies: BTreeMap::new(),
         parameters_sha256: marker.to_string(),
+        ledger: None,
         counts: RunCounts::default(),
         results: BTreeMap::new(),
     };

@@ -8,7 +8,7 @@ use tokio_postgres::{GenericClient, Row};
 
 use super::{limited, query};
 use crate::store::StoreError;
-use crate::store::live::{CaseCount, CaseEvent, CaseFilter, CaseRow, NO_DAY, behind, day_of, kind_of};
+use crate::store::live::{CaseCount, CaseEvent, CaseFilter, CaseRow, MessageState, NO_DAY, behind, day_of, kind_of, state_number};
 use crate::store::postgres::trail::sized;
 use crate::store::postgres::{failed, held};
 use crate::store::trail::{Head, Seq};
@@ -96,7 +96,23 @@ pub(super) async fn head<C: GenericClient>(client: &C) -> Result<Option<Head>, S
     Ok(row.map(|row| Head { seq: row.get::<_, i64>(0).cast_unsigned(), at: row.get(1), hash: sized(row.get(2)) }))
 }
 
-pub(super) async fn erase(connection: &Object, case: &str) -> Result<u64, StoreError> {
+pub(super) async fn erase(connection: &mut Object, kept: &CaseRow) -> Result<u64, StoreError> {
+    let transaction = connection.transaction().await.map_err(failed)?;
+    let due = kept.due.map_or_else(|| NO_DAY.to_owned(), |day| day.to_string());
+    // The row first: whoever moves the case on waits for it.
+    let sql = "UPDATE mianshen.case_row SET subject = $3, region = $4, in_review = $5, due = $6, body = $7 WHERE id = $1 AND version = $2";
+    let version = kept.version.cast_signed();
+    let of_row: [&(dyn ToSql + Sync); 7] = [&kept.id, &version, &kept.subject, &kept.region, &kept.in_review, &due, &kept.body];
+    if transaction.execute(sql, &of_row).await.map_err(failed)? == 0 {
+        return Err(StoreError::Raced(kept.id.clone()));
+    }
     let sql = "DELETE FROM mianshen.case_content c USING mianshen.case_event e WHERE e.seq = c.seq AND e.case_id = $1";
-    connection.execute(sql, &[&case]).await.map_err(failed)
+    let erased = transaction.execute(sql, &[&kept.id]).await.map_err(failed)?;
+    // What was given up cannot be sent again without its words: it is dropped.
+    let sql = "UPDATE mianshen.message SET subject = '', body = '', state = CASE state WHEN $2 THEN $3 ELSE state END
+        WHERE state <> $4 AND number IN (SELECT number FROM mianshen.message_case WHERE case_id = $1)";
+    let [waiting, dead, dropped] = [MessageState::Waiting, MessageState::Dead, MessageState::Dropped].map(state_number);
+    transaction.execute(sql, &[&kept.id, &dead, &dropped, &waiting]).await.map_err(failed)?;
+    transaction.commit().await.map_err(failed)?;
+    Ok(erased)
 }

@@ -34,6 +34,13 @@ pub(super) async fn lease(connection: &mut Object, holder: &str, now: i64, until
     Ok(Fence { holder: holder.to_owned(), epoch: epoch.cast_unsigned() })
 }
 
+/// Who holds the lease.
+pub(super) async fn leased(connection: &Object) -> Result<Option<Fence>, StoreError> {
+    let sql = "SELECT holder, epoch FROM mianshen.lease WHERE holder IS NOT NULL";
+    let row = connection.query_opt(sql, &[]).await.map_err(failed)?;
+    Ok(row.map(|row| Fence { holder: row.get(0), epoch: row.get::<_, i64>(1).cast_unsigned() }))
+}
+
 /// Gives the lease back, where the fence holds it.
 pub(super) async fn release(connection: &Object, fence: &Fence) -> Result<(), StoreError> {
     let sql = "UPDATE mianshen.lease SET holder = NULL, until = 0 WHERE holder = $1 AND epoch = $2";
@@ -70,6 +77,7 @@ pub(super) async fn commit(connection: &mut Object, batch: &Batch) -> Result<Com
     }
     if batch.changes_generation() {
         let generation = generation(&transaction).await?;
+        batch.check_generation(generation)?;
         change_generation(&transaction, generation, batch).await?;
     }
     if !batch.changes_cases() {

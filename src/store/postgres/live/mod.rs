@@ -55,12 +55,20 @@ impl Live for PostgresLive {
         commit::lease(&mut connection(&self.pool).await?, holder, now, until).await
     }
 
+    async fn leased(&self) -> Result<Option<Fence>, StoreError> {
+        commit::leased(&connection(&self.pool).await?).await
+    }
+
     async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
         commit::release(&connection(&self.pool).await?, fence).await
     }
 
     async fn state(&self) -> Result<Option<LiveState>, StoreError> {
         rows::state(&connection(&self.pool).await?).await
+    }
+
+    async fn generation(&self) -> Result<Option<i64>, StoreError> {
+        rows::generation(&connection(&self.pool).await?).await
     }
 
     async fn positions(&self) -> Result<Vec<Position>, StoreError> {
@@ -81,6 +89,10 @@ impl Live for PostgresLive {
 
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {
         rows::standing(&connection(&self.pool).await?, kind, ids).await
+    }
+
+    async fn stands(&self, kind: SubjectKind, id: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
+        rows::stands(&connection(&self.pool).await?, kind, id).await
     }
 
     async fn standing_after(&self, kind: SubjectKind, after: Option<&str>, limit: usize) -> Result<Vec<Standing>, StoreError> {
@@ -136,8 +148,8 @@ impl Live for PostgresLive {
         cases::head(&**connection(&self.pool).await?).await
     }
 
-    async fn erase_case(&self, case: &str) -> Result<u64, StoreError> {
-        cases::erase(&connection(&self.pool).await?, case).await
+    async fn erase_case(&self, kept: &CaseRow) -> Result<u64, StoreError> {
+        cases::erase(&mut connection(&self.pool).await?, kept).await
     }
 
     async fn message(&self, id: &str) -> Result<Option<MessageRow>, StoreError> {

@@ -16,6 +16,11 @@ pub(super) async fn state(connection: &Object) -> Result<Option<LiveState>, Stor
     rows.first().map(|row| Ok(LiveState { as_of: day_of(row.get(0))?, body: row.get(1) })).transpose()
 }
 
+pub(super) async fn generation(connection: &Object) -> Result<Option<i64>, StoreError> {
+    let rows = query(connection, "SELECT id FROM mianshen.generation WHERE is_current", &[]).await?;
+    Ok(rows.first().map(|row| row.get(0)))
+}
+
 pub(super) async fn positions(connection: &Object) -> Result<Vec<Position>, StoreError> {
     let rows = query(connection, "SELECT source, part, next FROM mianshen.position ORDER BY source, part", &[]).await?;
     Ok(rows.iter().map(|row| Position { source: row.get(0), partition: row.get(1), next: row.get(2) }).collect())
@@ -45,6 +50,16 @@ pub(super) async fn standing(connection: &Object, kind: SubjectKind, ids: &[&str
     let sql = format!("SELECT id, body FROM mianshen.standing WHERE {CURRENT} AND kind = $1 AND id = ANY ($2) ORDER BY id");
     let rows = query(connection, &sql, &[&kind_number(kind), &ids]).await?;
     Ok(rows.iter().map(|row| Standing { kind, id: row.get(0), body: row.get(1) }).collect())
+}
+
+pub(super) async fn stands(connection: &Object, kind: SubjectKind, id: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
+    let sql = "SELECT g.as_of, g.body, s.body FROM mianshen.generation g
+        LEFT JOIN mianshen.standing s ON s.generation = g.id AND s.kind = $1 AND s.id = $2 WHERE g.is_current";
+    let rows = query(connection, sql, &[&kind_number(kind), &id]).await?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let state = LiveState { as_of: day_of(row.get(0))?, body: row.get(1) };
+    let body: Option<Vec<u8>> = row.get(2);
+    Ok(Some((state, body.map(|body| Standing { kind, id: id.to_owned(), body }))))
 }
 
 pub(super) async fn standing_after(connection: &Object, kind: SubjectKind, after: &str, limit: usize) -> Result<Vec<Standing>, StoreError> {

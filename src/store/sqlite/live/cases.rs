@@ -6,7 +6,7 @@ use rusqlite::{Connection, OptionalExtension, Row, TransactionBehavior, params, 
 use super::rows::all;
 use super::{Writer, limited};
 use crate::store::StoreError;
-use crate::store::live::{CaseCount, CaseEvent, CaseFilter, CaseRow, NO_DAY, behind, day_of, kind_of};
+use crate::store::live::{CaseCount, CaseEvent, CaseFilter, CaseRow, MessageState, NO_DAY, behind, day_of, kind_of, state_number};
 use crate::store::sqlite::files::failed;
 use crate::store::trail::{Head, Seq};
 
@@ -125,20 +125,31 @@ pub(super) fn head(connection: &Connection) -> Result<Option<Head>, StoreError> 
     statement.query_row([], head).optional().map_err(failed)
 }
 
-/// Removes contents and salts, and overwrites where they were, also in the log.
-pub(super) fn erase(writer: &Writer, case: &str) -> Result<u64, StoreError> {
+/// Removes contents and salts, and what the row and messages say, and overwrites where it was, also in the log.
+pub(super) fn erase(writer: &Writer, kept: &CaseRow) -> Result<u64, StoreError> {
     let (log, _alone) = (&writer.log, writer.log.alone());
     let mut writer = writer.lock();
     writer.pragma_update(None, "secure_delete", "ON").map_err(failed)?;
     let erased = (|| {
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let sql = "DELETE FROM case_content WHERE seq IN (SELECT seq FROM case_event WHERE case_id = ?1)";
-        let erased = transaction.execute(sql, [case]).map_err(failed)?;
+        let erased = transaction.execute(sql, [&kept.id]).map_err(failed)?;
+        let due = kept.due.map_or_else(|| NO_DAY.to_owned(), |day| day.to_string());
+        let sql = "UPDATE case_row SET subject = ?3, region = ?4, in_review = ?5, due = ?6, body = ?7 WHERE id = ?1 AND version = ?2";
+        let of_row = params![kept.id, kept.version.cast_signed(), kept.subject, kept.region, kept.in_review, due, kept.body];
+        if transaction.execute(sql, of_row).map_err(failed)? == 0 {
+            return Err(StoreError::Raced(kept.id.clone()));
+        }
+        // What was given up cannot be sent again without its words: it is dropped.
+        let sql = "UPDATE message SET subject = '', body = x'', state = CASE state WHEN ?2 THEN ?3 ELSE state END
+            WHERE state <> ?4 AND number IN (SELECT number FROM message_case WHERE case_id = ?1)";
+        let [waiting, dead, dropped] = [MessageState::Waiting, MessageState::Dead, MessageState::Dropped].map(state_number);
+        transaction.execute(sql, params![kept.id, dead, dropped, waiting]).map_err(failed)?;
         transaction.commit().map_err(failed)?;
         Ok(erased as u64)
     })();
     let is_off = writer.pragma_update(None, "secure_delete", "OFF").map_err(failed);
-    if matches!(erased, Ok(1..)) {
+    if erased.is_ok() {
         log.cut(&writer)?;
     }
     is_off.and(erased)

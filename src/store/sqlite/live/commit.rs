@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rusqlite::{CachedStatement, OptionalExtension, Transaction, params};
+use rusqlite::{CachedStatement, Connection, OptionalExtension, Transaction, params};
 
 use super::cases::head;
 use super::rows::{current, positions};
@@ -30,6 +30,13 @@ pub(super) fn lease(transaction: &Transaction<'_>, holder: String, now: i64, unt
     Ok(Fence { holder, epoch: epoch.cast_unsigned() })
 }
 
+/// Who holds the lease.
+pub(super) fn leased(connection: &Connection) -> Result<Option<Fence>, StoreError> {
+    let sql = "SELECT holder, epoch FROM lease WHERE holder IS NOT NULL";
+    let row = |row: &rusqlite::Row<'_>| Ok(Fence { holder: row.get(0)?, epoch: row.get::<_, i64>(1)?.cast_unsigned() });
+    connection.query_row(sql, [], row).optional().map_err(failed)
+}
+
 /// Gives the lease back, where the fence holds it.
 pub(super) fn release(transaction: &Transaction<'_>, fence: &Fence) -> Result<(), StoreError> {
     let sql = "UPDATE lease SET holder = NULL, until = 0 WHERE holder = ?1 AND epoch = ?2";
@@ -55,6 +62,7 @@ pub(super) fn commit(transaction: &Transaction<'_>, batch: &Batch) -> Result<Com
     if batch.changes_generation() {
         let none = || StoreError::Failed("no generation was filled yet".to_owned());
         let generation = current(transaction)?.ok_or_else(none)?;
+        batch.check_generation(generation)?;
         change_generation(transaction, generation, batch)?;
     }
     let before = head(transaction)?;

@@ -133,6 +133,10 @@ impl Live for LiveFile {
         self.writer.write(move |transaction| commit::lease(transaction, holder, now, until)).await
     }
 
+    async fn leased(&self) -> Result<Option<Fence>, StoreError> {
+        self.read(commit::leased).await
+    }
+
     async fn release(&self, fence: &Fence) -> Result<(), StoreError> {
         let fence = fence.clone();
         self.writer.write(move |transaction| commit::release(transaction, &fence)).await
@@ -140,6 +144,10 @@ impl Live for LiveFile {
 
     async fn state(&self) -> Result<Option<LiveState>, StoreError> {
         self.read(rows::state).await
+    }
+
+    async fn generation(&self) -> Result<Option<i64>, StoreError> {
+        self.read(rows::current).await
     }
 
     async fn positions(&self) -> Result<Vec<Position>, StoreError> {
@@ -164,6 +172,14 @@ impl Live for LiveFile {
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {
         let ids = owned(ids);
         self.read(move |connection| rows::standing(connection, kind, &ids)).await
+    }
+
+    async fn stands(&self, kind: SubjectKind, id: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
+        self.readers.with(|connection| {
+            let moment = connection.unchecked_transaction().map_err(failed)?;
+            let Some(state) = rows::state(&moment)? else { return Ok(None) };
+            Ok(Some((state, rows::standing(&moment, kind, &[id.to_owned()])?.pop())))
+        })
     }
 
     async fn standing_after(&self, kind: SubjectKind, after: Option<&str>, limit: usize) -> Result<Vec<Standing>, StoreError> {
@@ -228,9 +244,9 @@ impl Live for LiveFile {
         self.read(cases::head).await
     }
 
-    async fn erase_case(&self, case: &str) -> Result<u64, StoreError> {
-        let (writer, case) = (self.writer.clone(), case.to_owned());
-        waiting(move || cases::erase(&writer, &case)).await
+    async fn erase_case(&self, kept: &CaseRow) -> Result<u64, StoreError> {
+        let (writer, kept) = (self.writer.clone(), kept.clone());
+        waiting(move || cases::erase(&writer, &kept)).await
     }
 
     async fn message(&self, id: &str) -> Result<Option<MessageRow>, StoreError> {

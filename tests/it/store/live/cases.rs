@@ -5,7 +5,8 @@ use std::sync::Arc;
 use mianshen::register::declaration::SubjectKind::{Entity, Person};
 use mianshen::store::StoreError;
 use mianshen::store::live::{
-    Batch, CaseCount, CaseCursor, CaseFault, CaseFilter, CaseRow, CaseStep, DeliveryStep, Live, MessageState, VerifiedEvents, verify_events,
+    Batch, CaseCount, CaseFault, CaseFilter, CasePages, CaseRow, CaseStep, DeliveryStep, Live, MessageState, NewMessage, VerifiedEvents,
+    verify_events,
 };
 use mianshen::store::trail::{Fault, Head};
 
@@ -80,8 +81,8 @@ pub(super) async fn cases_are_found(place: &Place) {
     check(CaseFilter { department: Some("D2".to_owned()), ..all.clone() }, &|row| row.department == "D2").await;
     check(CaseFilter { region: Some("9901".to_owned()), ..all.clone() }, &|row| row.region.starts_with("9901")).await;
     check(CaseFilter { region: Some(String::new()), ..all.clone() }, &|_| true).await;
-    check(CaseFilter { subject: Some((Person, "p1".to_owned())), ..all.clone() }, &|row| row.subject == "p1").await;
-    check(CaseFilter { subject: Some((Entity, "e".to_owned())), ..all.clone() }, &|row| row.subject == "e").await;
+    check(CaseFilter { subjects: vec![(Person, "p1".to_owned())], ..all.clone() }, &|row| row.subject == "p1").await;
+    check(CaseFilter { subjects: vec![(Entity, "e".to_owned())], ..all.clone() }, &|row| row.subject == "e").await;
     let about = live.cases_about(&["p1", "e", "nobody"]).await.expect("read");
     let mut expected: Vec<CaseRow> =
         live.cases(&all).await.expect("read").into_iter().filter(|row| row.subject == "p1" || row.subject == "e").collect();
@@ -103,16 +104,19 @@ pub(super) async fn cases_are_found(place: &Place) {
     let nobody = CaseFilter { policy: Some("' OR 1 = 1 --".to_owned()), ..all.clone() };
     assert_eq!(live.cases(&nobody).await, Ok(Vec::new()));
     for by_due in [false, true] {
-        let (mut paged, mut filter) = (Vec::new(), CaseFilter { by_due, limit: 5, ..CaseFilter::default() });
-        loop {
-            let page = live.cases(&filter).await.expect("read");
-            let Some(last) = page.last() else { break };
-            filter.after = Some(CaseCursor { due: last.due, id: last.id.clone() });
-            paged.extend(page);
+        // Pages that fill up, pages that do not, one page that is just full, and all on one.
+        for limit in [5, 1, 12, 0] {
+            let mut pages = CasePages::new(&*live, CaseFilter { by_due, limit, ..CaseFilter::default() });
+            let mut paged = Vec::new();
+            while let Some(page) = pages.next().await.expect("read") {
+                assert!(!page.is_empty() && (limit == 0 || page.len() <= limit));
+                paged.extend(page);
+            }
+            let key = |row: &mianshen::store::live::CaseRow| (by_due && row.due.is_none(), row.due.filter(|_| by_due), row.id.clone());
+            assert_eq!(paged.len(), 12);
+            assert!(paged.is_sorted_by_key(key), "by due: {by_due}");
+            assert_eq!(pages.next().await, Ok(None), "the end stays the end");
         }
-        let key = |row: &mianshen::store::live::CaseRow| (by_due && row.due.is_none(), row.due.filter(|_| by_due), row.id.clone());
-        assert_eq!(paged.len(), 12);
-        assert!(paged.is_sorted_by_key(key), "by due: {by_due}");
     }
     let counts = live.case_counts(Some("9901")).await.expect("read");
     let of = |policy: &str, step: &str, cases, in_review| CaseCount { policy: policy.to_owned(), step: step.to_owned(), cases, in_review };
@@ -191,15 +195,34 @@ pub(super) async fn erasing_keeps_the_chain(place: &Place) {
     live.commit(&batch_of(vec![case_step("c1", "found", 0, &["found", "told"]), case_step("c2", "found", 0, &["secret"])]))
         .await
         .expect("committed");
+    let messages = ["sent", "dead", "waits"].map(|id| NewMessage { cases: vec!["c1".to_owned()], ..message(id, "p1", 0) });
+    let told = |id: &str, state| DeliveryStep { id: id.to_owned(), state, tries: 1, not_before: 0, told: String::new() };
+    let deliveries = vec![told("sent", MessageState::Sent), told("dead", MessageState::Dead)];
+    live.commit(&Batch { messages: messages.clone().into(), deliveries, ..Batch::default() }).await.expect("committed");
     let head = live.events_head().await.expect("read").expect("a head");
-    assert_eq!(live.erase_case("c1").await, Ok(2));
-    assert_eq!(live.erase_case("c1").await, Ok(0), "once");
-    assert_eq!(live.erase_case("none").await, Ok(0));
+    let row = live.case("c1").await.expect("read").expect("a case");
+    let kept = CaseRow { subject: String::new(), region: String::new(), body: b"kept".to_vec(), ..row.clone() };
+    let stale = CaseRow { version: 1, ..kept.clone() };
+    assert_eq!(live.erase_case(&stale).await, Err(StoreError::Raced("c1".to_owned())), "another moved it on");
+    assert!(live.case_events("c1").await.expect("read").iter().all(|event| event.content.is_some()), "nothing is half done");
+    assert_eq!(live.erase_case(&kept).await, Ok(2));
+    assert_eq!(live.case("c1").await, Ok(Some(kept.clone())));
+    assert_eq!(live.cases_about(&[&row.subject]).await.expect("read").iter().filter(|found| found.id == "c1").count(), 0);
+    let of_case = live.messages_of("c1").await.expect("read");
+    let left = of_case.iter().map(|row| (row.message.id.as_str(), row.state, row.message.body.is_empty(), row.message.subject.is_empty()));
+    let expected = [
+        ("sent", MessageState::Sent, true, true),
+        ("dead", MessageState::Dropped, true, true),
+        ("waits", MessageState::Waiting, false, false),
+    ];
+    assert_eq!(left.collect::<Vec<_>>(), expected, "what waits is still to be sent");
+    assert_eq!(live.erase_case(&kept).await, Ok(0), "once");
+    assert_eq!(live.erase_case(&CaseRow { id: "none".to_owned(), ..kept.clone() }).await, Err(StoreError::Raced("none".to_owned())));
     assert!(live.case_events("c1").await.expect("read").iter().all(|event| event.content.is_none()));
     live.commit(&batch_of(vec![case_step("c1", "paid", 2, &["paid"])])).await.expect("a case goes on");
     let after = verified(&*live, &[head]).await;
     assert!(after.is_whole() && (after.chain.records, after.chain.erased) == (4, 2), "{after:?}");
-    assert_eq!(live.erase_case("c1").await, Ok(1));
+    assert_eq!(live.erase_case(&CaseRow { version: 3, ..kept }).await, Ok(1));
     assert!(verified(&*live, &[head]).await.is_whole());
 }
 

@@ -17,6 +17,7 @@ pub(super) async fn nothing_is_there_at_first(place: &Place) {
     assert_eq!(live.rows(&["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.mentions("births", &["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.standing(Person, &["p1"]).await, Ok(Vec::new()));
+    assert_eq!(live.stands(Person, "p1").await, Ok(None));
     assert_eq!(live.standing_after(Person, None, 10).await, Ok(Vec::new()));
     assert_eq!(live.due(day("2099-01-01"), None, 10).await, Ok(Vec::new()));
     assert_eq!(live.due_counts(day("2099-01-01")).await, Ok(Vec::new()));
@@ -37,6 +38,7 @@ pub(super) async fn one_holds_the_lease(place: &Place) {
     assert_eq!(two.lease("stream 2", 1_999, 9_000).await, Err(StoreError::Busy(Held::Lease)));
     assert_eq!(one.lease("stream 1", 1_500, 3_000).await.expect("renewed"), first);
     assert_eq!(two.lease("stream 2", 2_500, 9_000).await, Err(StoreError::Busy(Held::Lease)), "it was renewed");
+    assert_eq!(two.leased().await.expect("read"), Some(first.clone()));
     let batch =
         |fence: &Fence, body: &str| Batch { fence: Some(fence.clone()), rows: vec![rows("p1", "population", body)], ..Batch::default() };
     one.commit(&batch(&first, "first")).await.expect("committed");
@@ -50,6 +52,7 @@ pub(super) async fn one_holds_the_lease(place: &Place) {
     one.release(&first).await.expect("nothing to give back");
     assert_eq!(one.lease("stream 1", 3_001, 9_000).await, Err(StoreError::Busy(Held::Lease)), "it is still the other's");
     two.release(&second).await.expect("given back");
+    assert_eq!(two.leased().await.expect("read"), None);
     assert!(matches!(two.commit(&batch(&second, "released")).await, Err(StoreError::Fenced(_))));
     let third = two.lease("stream 2", 3_002, 9_000).await.expect("free");
     assert_eq!(third.epoch, 3, "what was given back is taken anew");
@@ -87,6 +90,10 @@ pub(super) async fn what_is_committed_is_read(place: &Place) {
     let found = live.mentions("births", &["p3", "p1"]).await.expect("read");
     assert_eq!(found, [mention("p3", "births", "p1"), mention("p3", "births", "p2")], "what is in both is there");
     assert_eq!(live.standing(Person, &["p3", "p2", "p1"]).await, Ok(vec![standing(Person, "p1", "s1"), standing(Person, "p3", "s3")]));
+    let now = live.state().await.expect("read").expect("a state");
+    assert_eq!(live.stands(Person, "p3").await, Ok(Some((now.clone(), Some(standing(Person, "p3", "s3"))))));
+    assert_eq!(live.stands(Person, "p2").await, Ok(Some((now.clone(), None))), "who is gone");
+    assert_eq!(live.stands(Household, "p3").await, Ok(Some((now, None))), "kinds are apart");
     assert_eq!(live.standing(Household, &["p1", "p3"]).await, Ok(vec![standing(Household, "p1", "h")]), "kinds are apart");
     assert_eq!(live.standing_after(Person, None, 1).await, Ok(vec![standing(Person, "p1", "s1")]));
     assert_eq!(live.standing_after(Person, Some("p1"), 9).await, Ok(vec![standing(Person, "p3", "s3")]));
@@ -162,8 +169,11 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
     let (one, two) = (live(place).await, live(place).await);
     let fence = filled(&*one).await;
     settled(&*one).await;
+    let before = one.generation().await.expect("read");
+    assert!(before.is_some());
     let mut fill = again(&*one).await;
     fill.rows(vec![rows("p1", "population", "new"), rows("p5", "population", "new")]).await.expect("rows");
+    assert_eq!(two.generation().await, Ok(before), "one that is filled is not the current one");
     assert_eq!(two.fill().await.err(), Some(StoreError::Busy(Held::Fill)), "one fills at a time");
     let batch = Batch { fence: Some(fence.clone()), rows: vec![rows("p1", "population", "changed")], ..Batch::default() };
     two.commit(&batch).await.expect("the old one goes on");
@@ -181,8 +191,12 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
     assert_eq!(one.rows(&["p1", "q00001", "q39999"]).await.expect("read").len(), 2, "nothing of the one before");
     assert_eq!(one.standing_after(Person, None, 10).await, Ok(vec![standing(Person, "q00001", "new")]));
     assert_eq!(one.due_counts(day("2099-01-01")).await, Ok(Vec::new()));
+    let after = two.generation().await.expect("read");
+    assert!(after.is_some() && after != before);
     let batch = Batch { fence: Some(fence), rows: vec![rows("q00001", "population", "changed")], ..Batch::default() };
-    one.commit(&batch).await.expect("the lease goes on");
+    let late = one.commit(&Batch { generation: before, ..batch.clone() }).await;
+    assert!(matches!(late, Err(StoreError::Fenced(_))), "what is about the one before is refused: {late:?}");
+    one.commit(&Batch { generation: after, ..batch }).await.expect("the lease goes on");
     assert_eq!(two.rows(&["q00001"]).await, Ok(vec![rows("q00001", "population", "changed")]));
 }
 

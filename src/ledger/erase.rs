@@ -1,0 +1,75 @@
+//! What is left of a case whose content is erased: enough to count it and to know its grant again, nothing of a person.
+
+use chrono::NaiveDate;
+
+use super::case::Case;
+use super::event::{Actor, Grant, Role};
+use crate::diagnostic::Message;
+use crate::store::StoreError;
+use crate::store::live::CaseRow;
+
+/// What takes the place of a case's row when its content is erased: identifier, policy, period, department, steps and days.
+/// Subject, member, occasion, payee, region, amounts, names and requests are gone.
+///
+/// # Errors
+///
+/// The inner one: why it may not be; the outer one when the row cannot be read.
+pub fn erased(row: &CaseRow, actor: &Actor, ground: &str, day: NaiveDate) -> Result<Result<CaseRow, Message>, StoreError> {
+    let case = Case::of(row)?;
+    if let Err(why) = may(&case, actor, ground) {
+        return Ok(Err(why));
+    }
+    let grant = Grant {
+        subject: String::new(),
+        region: String::new(),
+        occasion: None,
+        member: None,
+        payee: None,
+        amount: None,
+        reasons: Vec::new(),
+        ..case.grant.clone()
+    };
+    let case = Case {
+        grant,
+        open: std::collections::BTreeMap::new(),
+        reviewers: Vec::new(),
+        amount: None,
+        paid: None,
+        reckoned: None,
+        beside: 0,
+        stars: None,
+        objected: false,
+        requests: std::collections::BTreeMap::new(),
+        erased_on: Some(day),
+        ..case
+    };
+    Ok(Ok(CaseRow { version: row.version, at: row.at, ..case.row() }))
+}
+
+/// Whether somebody may erase a case: an official of its department, with a ground, once it is over.
+fn may(case: &Case, actor: &Actor, ground: &str) -> Result<(), Message> {
+    let fault = |zh: &str, en: &str| Err(Message::new(zh, en));
+    if case.erased_on.is_some() {
+        return fault("内容已删除", "its content was erased before");
+    }
+    if actor.role != Role::Official {
+        return fault("这一步不由您办理", "this step is not yours");
+    }
+    if actor.name.trim().is_empty() {
+        return fault("须写明真实姓名", "a real name is needed");
+    }
+    if actor.department != case.grant.department {
+        let own = &case.grant.department;
+        return Err(Message::new(format!("由部门 {own} 办理"), format!("department {own} answers for it")));
+    }
+    if ground.trim().is_empty() {
+        return fault("须写明理由", "a ground must be given");
+    }
+    if !case.step.is_over() {
+        return fault("办件尚未办结或撤回", "the case is neither closed nor withdrawn yet");
+    }
+    if case.is_held() {
+        return fault("有异议尚未答复", "an objection is not answered yet");
+    }
+    Ok(())
+}
