@@ -208,10 +208,14 @@ fn what_an_official_corrected_outlives_what_flickers() {
     book.act(Command::Correct { amount: Some(8_000) }, &official("张三"), 1).expect("corrected");
     let before = book.case();
     for flicker in [[12_000, 10_000], [7_000, 10_000]] {
-        flicker.map(|amount| book.found(&current(amount), 2));
+        for amount in flicker {
+            book.found(&current(amount), 2);
+        }
         assert_eq!(book.case(), before);
     }
-    [7_000, 12_000, 10_000].map(|amount| book.found(&current(amount), 3));
+    for amount in [7_000, 12_000, 10_000] {
+        book.found(&current(amount), 3);
+    }
     assert_eq!(book.case(), before);
 }
 

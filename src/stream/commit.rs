@@ -15,7 +15,7 @@ const RACES: usize = 32;
 ///
 /// [`StoreError::Raced`] when something else happened to a case, and what was made of it must be made anew; else as
 /// [`Live::commit`] has it.
-pub async fn commit(live: &dyn Live, batch: &mut Batch) -> Result<(), StoreError> {
+pub(super) async fn commit(live: &dyn Live, batch: &mut Batch) -> Result<(), StoreError> {
     for _ in 0..RACES {
         match live.commit(batch).await {
             Err(StoreError::Raced(_)) => behind(live, &mut batch.cases).await?,
