@@ -232,7 +232,7 @@ impl Stream<'_> {
             }
             let mut races = 0;
             let batch = loop {
-                let mut batch = self.part(turn, part, &due, whole.as_ref()).await?;
+                let mut batch = Box::pin(self.part(turn, part, &due, whole.as_ref())).await?;
                 (batch.at, batch.fence) = ((means.clock)(), Some(means.fence.clone()));
                 match commit(&*live, &mut batch).await {
                     // Something happened to a case that changes what is to be made of it.
@@ -277,7 +277,7 @@ impl Stream<'_> {
             Some(found) => self.settle(&ids, found, stood, &cases, &mut batch)?,
             None => {
                 let tied: Vec<Id> = tied.into_iter().collect();
-                let found = self.judge(&tied, &ids, &cases).await?;
+                let found = Box::pin(self.judge(&tied, &ids, &cases)).await?;
                 self.settle(&ids, &found, stood, &cases, &mut batch)?;
             }
         }

@@ -178,14 +178,14 @@ impl<'a> Stream<'a> {
         if self.of != of {
             self.forget();
         }
-        let mut done = self.take_all(&taken, generation).await;
+        let mut done = Box::pin(self.take_all(&taken, generation)).await;
         // Something happened to a case that changes what is to be made of it.
         for _ in 0..RACES {
             if !matches!(done, Err(TurnError::Store(StoreError::Raced(_)))) {
                 break;
             }
             self.forget();
-            done = self.take_all(&taken, generation).await;
+            done = Box::pin(self.take_all(&taken, generation)).await;
         }
         match &done {
             Ok(_) => {
