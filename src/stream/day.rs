@@ -15,12 +15,13 @@ use std::sync::Arc;
 use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
+use super::commit::commit;
 use super::load::{State, Turning, all_cases};
 use super::rows::{HeldRow, RowForms};
 use super::source::Clock;
 use super::standing;
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
-use super::turn::{Found, Ids, Stream, TurnError, cases_about};
+use super::turn::{Found, Ids, RACES, Stream, TurnError, cases_about, stood};
 use super::view::Id;
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
@@ -230,13 +231,20 @@ impl Stream<'_> {
             if means.cancel.is_cancelled() {
                 return Ok(turned);
             }
-            let mut batch = self.part(turn, part, &due, whole.as_ref()).await?;
-            (batch.at, batch.fence, batch.generation) = ((means.clock)(), Some(means.fence.clone()), generation);
+            let mut races = 0;
+            let batch = loop {
+                let mut batch = self.part(turn, part, &due, whole.as_ref()).await?;
+                (batch.at, batch.fence, batch.generation) = ((means.clock)(), Some(means.fence.clone()), generation);
+                match commit(&*live, &mut batch).await {
+                    // Something happened to a case that changes what is to be made of it.
+                    Err(StoreError::Raced(_)) if races < RACES => races += 1,
+                    done => break done.map(|()| batch)?,
+                }
+            };
             turned.judged += part.len() as u64;
             turned.standing += batch.standing.len() as u64;
             turned.cases += batch.cases.len() as u64;
             turned.parts += 1;
-            live.commit(&batch).await?;
             means.progress.rows(part.len() as u64);
         }
         let state = LiveState { as_of: turn.to, body: turn.state.write() };
@@ -266,12 +274,13 @@ impl Stream<'_> {
         let tied = self.tied(&concerned).await?;
         let ids = self.view.names(&tied);
         let cases = cases_about(&*live, &ids).await?;
+        let stood = stood(&*live, &ids).await?;
         match whole {
-            Some(found) => self.settle(&ids, found, &cases, &mut batch).await?,
+            Some(found) => self.settle(&ids, found, stood, &cases, &mut batch)?,
             None => {
                 let tied: Vec<Id> = tied.into_iter().collect();
                 let found = self.judge(&tied, &ids, &cases).await?;
-                self.settle(&ids, &found, &cases, &mut batch).await?;
+                self.settle(&ids, &found, stood, &cases, &mut batch)?;
             }
         }
         self.view.committed();
