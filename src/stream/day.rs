@@ -213,6 +213,7 @@ impl Stream<'_> {
     /// See [`TurnError`]; the parts that were committed stay, and the turn goes on from there.
     pub async fn turn_day(&mut self, turn: &DayTurn, means: &Means<'_>) -> Result<Turned, TurnError> {
         let live = Arc::clone(&self.live);
+        let generation = live.generation().await?;
         let Concerned { ids, due, of } = concerned(&*live, turn).await?;
         let mut turned = Turned::default();
         means.progress.stage(Message::new(format!("转入 {}", turn.to), format!("turn to {}", turn.to)), Some(ids.len() as u64));
@@ -233,7 +234,7 @@ impl Stream<'_> {
             let mut races = 0;
             let batch = loop {
                 let mut batch = Box::pin(self.part(turn, part, &due, whole.as_ref())).await?;
-                (batch.at, batch.fence) = ((means.clock)(), Some(means.fence.clone()));
+                (batch.at, batch.fence, batch.generation) = ((means.clock)(), Some(means.fence.clone()), generation);
                 match commit(&*live, &mut batch).await {
                     // Something happened to a case that changes what is to be made of it.
                     Err(StoreError::Raced(_)) if races < RACES => races += 1,
@@ -247,7 +248,8 @@ impl Stream<'_> {
             means.progress.rows(part.len() as u64);
         }
         let state = LiveState { as_of: turn.to, body: turn.state.write() };
-        live.commit(&Batch { at: (means.clock)(), fence: Some(means.fence.clone()), state: Some(state), ..Batch::default() }).await?;
+        let (at, fence, state) = ((means.clock)(), Some(means.fence.clone()), Some(state));
+        live.commit(&Batch { at, fence, generation, state, ..Batch::default() }).await?;
         self.state = Some(Some((turn.to, turn.state.clone())));
         turned.complete = true;
         Ok(turned)

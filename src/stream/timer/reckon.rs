@@ -14,8 +14,12 @@ use crate::check::catalogue::FactId;
 use crate::check::ir::Value;
 use crate::register::declaration::SubjectKind;
 
-/// How far ahead: longer than a life.
-const AHEAD: i64 = 130 * 366;
+/// How many days ahead it is looked: what lies behind them is asked again by then. Looking further costs more for everybody, for
+/// most comparisons come out otherwise some day, and hardly any within two years.
+const AHEAD: i64 = 800;
+
+/// Who is asked again is so in the last days of these, spread so that not all are on the same day.
+const SPREAD: u64 = 400;
 
 /// Days of the subjects of one ground.
 pub struct Reckoning<'a> {
@@ -26,6 +30,12 @@ pub struct Reckoning<'a> {
     found: RefCell<HashMap<String, HashMap<FactId, i64>>>,
 }
 
+/// So many days before the last one: by the identifier, and the same wherever it is reckoned.
+fn spread(id: &str) -> i64 {
+    let sum = id.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    i64::try_from(sum % SPREAD).unwrap_or(0)
+}
+
 impl<'a> Reckoning<'a> {
     /// Of some timers over some ground.
     #[must_use]
@@ -33,7 +43,7 @@ impl<'a> Reckoning<'a> {
         Self { timers, ground, today: i64::from(days(timers.as_of)), found: RefCell::default() }
     }
 
-    /// When the verdicts, grants or amounts of a subject may be others; none where no day changes them.
+    /// When the verdicts, grants or amounts of a subject may be others, or at the latest when it is to be asked again.
     #[must_use]
     pub fn next(&self, kind: SubjectKind, id: &str) -> Option<Next> {
         let renumbered = self.ground.renumbered(id).unwrap_or(NEVER).min(self.listed(kind, id));
@@ -43,7 +53,8 @@ impl<'a> Reckoning<'a> {
             policies.extend(self.date(day).map(|day| (day, policy.code.clone())));
         }
         policies.sort();
-        let day = policies.first()?.0;
+        let again = self.date(self.today + AHEAD - spread(id))?;
+        let day = policies.first().map_or(again, |(day, _)| again.min(*day));
         let last = day.checked_add_days(Days::new(TOLD_TOGETHER.unsigned_abs())).unwrap_or(day);
         policies.retain(|(day, _)| *day <= last);
         Some(Next { day, policies })
