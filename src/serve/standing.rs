@@ -154,8 +154,7 @@ impl StreamDay {
             of_kind.map(|policy| policy.document.code.as_str().into()).collect()
         };
         let declared = &rules.workspace.registers.registers;
-        let stale =
-            data_days.iter().filter(|(name, data_day)| declared.get(*name).is_some_and(|one| !one.is_fresh(**data_day, as_of)));
+        let stale = data_days.iter().filter(|(name, data_day)| declared.get(*name).is_some_and(|one| !one.is_fresh(**data_day, as_of)));
         let missing = allow_missing.iter().map(|name| (name.as_str().into(), Cause::Missing));
         Self {
             digest: rules.digest.clone(),
