@@ -119,7 +119,7 @@ async fn measure(args: &Args) -> Result<Value, Failed> {
     let address = Address::parse(&args.store).map_err(|error| format!("{error:?}"))?;
     let live = address.open().await.map_err(|error| format!("{error:?}"))?.live().await.map_err(|error| format!("{error:?}"))?;
     let state = live.state().await.map_err(|error| format!("{error:?}"))?.ok_or("the store holds no registers: mianshen stream load")?;
-    let State { data_days, allow_missing } = State::read(&state.body).ok_or("the store's state cannot be read")?;
+    let State { data_days, allow_missing, .. } = State::read(&state.body).ok_or("the store's state cannot be read")?;
     let (in_force, held) = before_allocation(folder.in_force(state.as_of, None));
     let chosen: Vec<CheckedPolicy> = in_force.values().cloned().collect();
     let binder = folder.binder(state.as_of, None, &in_force);

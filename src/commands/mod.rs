@@ -31,6 +31,7 @@ pub mod simulate;
 mod simulate_sides;
 pub mod store;
 pub mod stream;
+mod stream_days;
 pub mod test;
 
 use std::process::ExitCode;

@@ -10,9 +10,10 @@ use clap::Subcommand;
 use super::context::date_argument;
 use super::folder::PolicyFolder;
 use super::match_registers::{newest, start};
+use super::progress::Bar;
 use super::store::StoreArg;
+use super::stream_days::{self, OfDay, Places, TurnMeans};
 use super::{Context, Exit};
-use crate::check::CheckedPolicy;
 use crate::diagnostic::progress::Cancel;
 use crate::diagnostic::{Diagnostic, Severity, code, has_errors};
 use crate::dossier::DossierError;
@@ -24,9 +25,8 @@ use crate::store::live::{Live, Position};
 use crate::store::{Address, StoreError};
 use crate::stream::change::Decoder;
 use crate::stream::dead_letter::DeadLetterFile;
-use crate::stream::follow::{FollowError, Followed, Following, follow};
+use crate::stream::follow::{FollowError, Followed, Follower, Following, Leased};
 use crate::stream::holder;
-use crate::stream::judge::{Ground, Judge, before_allocation};
 use crate::stream::load::{State, load};
 use crate::stream::settings::{Settings, SourceSetting};
 use crate::stream::source::file::FileSource;
@@ -34,7 +34,7 @@ use crate::stream::source::http::{self, HttpSource};
 use crate::stream::source::several::Several;
 use crate::stream::source::stdin::StdinSource;
 use crate::stream::source::{ChangeSource, Clock};
-use crate::stream::turn::{Stream, TurnError};
+use crate::stream::turn::TurnError;
 
 /// Arguments of `stream`.
 #[derive(Debug, Clone, clap::Args)]
@@ -51,6 +51,8 @@ pub enum Action {
     Load(LoadArgs),
     /// 跟随登记库的变更事件: 判定受影响的对象, 生成办件 / Follow changes of registers: judge whom they touch, begin cases
     Run(RunArgs),
+    /// 转入下一日: 只重判日子会改变其结论的对象 / Turn to a later day: judge anew only those whom the days concern
+    Turn(TurnArgs),
 }
 
 /// What both need.
@@ -108,9 +110,32 @@ pub struct RunArgs {
     /// 用不了的事件写到这个文件 / Events that cannot be used go to this file
     #[arg(long, value_name = "FILE")]
     pub dead_letters: Option<PathBuf>,
+    /// 每天零点 (北京时间) 转入下一日, 先补上落下的日子 / Turn to the next day at midnight in Beijing, and catch up with days missed first
+    #[arg(long)]
+    pub turn_days: bool,
+    /// 所跟随的登记库, 其数据日随判定日走; 缺省为收到过事件的 / Registers that are followed: their data days move with the day; by default those of which events came
+    #[arg(long, value_name = "REGISTER", num_args = 1..)]
+    pub followed: Vec<String>,
     /// 一批至多几个事件 / Events of a turn at most
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_batch: u32,
+}
+
+/// Arguments of `stream turn`.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TurnArgs {
+    /// What all need.
+    #[command(flatten)]
+    pub common: Common,
+    /// 转到哪一日; 缺省为今天 (北京时间) / To which day; by default today, in Beijing
+    #[arg(long, value_name = "DATE", value_parser = date_argument)]
+    pub to: Option<NaiveDate>,
+    /// 所跟随的登记库, 其数据日随判定日走; 缺省为收到过事件的 / Registers that are followed: their data days move with the day; by default those of which events came
+    #[arg(long, value_name = "REGISTER", num_args = 1..)]
+    pub followed: Vec<String>,
+    /// 变更流的设置文件, 其中可写 followed / Settings of the stream, which may name those followed
+    #[arg(long, value_name = "FILE")]
+    pub settings: Option<PathBuf>,
 }
 
 /// `SOURCE=POSITION`.
@@ -131,6 +156,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     let common = match &args.action {
         Action::Load(args) => &args.common,
         Action::Run(args) => &args.common,
+        Action::Turn(args) => &args.common,
     };
     let threads = common.threads.unwrap_or_else(super::match_registers::all_cores).max(1);
     let (runtime, cancel) = match start(threads, context) {
@@ -139,17 +165,18 @@ pub fn run(args: &Args, context: &Context) -> Exit {
     };
     let done = runtime.block_on(async {
         match &args.action {
-            Action::Load(args) => load_registers(args, context, threads).await,
-            Action::Run(args) => follow_changes(args, context, threads, cancel).await,
+            Action::Load(args) => load_registers(args, context, threads).await.map(|summary| (summary, Exit::Clean)),
+            Action::Run(args) => follow_changes(args, context, threads, cancel).await.map(|summary| (summary, Exit::Clean)),
+            Action::Turn(args) => stream_days::turn(args, context, threads, cancel).await,
         }
     });
     match done {
-        Ok(summary) => context.print(&summary, Exit::Clean),
+        Ok((summary, exit)) => context.print(&summary, exit),
         Err(diagnostics) => context.fail(&diagnostics),
     }
 }
 
-type Faults = Vec<Diagnostic>;
+pub(super) type Faults = Vec<Diagnostic>;
 
 async fn load_registers(args: &LoadArgs, context: &Context, threads: usize) -> Result<String, Faults> {
     let folder = policies(&args.common.policies)?;
@@ -163,17 +190,17 @@ async fn load_registers(args: &LoadArgs, context: &Context, threads: usize) -> R
     let allow_missing: BTreeSet<String> = args.allow_missing.iter().cloned().collect();
     let (place, scratch, live) = open(&args.common.store, true).await?;
     let days = sources.sources.iter().map(|(name, source)| (name.clone(), source.data_day));
-    let state = State { data_days: days.filter(|(name, _)| !allow_missing.contains(name)).collect(), allow_missing };
-    let loaded = {
-        let (in_force, held) = before_allocation(folder.in_force(as_of, None));
-        let chosen: Vec<CheckedPolicy> = in_force.values().cloned().collect();
-        let binder = folder.binder(as_of, None, &in_force);
-        let mut judge = Judge::new(ground(&folder, &chosen, &binder, state, held, scratch, threads)).map_err(told)?;
-        load(&*live, &mut judge, &sources, &folder.regions, args.positions.clone()).await.map_err(|error| failed(error, &place))?
-    };
+    let state = State { data_days: days.filter(|(name, _)| !allow_missing.contains(name)).collect(), allow_missing, ..State::default() };
+    let places = Places { folder, live, place, scratch, threads, followed: None };
+    let of = OfDay::new(&places.folder, as_of);
+    let loaded = places.judging(&of, state, async |mut judge| {
+        let loaded = load(&*places.live, &mut judge, &sources, &places.folder.regions, args.positions.clone()).await;
+        loaded.map_err(|error| failed(error, &places.place))
+    });
+    let (loaded, place) = (loaded.await?, &places.place);
     let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
     Ok(format!(
-        "{} {as_of} · {} {} · {} {} · {} {} · {} {place}\n",
+        "{} {as_of} · {} {} · {} {} · {} {} · {} {} · {} {place}\n",
         pick("判定日", "as of"),
         pick("登记行", "rows"),
         count(loaded.rows),
@@ -181,6 +208,8 @@ async fn load_registers(args: &LoadArgs, context: &Context, threads: usize) -> R
         count(loaded.quarantined),
         pick("对象", "subjects"),
         count(loaded.standing),
+        pick("到期日", "timers"),
+        count(loaded.timers),
         pick("存储", "store"),
     ))
 }
@@ -189,12 +218,10 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
     let folder = policies(&args.common.policies)?;
     let sources = args.sources.as_deref().map(Sources::load).transpose()?;
     let (place, scratch, live) = open(&args.common.store, false).await?;
-    let state = live.state().await.map_err(|error| vec![error.into_diagnostic(&place)])?;
-    let Some((as_of, state)) = state.and_then(|state| Some((state.as_of, State::read(&state.body)?))) else {
-        let (zh, en) = (format!("{place} 的实时部分还没有登记库"), format!("the live part of {place} holds no registers yet"));
-        let told = Diagnostic::new(&code::STORE_FAILED, zh, en);
-        return Err(vec![told.help("先运行 mianshen stream load", "run mianshen stream load first")]);
-    };
+    let followed = followed(&args.followed, args.settings.as_deref(), &folder)?;
+    let places = Places { folder, live, place, scratch, threads, followed };
+    let (folder, live) = (&places.folder, &places.live);
+    places.state().await?;
     let clock: Clock = Arc::new(clock::now);
     let settings = match &args.settings {
         Some(path) => Some(Settings::load(path, &folder.registers)?),
@@ -202,18 +229,14 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
     };
     let one = |told: Box<Diagnostic>| vec![*told];
     let source = match &settings {
-        Some(settings) => all_sources(settings, &live, &clock).await.map_err(one)?,
+        Some(settings) => all_sources(settings, live, &clock).await.map_err(one)?,
         None => source(args, &clock).map_err(one)?,
     };
     let Settings { topics, dead_letters: letters, .. } = settings.unwrap_or_default();
     let dead_letters = letters.or_else(|| args.dead_letters.clone());
     let dead_letters = dead_letters.as_deref().map(DeadLetterFile::open).transpose().map_err(one)?;
     let decoder = Decoder::new(&folder.registers, sources.as_ref(), &folder.regions, topics);
-    let (in_force, held) = before_allocation(folder.in_force(as_of, None));
-    let chosen: Vec<CheckedPolicy> = in_force.values().cloned().collect();
-    let binder = folder.binder(as_of, None, &in_force);
-    let judge = Judge::new(ground(&folder, &chosen, &binder, state, held, scratch, threads)).map_err(told)?;
-    let mut stream = Stream::new(Arc::clone(&live), judge).map_err(|error| failed(error, &place))?;
+    let holder = holder::own();
     let mut tell = |done: &crate::stream::turn::Done, events: usize| {
         tracing::info!(
             events,
@@ -226,12 +249,45 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
         );
     };
     let at_most = usize::try_from(args.max_batch).unwrap_or(usize::MAX);
-    let following = Following { live, decoder, source, dead_letters, holder: holder::own(), clock, at_most, cancel, told: &mut tell };
-    let followed = follow(&mut stream, following).await.map_err(|error| match error {
+    let Some(held) = Leased::take(live, &holder, &clock, &cancel).await.map_err(|error| vec![error.into_diagnostic(&places.place)])? else {
+        return Ok(summary(&Followed::default(), context));
+    };
+    let bar = Bar::new(context);
+    let means = TurnMeans { clock: &clock, bar: &bar, cancel: &cancel };
+    let following = Following {
+        live: Arc::clone(live),
+        decoder,
+        source,
+        dead_letters,
+        holder,
+        clock: Arc::clone(&clock),
+        at_most,
+        cancel: cancel.clone(),
+        told: &mut tell,
+    };
+    let faults = |error: FollowError| match error {
         FollowError::Told(told) => vec![*told],
-        FollowError::Turn(error) => failed(error, &place),
-    })?;
-    Ok(summary(&followed, context))
+        FollowError::Turn(error) => failed(error, &places.place),
+    };
+    let mut follower = Follower::new(held, following).await.map_err(faults)?;
+    places.follow(&mut follower, args.turn_days, &means).await?;
+    Ok(summary(&follower.end().await.map_err(faults)?, context))
+}
+
+/// The registers that are followed, as arguments or else settings name them.
+pub(super) fn followed(named: &[String], settings: Option<&Path>, folder: &PolicyFolder) -> Result<Option<BTreeSet<String>>, Faults> {
+    if named.is_empty() {
+        return Ok(match settings {
+            Some(path) => Settings::load(path, &folder.registers)?.followed,
+            None => None,
+        });
+    }
+    let known = || folder.registers.registers.keys().map(String::as_str);
+    if let Some(unknown) = named.iter().find(|name| !folder.registers.registers.contains_key(*name)) {
+        let (zh, en) = (format!("--followed: 没有登记库“{unknown}”"), format!("--followed: unknown register `{unknown}`"));
+        return Err(vec![Diagnostic::new(&code::BAD_ARGUMENT, zh, en).did_you_mean(unknown, known())]);
+    }
+    Ok(Some(named.iter().cloned().collect()))
 }
 
 fn summary(followed: &Followed, context: &Context) -> String {
@@ -317,7 +373,7 @@ fn not_built() -> Box<Diagnostic> {
     Box::new(Diagnostic::new(&code::SETTINGS_INVALID, zh, en).help("用 cargo build --features kafka", "build it with --features kafka"))
 }
 
-fn policies(dir: &Path) -> Result<PolicyFolder, Faults> {
+pub(super) fn policies(dir: &Path) -> Result<PolicyFolder, Faults> {
     let folder = PolicyFolder::load(dir);
     if has_errors(&folder.diagnostics) {
         return Err(folder.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).cloned().collect());
@@ -325,22 +381,8 @@ fn policies(dir: &Path) -> Result<PolicyFolder, Faults> {
     Ok(folder)
 }
 
-fn ground<'a>(
-    folder: &PolicyFolder,
-    policies: &'a [CheckedPolicy],
-    binder: &'a crate::check::bind::Binder<'a>,
-    state: State,
-    held: BTreeSet<String>,
-    scratch: PathBuf,
-    threads: usize,
-) -> Ground<'a> {
-    let State { data_days, allow_missing } = state;
-    let catalogue = folder.checked.catalogue.clone();
-    Ground { policies, catalogue, binder, data_days, allow_missing, held, scratch, threads }
-}
-
 /// The live part of a store: where it is, where files may lie beside it.
-async fn open(arg: &StoreArg, make: bool) -> Result<(String, PathBuf, Arc<dyn Live>), Faults> {
+pub(super) async fn open(arg: &StoreArg, make: bool) -> Result<(String, PathBuf, Arc<dyn Live>), Faults> {
     let address = Address::parse(&arg.store).map_err(|error| vec![error.into_diagnostic("--store")])?;
     let place = address.place();
     let told = |error: StoreError| vec![error.into_diagnostic(&place)];
@@ -353,11 +395,11 @@ async fn open(arg: &StoreArg, make: bool) -> Result<(String, PathBuf, Arc<dyn Li
     Ok((place.clone(), scratch, live))
 }
 
-fn told(error: DossierError) -> Faults {
+pub(super) fn told(error: DossierError) -> Faults {
     vec![error.into_diagnostic()]
 }
 
-fn failed(error: TurnError, place: &str) -> Faults {
+pub(super) fn failed(error: TurnError, place: &str) -> Faults {
     vec![match error {
         TurnError::Store(error) => error.into_diagnostic(place),
         TurnError::Dossiers(error) => error.into_diagnostic(),

@@ -1,5 +1,7 @@
 //! What is left of a case whose content is erased: enough to count it and to know its grant again, nothing of a person.
 
+use std::collections::BTreeMap;
+
 use chrono::NaiveDate;
 
 use super::case::Case;
@@ -19,31 +21,49 @@ pub fn erased(row: &CaseRow, actor: &Actor, ground: &str, day: NaiveDate) -> Res
     if let Err(why) = may(&case, actor, ground) {
         return Ok(Err(why));
     }
-    let grant = Grant {
-        subject: String::new(),
-        region: String::new(),
-        occasion: None,
-        member: None,
-        payee: None,
+    let Case { id, grant, plan, corrects, step, found_on, reviewed, published_on, told_on, confirmed_on, paid_on, .. } = case;
+    // Every field stands here, so that whoever adds one must think of it.
+    let kept = Case {
+        grant: Grant {
+            kind: grant.kind,
+            subject: String::new(),
+            policy: grant.policy,
+            version: grant.version,
+            department: grant.department,
+            region: String::new(),
+            period: grant.period,
+            occasion: None,
+            member: None,
+            payee: None,
+            amount: None,
+            unit: grant.unit,
+            reasons: Vec::new(),
+        },
+        id,
+        plan,
+        corrects,
+        step,
+        found_on,
         amount: None,
-        reasons: Vec::new(),
-        ..case.grant.clone()
-    };
-    let case = Case {
-        grant,
-        open: std::collections::BTreeMap::new(),
+        open: BTreeMap::new(),
         reviewers: Vec::new(),
-        amount: None,
+        reviewed,
+        published_on,
+        told_on,
+        confirmed_on,
+        paid_on,
         paid: None,
+        stars: None,
+        lapsed_on: case.lapsed_on,
+        lost_on: case.lost_on,
         reckoned: None,
         beside: 0,
-        stars: None,
+        superseded: None,
         objected: false,
-        requests: std::collections::BTreeMap::new(),
+        requests: BTreeMap::new(),
         erased_on: Some(day),
-        ..case
     };
-    Ok(Ok(CaseRow { version: row.version, at: row.at, ..case.row() }))
+    Ok(Ok(CaseRow { version: row.version, at: row.at, ..kept.row() }))
 }
 
 /// Whether somebody may erase a case: an official of its department, with a ground, once it is over.

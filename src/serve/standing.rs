@@ -66,12 +66,15 @@ struct OfStream {
 pub struct StreamDay {
     digest: String,
     state: LiveState,
+    as_of: NaiveDate,
     mark: String,
     policies: BTreeMap<Arc<str>, RunPolicy>,
     /// Policies whose budget is shared out in rounds, by kind of subject.
     held: [BTreeSet<Arc<str>>; 3],
     silent: BTreeMap<Arc<str>, Cause>,
     data_days: BTreeMap<Arc<str>, NaiveDate>,
+    /// While a day's turn is under way, the new day, and up to which identifier what stands is of it already.
+    ahead: Option<(String, Arc<StreamDay>)>,
 }
 
 impl Ground {
@@ -90,7 +93,7 @@ impl Ground {
     /// The day that verdicts are about.
     #[must_use]
     pub fn as_of(&self) -> NaiveDate {
-        self.stream.as_ref().map_or(self.run.summary.as_of, |stream| stream.day.state.as_of)
+        self.stream.as_ref().map_or(self.run.summary.as_of, |stream| stream.day.as_of)
     }
 
     /// A policy as it was judged.
@@ -129,15 +132,21 @@ impl Ground {
 
 impl StreamDay {
     /// Of a state of the stream, by the policies of the moment; none where the stream has not written the state.
-    fn new(rules: &Rules, state: LiveState) -> Option<Self> {
-        let State { data_days, allow_missing } = State::read(&state.body)?;
-        let day = rules.on(state.as_of);
+    fn new(rules: &Rules, state: &LiveState) -> Option<Self> {
+        let kept = State::read(&state.body)?;
+        let ahead = kept.turning.as_ref().map(|turning| (turning.after.clone(), Arc::new(Self::of(rules, state, &kept, turning.to))));
+        Some(Self { ahead, ..Self::of(rules, state, &kept, state.as_of) })
+    }
+
+    fn of(rules: &Rules, state: &LiveState, kept: &State, as_of: NaiveDate) -> Self {
+        let State { data_days, allow_missing, .. } = kept;
+        let day = rules.on(as_of);
         let judged = |policy: &CheckedPolicy| RunPolicy {
             code: policy.document.code.as_str().into(),
             version: policy.document.version,
             kind: policy.document.subject,
             unit: policy.document.benefit.unit.as_str().into(),
-            period: period_text(policy.document.benefit.period, state.as_of).into(),
+            period: period_text(policy.document.benefit.period, as_of).into(),
             criteria: policy.leaves.iter().map(|(id, _)| Arc::clone(id)).collect(),
         };
         let is_held = |kind: SubjectKind| {
@@ -145,18 +154,25 @@ impl StreamDay {
             of_kind.map(|policy| policy.document.code.as_str().into()).collect()
         };
         let declared = &rules.workspace.registers.registers;
-        let stale =
-            data_days.iter().filter(|(name, data_day)| declared.get(*name).is_some_and(|one| !one.is_fresh(**data_day, state.as_of)));
+        let stale = data_days.iter().filter(|(name, data_day)| declared.get(*name).is_some_and(|one| !one.is_fresh(**data_day, as_of)));
         let missing = allow_missing.iter().map(|name| (name.as_str().into(), Cause::Missing));
-        Some(Self {
+        Self {
             digest: rules.digest.clone(),
-            mark: format!("{} {}", state.as_of, hex::digits(&Sha256::digest(&state.body)[..8])),
+            mark: format!("{as_of} {}", hex::digits(&Sha256::digest(&state.body)[..8])),
             policies: day.in_force.values().map(judged).map(|policy| (Arc::clone(&policy.code), policy)).collect(),
             held: SubjectKind::ALL.map(is_held),
             silent: stale.map(|(name, _)| (name.as_str().into(), Cause::Stale)).chain(missing).collect(),
             data_days: data_days.iter().map(|(name, day)| (name.as_str().into(), *day)).collect(),
-            state,
-        })
+            state: state.clone(),
+            as_of,
+            ahead: None,
+        }
+    }
+
+    /// The day that what stands of a subject is of.
+    fn of_subject(self: &Arc<Self>, id: &str) -> Arc<Self> {
+        let ahead = self.ahead.as_ref().filter(|(after, _)| id <= after.as_str());
+        ahead.map_or_else(|| Arc::clone(self), |(_, ahead)| Arc::clone(ahead))
     }
 }
 
@@ -165,9 +181,9 @@ impl StreamDay {
 pub struct Kept(Mutex<Option<Arc<StreamDay>>>);
 
 impl Kept {
-    fn of(&self, rules: &Rules, state: LiveState) -> Option<Arc<StreamDay>> {
+    fn of(&self, rules: &Rules, state: &LiveState) -> Option<Arc<StreamDay>> {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(day) = kept.as_ref().filter(|day| day.state == state && day.digest == rules.digest) {
+        if let Some(day) = kept.as_ref().filter(|day| day.state == *state && day.digest == rules.digest) {
             return Some(Arc::clone(day));
         }
         let day = Arc::new(StreamDay::new(rules, state)?);
@@ -197,7 +213,7 @@ impl Looking<'_> {
     /// When the store cannot be read.
     pub async fn find(&self, kind: SubjectKind, id: &str) -> Result<Option<Found>, StoreError> {
         let Some((live, state, stands)) = self.stands(kind, id).await? else { return self.of_run(kind, id).await };
-        let Some(day) = self.kept.of(self.rules, state) else { return self.of_run(kind, id).await };
+        let Some(day) = self.kept.of(self.rules, &state) else { return self.of_run(kind, id).await };
         let registers = &self.rules.workspace.registers;
         let stands = match stands {
             Some(body) => Some((id.to_owned(), body)),
@@ -207,6 +223,7 @@ impl Looking<'_> {
             },
         };
         let Some((id, body)) = stands else { return Ok(None) };
+        let day = day.of_subject(&id);
         let subject = standing::read(kind, &id, &body)?;
         let mark = hex::digits(&Sha256::digest(&body)[..8]);
         let held = &day.held[kind as usize];
@@ -214,7 +231,7 @@ impl Looking<'_> {
         let of_run = if held.is_empty() { None } else { self.in_run(&*live, &day, kind, &id).await? };
         let run = Arc::clone(self.run.run());
         let (subject, of_run) = match of_run {
-            Some(of_run) => lay(subject, of_run, held, &|code| run.policy(code).map(|policy| Arc::clone(&policy.period))),
+            Some(of_run) => lay(subject, &of_run, held, &|code| run.policy(code).map(|policy| Arc::clone(&policy.period))),
             None => (waiting(subject, held), BTreeSet::new()),
         };
         let ground = Ground { run, stream: Some(OfStream { day, mark, of_run }) };
@@ -283,7 +300,7 @@ fn waiting(mut subject: StoredSubject, held: &BTreeSet<Arc<str>>) -> StoredSubje
 /// since; a grant that the run does not have waits for the next round. `period` is that of a policy in the run.
 fn lay(
     stands: StoredSubject,
-    run: StoredSubject,
+    run: &StoredSubject,
     held: &BTreeSet<Arc<str>>,
     period: &dyn Fn(&str) -> Option<Arc<str>>,
 ) -> (StoredSubject, BTreeSet<GrantId>) {
@@ -367,7 +384,7 @@ mod tests {
 
     /// Grants as (policy, status, amount), and how many are the run's.
     #[track_caller]
-    fn check(stands: StoredSubject, run: StoredSubject, expect: &[(&str, Status, Option<i64>)], of_run: usize) -> StoredSubject {
+    fn check(stands: StoredSubject, run: &StoredSubject, expect: &[(&str, Status, Option<i64>)], of_run: usize) -> StoredSubject {
         let held = BTreeSet::from(["HELD".into()]);
         let (subject, ids) = lay(stands, run, &held, &|_| Some(PERIOD.into()));
         let found: Vec<(&str, Status, Option<i64>)> =
@@ -383,18 +400,18 @@ mod tests {
         let run = || subject("A", Verdict::Yes, vec![of("HELD", Granted, 700), of("OPEN", Granted, 100)]);
         // Before allocation it comes to more: the round's word counts.
         let stands = subject("A", Verdict::Yes, vec![of("HELD", Granted, 900), of("OPEN", Granted, 200)]);
-        check(stands, run(), &[("HELD", Granted, Some(700)), ("OPEN", Granted, Some(200))], 1);
+        check(stands, &run(), &[("HELD", Granted, Some(700)), ("OPEN", Granted, Some(200))], 1);
         // It is no longer found: what the round gave stays until the next one, what no round gave is gone.
-        let found = check(subject("A", Verdict::No, Vec::new()), run(), &[("HELD", Granted, Some(700))], 1);
+        let found = check(subject("A", Verdict::No, Vec::new()), &run(), &[("HELD", Granted, Some(700))], 1);
         assert_eq!((found.verdict("HELD"), found.verdict("OPEN")), (Verdict::Yes, Verdict::No));
         // It waited in the round, and waits on.
         let waited = subject("A", Verdict::Yes, vec![of("HELD", Waitlisted, 700)]);
-        check(subject("A", Verdict::Yes, vec![of("HELD", Granted, 900)]), waited, &[("HELD", Waitlisted, Some(700))], 1);
+        check(subject("A", Verdict::Yes, vec![of("HELD", Granted, 900)]), &waited, &[("HELD", Waitlisted, Some(700))], 1);
         // Found since, or for a period that no round was held for yet: no round has said what it comes to.
         let since = || subject("A", Verdict::Yes, vec![of("HELD", Granted, 900)]);
-        check(since(), subject("A", Verdict::No, Vec::new()), &[("HELD", Waitlisted, None)], 0);
+        check(since(), &subject("A", Verdict::No, Vec::new()), &[("HELD", Waitlisted, None)], 0);
         let next = subject("A", Verdict::Yes, vec![grant("A", "HELD", "2026-07", Granted, 900)]);
-        let both = check(next, run(), &[("HELD", Waitlisted, None), ("HELD", Granted, Some(700))], 1);
+        let both = check(next, &run(), &[("HELD", Waitlisted, None), ("HELD", Granted, Some(700))], 1);
         assert_eq!(both.grants.len(), 2);
         let (alone, held) = (since(), BTreeSet::from(["HELD".into()]));
         assert_eq!(waiting(alone, &held).grants[0].status, Waitlisted);
@@ -405,14 +422,14 @@ mod tests {
         let mut stands = subject("A", Verdict::Yes, Vec::new());
         stands.given.push(StoredGiven { policy: "HELD".into(), occasion: None, member: None, amount: Some(700) });
         let run = subject("A", Verdict::Yes, vec![grant("A", "HELD", PERIOD, Status::Granted, 700)]);
-        check(stands, run, &[], 0);
+        check(stands, &run, &[], 0);
     }
 
     #[test]
     fn who_was_renumbered_since_keeps_what_the_round_gave() {
         let stands = subject("B", Verdict::Yes, vec![grant("B", "HELD", PERIOD, Status::Granted, 900)]);
         let run = subject("A", Verdict::Yes, vec![grant("A", "HELD", PERIOD, Status::Granted, 700)]);
-        let found = check(stands, run, &[("HELD", Status::Granted, Some(700))], 1);
+        let found = check(stands, &run, &[("HELD", Status::Granted, Some(700))], 1);
         assert_eq!(found.id, "B");
     }
 
@@ -422,7 +439,7 @@ mod tests {
         let mut stands = subject("A", Verdict::Unknown, Vec::new());
         stands.unknowns = vec![unknown("HELD"), unknown("OPEN")];
         let run = subject("A", Verdict::Yes, vec![grant("A", "HELD", PERIOD, Status::Granted, 700)]);
-        let found = check(stands, run, &[("HELD", Status::Granted, Some(700))], 1);
+        let found = check(stands, &run, &[("HELD", Status::Granted, Some(700))], 1);
         let open: Vec<&str> = found.unknowns.iter().map(|unknown| &*unknown.policy).collect();
         assert_eq!(open, ["OPEN"]);
     }

@@ -92,56 +92,172 @@ pub struct Followed {
 ///
 /// When the store, the source or the dead letters fail. What was committed before stays; the rest is taken again by whoever goes on.
 pub async fn follow(stream: &mut Stream<'_>, following: Following<'_>) -> Result<Followed, FollowError> {
-    let Following { live, mut decoder, mut source, mut dead_letters, holder, clock, at_most, cancel, told } = following;
-    let Some(mut fence) = first_lease(&*live, &holder, &clock, &cancel).await? else { return Ok(Followed::default()) };
-    let mut leased = clock();
-    let known = live.positions().await?;
-    source.seek(&known).await?;
-    let mut positions = Positions::new(known);
-    let mut followed = Followed::default();
-    while !cancel.is_cancelled() {
-        let mut events = match source.next(at_most, WAIT).await? {
-            Given::Events(events) => events,
-            Given::Ended => break,
-        };
-        if clock() - leased > LEASE / 3 {
-            fence = renewed(&*live, fence, &holder, &clock).await?;
-            leased = clock();
-        }
-        positions.keep_new(&mut events);
-        if events.is_empty() {
-            continue;
-        }
-        let count = events.len();
-        let steps = positions.steps(&events);
-        let decoded = decoder.decode(events);
-        if !decoded.refused.is_empty() {
-            source.refused(&decoded.refused);
-            if let Some(letters) = &mut dead_letters {
-                letters.write(&decoded.refused)?;
+    let Some(held) = Leased::take(&following.live, &following.holder, &following.clock, &following.cancel).await? else {
+        return Ok(Followed::default());
+    };
+    let mut follower = Follower::new(held, following).await?;
+    follower.run(stream, None).await?;
+    follower.end().await
+}
+
+/// Why a follower rests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// There are no more events, or somebody asked to stop.
+    Ended,
+    /// The time came until which it was to follow.
+    UntilThen,
+}
+
+/// Somebody who follows sources, by one stream after the other: each day has its own.
+pub struct Follower<'f> {
+    held: Leased,
+    decoder: Decoder,
+    source: Box<dyn ChangeSource>,
+    dead_letters: Option<DeadLetterFile>,
+    at_most: usize,
+    cancel: Cancel,
+    told: &'f mut (dyn FnMut(&Done, usize) + Send),
+    positions: Positions,
+    followed: Followed,
+}
+
+impl<'f> Follower<'f> {
+    /// Begins where the store has its sources.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read, or a source cannot go on there.
+    pub async fn new(held: Leased, following: Following<'f>) -> Result<Self, FollowError> {
+        let Following { decoder, mut source, dead_letters, at_most, cancel, told, .. } = following;
+        let known = held.live.positions().await?;
+        source.seek(&known).await?;
+        let positions = Positions::new(known);
+        Ok(Self { held, decoder, source, dead_letters, at_most, cancel, told, positions, followed: Followed::default() })
+    }
+
+    /// The lease on the store.
+    pub fn held(&mut self) -> &mut Leased {
+        &mut self.held
+    }
+
+    /// Takes events, turn by turn, until there are no more, somebody asks to stop, or the clock is at `until`.
+    ///
+    /// # Errors
+    ///
+    /// As [`follow`].
+    pub async fn run(&mut self, stream: &mut Stream<'_>, until: Option<i64>) -> Result<Rest, FollowError> {
+        while !self.cancel.is_cancelled() {
+            if until.is_some_and(|until| (self.held.clock)() >= until) {
+                return Ok(Rest::UntilThen);
             }
-        }
-        let taken = Taken { changes: &decoded.changes, positions: steps.clone(), at: clock(), fence: fence.clone() };
-        let mut turn = std::pin::pin!(stream.take(taken));
-        let done = loop {
-            tokio::select! {
-                done = &mut turn => break done?,
-                () = tokio::time::sleep(RENEWED) => {
-                    fence = renewed(&*live, fence, &holder, &clock).await?;
-                    leased = clock();
+            let mut events = match self.source.next(self.at_most, WAIT).await? {
+                Given::Events(events) => events,
+                Given::Ended => break,
+            };
+            self.held.renew_in_time().await?;
+            self.positions.keep_new(&mut events);
+            if events.is_empty() {
+                continue;
+            }
+            let count = events.len();
+            let steps = self.positions.steps(&events);
+            let decoded = self.decoder.decode(events);
+            if !decoded.refused.is_empty() {
+                self.source.refused(&decoded.refused);
+                if let Some(letters) = &mut self.dead_letters {
+                    letters.write(&decoded.refused)?;
                 }
             }
-        };
-        let reached = positions.commit(&steps);
-        source.committed(&reached).await?;
-        followed.turns += 1;
-        followed.events += count as u64;
-        followed.refused += decoded.refused.len() as u64;
-        followed.done.add(&done);
-        told(&done, count);
+            let taken =
+                Taken { changes: &decoded.changes, positions: steps.clone(), at: (self.held.clock)(), fence: self.held.fence.clone() };
+            let done = self.held.during(stream.take(taken)).await??;
+            let reached = self.positions.commit(&steps);
+            self.source.committed(&reached).await?;
+            self.followed.turns += 1;
+            self.followed.events += count as u64;
+            self.followed.refused += decoded.refused.len() as u64;
+            self.followed.done.add(&done);
+            (self.told)(&done, count);
+        }
+        Ok(Rest::Ended)
     }
-    live.release(&fence).await?;
-    Ok(followed)
+
+    /// Gives the lease back.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn end(self) -> Result<Followed, FollowError> {
+        self.held.release().await?;
+        Ok(self.followed)
+    }
+}
+
+/// The lease on a store, held.
+pub struct Leased {
+    live: Arc<dyn Live>,
+    holder: String,
+    clock: Clock,
+    fence: Fence,
+    leased: i64,
+}
+
+impl Leased {
+    /// Takes the lease, as soon as nobody else has it. None when asked to stop meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn take(live: &Arc<dyn Live>, holder: &str, clock: &Clock, cancel: &Cancel) -> Result<Option<Self>, StoreError> {
+        let Some(fence) = first_lease(&**live, holder, clock, cancel).await? else { return Ok(None) };
+        Ok(Some(Self { live: Arc::clone(live), holder: holder.to_owned(), clock: Arc::clone(clock), fence, leased: clock() }))
+    }
+
+    /// What commits show.
+    #[must_use]
+    pub fn fence(&self) -> &Fence {
+        &self.fence
+    }
+
+    /// Renews the lease, where a good part of it is over.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Fenced`] when it went to another; else when the store cannot be written.
+    pub async fn renew_in_time(&mut self) -> Result<(), StoreError> {
+        if (self.clock)() - self.leased > LEASE / 3 { self.renew().await } else { Ok(()) }
+    }
+
+    async fn renew(&mut self) -> Result<(), StoreError> {
+        self.fence = renewed(&*self.live, self.fence.clone(), &self.holder, &self.clock).await?;
+        self.leased = (self.clock)();
+        Ok(())
+    }
+
+    /// Renews the lease while work takes long.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::renew_in_time`].
+    pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, StoreError> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return Ok(done),
+                () = tokio::time::sleep(RENEWED) => self.renew().await?,
+            }
+        }
+    }
+
+    /// Gives the lease back.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be written.
+    pub async fn release(self) -> Result<(), StoreError> {
+        self.live.release(&self.fence).await
+    }
 }
 
 /// The lease, as soon as nobody else has it: of one that was killed it ends by itself. None when asked to stop meanwhile.

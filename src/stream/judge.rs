@@ -14,16 +14,16 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use chrono::NaiveDate;
-use rayon::prelude::*;
 
 use super::paths::Paths;
+use super::timer::Timers;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::progress::{Cancel, Progress, Silent};
 use crate::dossier::build::{EachRequest, Request, build};
 use crate::dossier::plan::Plan;
-use crate::dossier::{DossierError, Options};
+use crate::dossier::{DossierError, Dossiers, Options};
 use crate::eligibility::compiled::{CompiledKind, compile};
 use crate::eligibility::given_registers::{read_paid, read_refusals};
 use crate::eligibility::input::ResolutionInput;
@@ -83,6 +83,7 @@ pub struct Judge<'a> {
     /// Those that policies need, with all that these rest on.
     needed: BTreeSet<FactId>,
     paths: Paths,
+    timers: Timers,
 }
 
 /// What was found of some subjects.
@@ -91,6 +92,8 @@ pub struct Judged {
     pub run: Run,
     /// Who of them had another identifier before.
     pub renumbered: Renumbered,
+    /// Their dossiers, and those of all that they rest on.
+    pub dossiers: Dossiers,
     layout: Layout,
     encoded: Vec<(SubjectKind, EncodedSubject)>,
 }
@@ -101,15 +104,28 @@ impl Judged {
         self.encoded.iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
     }
 
-    /// Who they are.
-    pub fn ids(&self) -> impl Iterator<Item = (SubjectKind, &str)> {
-        self.encoded.iter().map(|(kind, subject)| (*kind, subject.id.as_str()))
+    /// Their identifiers, of one kind, in order.
+    pub fn ids(&self, kind: SubjectKind) -> impl Iterator<Item = &str> {
+        self.encoded.iter().filter(move |(other, _)| *other == kind).map(|(_, subject)| &*subject.id)
     }
 
-    /// The same, side by side.
+    /// Those of some identifiers who are there, in the order of kinds and identifiers: to be read with [`Self::read`].
     #[must_use]
-    pub fn par_subjects(&self) -> impl IndexedParallelIterator<Item = Result<StoredSubject, StoreError>> {
-        self.encoded.par_iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
+    pub fn of(&self, ids: &BTreeSet<String>) -> Vec<(SubjectKind, &EncodedSubject)> {
+        let find = |kind: SubjectKind, id: &str| {
+            let found = self.encoded.binary_search_by(|(other, subject)| (*other, &*subject.id).cmp(&(kind, id)));
+            found.ok().map(|at| (kind, &self.encoded[at].1))
+        };
+        SubjectKind::ALL.into_iter().flat_map(|kind| ids.iter().filter_map(move |id| find(kind, id))).collect()
+    }
+
+    /// One of them.
+    ///
+    /// # Errors
+    ///
+    /// When it is damaged.
+    pub fn read(&self, kind: SubjectKind, subject: &EncodedSubject) -> Result<StoredSubject, StoreError> {
+        decode(&self.layout, kind, &subject.id, &subject.body)
     }
 }
 
@@ -134,10 +150,12 @@ impl<'a> Judge<'a> {
         let of_occasions = || each.iter().flat_map(|each| each.facts.iter().copied());
         let needed =
             Plan::new(&mut ground.catalogue, ground.binder, read.iter().copied().chain(of_occasions()))?.facts.into_keys().collect();
-        let asked: BTreeSet<FactId> = also.into_iter().chain(read).collect();
+        let timers = Timers::new(&ground.catalogue, ground.binder);
+        ground.catalogue = timers.catalogue().clone();
+        let asked: BTreeSet<FactId> = also.into_iter().chain(read).chain(timers.facts()).collect();
         let plan = Plan::new(&mut ground.catalogue, ground.binder, asked.iter().copied().chain(of_occasions()))?;
         let paths = Paths::new(&ground.catalogue, &plan, &asked, &each, ground.policies);
-        Ok(Self { ground, kinds, compiled, each, asked, needed, paths })
+        Ok(Self { ground, kinds, compiled, each, asked, needed, paths, timers })
     }
 
     /// The day that verdicts are about.
@@ -150,6 +168,12 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn paths(&self) -> &Paths {
         &self.paths
+    }
+
+    /// When verdicts may be others though nothing changes but the day.
+    #[must_use]
+    pub fn timers(&self) -> &Timers {
+        &self.timers
     }
 
     /// Facts and registers.
@@ -283,7 +307,7 @@ impl<'a> Judge<'a> {
         };
         let summary = fill(&filling, &mut collected).await?;
         let (run, layout) = RunDocument::read(&collected.run, summary)?;
-        Ok(Judged { run, renumbered: collected.aliases.into_iter().collect(), layout, encoded: collected.subjects })
+        Ok(Judged { run, renumbered: collected.aliases.into_iter().collect(), dossiers, layout, encoded: collected.subjects })
     }
 
     fn sources(&self, mut rows: BTreeMap<String, HeldRows>) -> Sources {

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!  registers ─ the same readers and quarantine as of `match` ─▶ rows, mentions ─┐
-//!       └─ the same dossiers, policies and resolution ─▶ what stands ───────────┴─▶ one generation, with positions, swapped in
+//!       └─ the same dossiers, policies and resolution ─▶ what stands, timers ───┴─▶ one generation, with positions, swapped in
 //! ```
 //!
 //! Every row gets the place before all events, so that whatever a source tells of it afterwards counts. Sources go on at the positions
@@ -10,24 +10,33 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::judge::Judge;
+use arrow::array::RecordBatch;
+use arrow::error::ArrowError;
+use chrono::NaiveDate;
+
+use super::judge::{Judge, Judged};
 use super::order::Order;
 use super::rows::{Entry, RowForms, Rows};
 use super::standing;
+use super::timer::{Next, Tables, reckon};
 use super::turn::TurnError;
 use super::view::mentioned_in;
 use crate::dossier::DossierError;
 use crate::ledger::Case;
 use crate::region::RegionTree;
+use crate::register::declaration::SubjectKind;
 use crate::register::quarantine::{Reason, Scope};
 use crate::register::{ReadOptions, Sources};
-use crate::store::live::{CaseFilter, CasePages, Live, LiveFill, LiveState, Mention, Position, RowsOf, Standing};
+use crate::store::live::{CaseFilter, CasePages, Live, LiveFill, LiveState, Mention, Position, RowsOf, Standing, Timer, TimerKey};
 
 /// Things that are written together.
 const TOGETHER: usize = 10_000;
 
 /// Rows in quarantine whose subjects are known, a register.
 const QUARANTINE_KEPT: usize = 1_000_000;
+
+/// Subjects whose timers are reckoned before they are written.
+const RECKONED: usize = 16_384;
 
 /// What was loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,9 +47,12 @@ pub struct Loaded {
     pub quarantined: u64,
     /// Subjects of whom something stands.
     pub standing: u64,
+    /// Subjects whose verdicts, grants or amounts some day will change, or may change.
+    pub timers: u64,
 }
 
-/// Loads the registers. Memory holds one register at a time, and the dossiers as of `match`.
+/// Loads the registers. Memory holds one register at a time, the dossiers as of `match`, and of all registers the columns that timers
+/// are reckoned from.
 ///
 /// # Errors
 ///
@@ -56,6 +68,7 @@ pub async fn load(
     let forms = RowForms::new(&registers)?;
     let mut fill = live.fill().await?;
     let mut loaded = Loaded::default();
+    let mut looked_at: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
     for (name, declaration) in &registers.registers {
         let (Some(source), Some(form)) = (sources.get(name), forms.of(name)) else { continue };
         if !judge.data_days().contains_key(name) {
@@ -65,8 +78,13 @@ pub async fn load(
         let told = |diagnostic| TurnError::Dossiers(DossierError::Told(diagnostic));
         let mut reader = crate::register::open(declaration, source, regions, &options).map_err(told)?;
         let mut by_owner: BTreeMap<String, Rows> = BTreeMap::new();
+        let columns = judge.timers().columns(name);
         for batch in reader.by_ref() {
-            for row in form.take(&batch.map_err(told)?)? {
+            let batch = batch.map_err(told)?;
+            if let Some(columns) = &columns {
+                looked_at.entry(name.clone()).or_default().push(some_columns(&batch, columns)?);
+            }
+            for row in form.take(&batch)? {
                 // A row without an identifier is nobody's.
                 let Some(owner) = row.owner else { continue };
                 loaded.rows += 1;
@@ -95,9 +113,42 @@ pub async fn load(
         }
     }
     fill.standing(standing).await?;
-    let state = State { data_days: judge.data_days().clone(), allow_missing: judge.allow_missing().clone() };
+    let tables = Tables::new(judge.timers(), &looked_at).map_err(TurnError::Dossiers)?;
+    loaded.timers = write_timers(&mut *fill, judge, &judged, &tables).await?;
+    let state = State { data_days: judge.data_days().clone(), allow_missing: judge.allow_missing().clone(), ..State::default() };
     fill.finish(LiveState { as_of: judge.as_of(), body: state.write() }, positions).await?;
     Ok(loaded)
+}
+
+/// A batch with some of its columns.
+pub(super) fn some_columns(batch: &RecordBatch, names: &BTreeSet<&str>) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema_ref();
+    let places: Vec<usize> = (0..schema.fields().len()).filter(|at| names.contains(schema.field(*at).name().as_str())).collect();
+    batch.project(&places)
+}
+
+/// Reckons and writes the timer of every subject.
+async fn write_timers(fill: &mut dyn LiveFill, judge: &Judge<'_>, judged: &Judged, tables: &Tables) -> Result<u64, TurnError> {
+    let mut count = 0;
+    for kind in SubjectKind::ALL {
+        let ids: Vec<&str> = judged.ids(kind).collect();
+        let unlisted = tables.to_be_listed(judge.timers(), kind, |id| judged.dossiers.place(kind, id).is_some());
+        let unlisted = unlisted.into_iter().map(|(id, day)| (id, Some(Next { day, policies: Vec::new() })));
+        let mut timers = timers_of(kind, unlisted);
+        for part in ids.chunks(RECKONED) {
+            let next = reckon(judge.timers(), judge.paths(), tables, &judged.dossiers, kind, part).map_err(TurnError::Dossiers)?;
+            timers.extend(timers_of(kind, part.iter().map(|id| (*id).to_owned()).zip(next)));
+            count += timers.len() as u64;
+            fill.timers(std::mem::take(&mut timers)).await?;
+        }
+    }
+    Ok(count)
+}
+
+fn timers_of(kind: SubjectKind, next: impl Iterator<Item = (String, Option<Next>)>) -> Vec<Timer> {
+    let timer =
+        |(id, next): (String, Option<Next>)| next.map(|next| Timer { body: next.to_body(), key: TimerKey { day: next.day, kind, id } });
+    next.filter_map(timer).collect()
 }
 
 /// Writes the rows of a register, and whom they mention.
@@ -118,7 +169,7 @@ async fn write(fill: &mut dyn LiveFill, form: &super::rows::RowForm, by_owner: B
     Ok(())
 }
 
-async fn all_cases(live: &dyn Live) -> Result<Vec<Case>, TurnError> {
+pub(super) async fn all_cases(live: &dyn Live) -> Result<Vec<Case>, TurnError> {
     let mut pages = CasePages::new(live, CaseFilter::default());
     let mut cases = Vec::new();
     while let Some(rows) = pages.next().await? {
@@ -133,9 +184,22 @@ async fn all_cases(live: &dyn Live) -> Result<Vec<Case>, TurnError> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct State {
     /// The day that each register's rows speak for; registers that are not here are not there.
-    pub data_days: BTreeMap<String, chrono::NaiveDate>,
+    pub data_days: BTreeMap<String, NaiveDate>,
     /// Registers that are absent on purpose.
     pub allow_missing: BTreeSet<String>,
+    /// Registers that the stream follows: their rows speak for the day up to which they were followed.
+    pub followed: BTreeSet<String>,
+    /// The day's turn that is under way.
+    pub turning: Option<Turning>,
+}
+
+/// A day's turn that is under way: what stands of some is of the new day already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Turning {
+    /// The new day.
+    pub to: NaiveDate,
+    /// All whom it concerns up to this identifier are done; empty: nobody yet.
+    pub after: String,
 }
 
 impl State {
@@ -143,7 +207,11 @@ impl State {
     #[must_use]
     pub fn write(&self) -> Vec<u8> {
         let days: BTreeMap<&String, String> = self.data_days.iter().map(|(register, day)| (register, day.to_string())).collect();
-        serde_json::json!({"form": 1, "data_days": days, "allow_missing": self.allow_missing}).to_string().into_bytes()
+        let turning = self.turning.as_ref().map(|turning| serde_json::json!({"to": turning.to.to_string(), "after": turning.after}));
+        let state = serde_json::json!({
+            "form": 1, "data_days": days, "allow_missing": self.allow_missing, "followed": self.followed, "turning": turning,
+        });
+        state.to_string().into_bytes()
     }
 
     /// Reads what [`Self::write`] has written; none where it is no such thing.
@@ -153,9 +221,53 @@ impl State {
         if value.get("form")?.as_u64()? != 1 {
             return None;
         }
+        let names = |key: &str| -> Option<BTreeSet<String>> {
+            let names = value.get(key)?.as_array()?.iter().map(|name| name.as_str().map(str::to_owned));
+            names.collect()
+        };
         let days = value.get("data_days")?.as_object()?.iter();
         let days = days.map(|(register, day)| Some((register.clone(), day.as_str()?.parse().ok()?)));
-        let absent = value.get("allow_missing")?.as_array()?.iter().map(|name| name.as_str().map(str::to_owned));
-        Some(Self { data_days: days.collect::<Option<_>>()?, allow_missing: absent.collect::<Option<_>>()? })
+        let turning = match value.get("turning") {
+            None | Some(serde_json::Value::Null) => None,
+            Some(turning) => {
+                Some(Turning { to: turning.get("to")?.as_str()?.parse().ok()?, after: turning.get("after")?.as_str()?.to_owned() })
+            }
+        };
+        Some(Self {
+            data_days: days.collect::<Option<_>>()?,
+            allow_missing: names("allow_missing")?,
+            // A state that was written before registers were followed.
+            followed: if value.get("followed").is_some() { names("followed")? } else { BTreeSet::new() },
+            turning,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states_are_read_as_they_are_written() {
+        let day = |text: &str| text.parse().expect("a date");
+        let state = State {
+            data_days: BTreeMap::from([("population".to_owned(), day("2026-06-30"))]),
+            allow_missing: BTreeSet::from(["death".to_owned()]),
+            followed: BTreeSet::from(["population".to_owned()]),
+            turning: Some(Turning { to: day("2026-07-01"), after: "990101".to_owned() }),
+        };
+        assert_eq!(State::read(&state.write()), Some(state.clone()));
+        let quiet = State { turning: None, ..state };
+        assert_eq!(State::read(&quiet.write()), Some(quiet));
+        let before = br#"{"form": 1, "data_days": {}, "allow_missing": []}"#;
+        assert_eq!(State::read(before), Some(State::default()));
+        for broken in [
+            &b"{"[..],
+            b"{}",
+            br#"{"form": 2, "data_days": {}, "allow_missing": []}"#,
+            br#"{"form": 1, "data_days": {"a": 1}, "allow_missing": []}"#,
+        ] {
+            assert_eq!(State::read(broken), None);
+        }
     }
 }

@@ -6,10 +6,14 @@
 //!         apply: rows ─▶ reach: who is touched ─▶ judge: the code of `match` on rows in memory ─┘
 //! ```
 //!
+//! And once a day: day ─▶ whom the new day concerns (timers, calendar) ─▶ judged ─▶ commits.
+//!
 //! At every moment what stands is what a batch over the same rows would find, before allocation.
 
 pub mod apply;
 pub mod change;
+mod commit;
+pub mod day;
 pub mod dead_letter;
 pub mod follow;
 pub mod holder;

@@ -21,6 +21,8 @@ pub struct Settings {
     pub topics: BTreeMap<String, TopicRule>,
     /// The file of dead letters.
     pub dead_letters: Option<PathBuf>,
+    /// Registers that are followed: they speak for the day up to which they were; none: those of which events came.
+    pub followed: Option<BTreeSet<String>>,
 }
 
 /// One source.
@@ -91,6 +93,10 @@ fn whole(root: &Node, folder: &Path, registers: &Registers, settings: &mut Setti
             fields
                 .report(Diagnostic::new(&code::SETTINGS_INVALID, "这个主题写了两次", "this topic is written twice").at(first_place(node)));
         }
+    }
+    if fields.optional("followed").is_some() {
+        let names = fields.list("followed").iter().filter_map(|node| known_register(node, registers, fields.diagnostics()));
+        settings.followed = Some(names.collect());
     }
     settings.dead_letters = fields.text("dead_letters").map(|path| folder.join(path));
     fields.finish();
@@ -211,6 +217,7 @@ sources:
 topics:
   - {topic: bank, register: bank_accounts, dates: millis, decimal_places: 2}
 dead_letters: dead.ndjson
+followed: [death, bank_accounts]
 ";
         let settings = read(folder.path(), text).expect("sound");
         let options = [("security.protocol", "SASL_SSL"), ("sasl.password", "s3cret")];
@@ -228,6 +235,8 @@ dead_letters: dead.ndjson
         let rule = TopicRule { register: Some("bank_accounts".into()), dates: Encoding::Millis, decimals: Encoding::Decimal(2) };
         assert_eq!(settings.topics, BTreeMap::from([("bank".to_owned(), rule)]));
         assert_eq!(settings.dead_letters, Some(folder.path().join("dead.ndjson")));
+        assert_eq!(settings.followed, Some(BTreeSet::from(["bank_accounts".to_owned(), "death".to_owned()])));
+        assert_eq!(read(folder.path(), "followed: []").expect("nobody").followed, Some(BTreeSet::new()));
         assert!(!format!("{settings:?}").contains("s3cret"));
         assert_eq!(read(folder.path(), "").expect("nothing set"), Settings::default());
     }
@@ -244,6 +253,7 @@ dead_letters: dead.ndjson
             ("sources: [{kafka: a, topics: [b], options: [{name: sasl.password, value: x}]}]", "x"),
             ("sources: [{kafka: a, topics: [b], options: [{name: sasl.password, value_file: none}]}]", "none"),
             ("topics: [{topic: a, register: deth}]", "deth"),
+            ("followed: [deth]", "deth"),
             ("topics: [{topic: a}, {topic: a}]", "topic"),
             ("topics: [{topic: a, dates: weeks}]", "weeks"),
             ("topics: [{topic: a, decimal_places: 99}]", "99"),

@@ -2,6 +2,8 @@
 
 #![expect(clippy::type_complexity, reason = "what a history remembers has no name of its own")]
 
+mod days;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, LazyLock};

@@ -9,25 +9,32 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use rayon::prelude::*;
 
 use super::apply::{Applied, ApplyError, apply};
 use super::change::Change;
+use super::commit::commit;
 use super::judge::{Judge, Judged};
+use super::load::{State, some_columns};
 use super::reach::{Needed, Reach, Touched, Ways};
 use super::rows::{HeldRow, RowForms};
 use super::standing;
+use super::timer::{Next, Tables, reckon};
 use super::view::{Id, IdSet, View};
 use crate::dossier::DossierError;
 use crate::ledger::{Actor, Case, Renumbered, Rule, current, found, lost};
 use crate::register::HeldRows;
 use crate::register::declaration::SubjectKind;
 use crate::store::fill::FillError;
-use crate::store::live::{Batch, CaseRow, Fence, Live, PositionStep, Standing};
-use crate::store::{RunPolicy, StoreError, StoredSubject};
+use crate::store::live::{Batch, CaseRow, Fence, Live, LiveState, PositionStep, Standing, TimerStep};
+use crate::store::{EncodedSubject, RunPolicy, StoreError, StoredSubject};
 
 /// Subjects that are judged together: what they rest on is in memory at a time.
-const TOGETHER: usize = 2_000;
+const TOGETHER: usize = 10_000;
+
+/// How often a turn is made anew when somebody moved one of its cases on meanwhile.
+pub(super) const RACES: usize = 8;
 
 /// Why a turn failed. Nothing of it is in the store.
 #[derive(Debug)]
@@ -113,14 +120,18 @@ impl Done {
 
 /// A stream of changes over one store.
 pub struct Stream<'a> {
-    live: Arc<dyn Live>,
-    judge: Judge<'a>,
-    forms: Arc<RowForms>,
+    pub(super) live: Arc<dyn Live>,
+    pub(super) judge: Judge<'a>,
+    pub(super) forms: Arc<RowForms>,
     ways: Ways,
     /// What was read, kept from turn to turn, and under which lease and of which generation it was.
-    view: View,
+    pub(super) view: View,
     of: Option<(Fence, i64)>,
     actor: Actor,
+    /// The registers that are followed, where they are named; else those of which an event was taken.
+    followed: Option<BTreeSet<String>>,
+    /// The store's state, once it was asked for; none where it has none that can be read.
+    pub(super) state: Option<Option<(NaiveDate, State)>>,
 }
 
 impl<'a> Stream<'a> {
@@ -134,7 +145,20 @@ impl<'a> Stream<'a> {
         let forms = Arc::new(RowForms::new(registers)?);
         let ways = Ways::new(&judge.paths().all(), &forms, registers);
         let view = View::new(Arc::clone(&live), Arc::clone(&forms));
-        Ok(Self { live, judge, forms, ways, view, of: None, actor: Actor::system("stream") })
+        Ok(Self { live, judge, forms, ways, view, of: None, actor: Actor::system("stream"), followed: None, state: None })
+    }
+
+    /// Names the registers that are followed, in the place of those of which an event was taken: their data days move with the day.
+    #[must_use]
+    pub fn following(mut self, registers: Option<BTreeSet<String>>) -> Self {
+        self.followed = registers;
+        self
+    }
+
+    /// The day that verdicts are about.
+    #[must_use]
+    pub fn as_of(&self) -> NaiveDate {
+        self.judge.as_of()
     }
 
     /// How rows are kept.
@@ -154,7 +178,15 @@ impl<'a> Stream<'a> {
         if self.of != of {
             self.forget();
         }
-        let done = self.take_all(taken, generation).await;
+        let mut done = self.take_all(&taken, generation).await;
+        // Something happened to a case that changes what is to be made of it.
+        for _ in 0..RACES {
+            if !matches!(done, Err(TurnError::Store(StoreError::Raced(_)))) {
+                break;
+            }
+            self.forget();
+            done = self.take_all(&taken, generation).await;
+        }
         match &done {
             Ok(_) => {
                 self.view.committed();
@@ -171,25 +203,47 @@ impl<'a> Stream<'a> {
         self.of = None;
     }
 
-    async fn take_all(&mut self, taken: Taken<'_>, generation: i64) -> Result<Done, TurnError> {
+    async fn take_all(&mut self, taken: &Taken<'_>, generation: i64) -> Result<Done, TurnError> {
+        let state = self.followed_now(taken.changes).await?;
         let Applied { touched, changed, known, unplaced } = apply(taken.changes, &self.forms, &mut self.view).await?;
-        let (fence, generation) = (Some(taken.fence), Some(generation));
-        let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions, ..Batch::default() };
+        let (fence, generation) = (Some(taken.fence.clone()), Some(generation));
+        let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions.clone(), ..Batch::default() };
         let mut done = Done { changed, known, unplaced, ..Done::default() };
         let subjects = self.reached(&touched).await?;
         done.touched = subjects.len() as u64;
         for part in subjects.chunks(TOGETHER) {
             let ids: Ids = part.iter().map(|id| self.view.name(*id).to_string()).collect();
             let tied = self.tied(part).await?;
-            let cases = cases_about(&*self.live, &tied).await?;
-            let judged = self.judge(part, &ids, &cases).await?;
-            self.settle(&ids, judged, &cases, &mut batch).await?;
+            let cases = cases_about(&*self.live, &self.view.names(&tied)).await?;
+            // What stood is read while others are judged.
+            let live = Arc::clone(&self.live);
+            let (stood, found) =
+                futures::try_join!(async { Ok::<_, TurnError>(stood(&*live, &ids).await?) }, self.judge(part, &ids, &cases))?;
+            self.settle(&ids, &found, stood, &cases, &mut batch)?;
         }
+        batch.state = state.as_ref().map(|state| LiveState { as_of: self.judge.as_of(), body: state.write() });
         (batch.rows, batch.mentioned, batch.unmentioned) = self.view.written();
         done.standing = batch.standing.len() as u64;
         done.cases = batch.cases.len() as u64;
-        self.live.commit(&batch).await?;
+        commit(&*self.live, &mut batch).await?;
+        if let Some(state) = state {
+            self.state = Some(Some((self.judge.as_of(), state)));
+        }
         Ok(done)
+    }
+
+    /// The store's state, where other registers are followed with these changes.
+    async fn followed_now(&mut self, changes: &[Change]) -> Result<Option<State>, StoreError> {
+        if self.state.is_none() {
+            let state = self.live.state().await?;
+            self.state = Some(state.and_then(|state| Some((state.as_of, State::read(&state.body)?))));
+        }
+        let Some(Some((_, state))) = &self.state else { return Ok(None) };
+        let followed = self.followed.clone().unwrap_or_else(|| {
+            let new = changes.iter().map(|change| &*change.register).filter(|register| state.data_days.contains_key(*register));
+            state.followed.iter().cloned().chain(new.map(str::to_owned)).collect()
+        });
+        Ok((followed != state.followed).then(|| State { followed, ..state.clone() }))
     }
 
     /// Who is touched by changed rows, in the order of identifiers.
@@ -204,39 +258,39 @@ impl<'a> Stream<'a> {
     }
 
     /// Some identifiers, with all that links tie them to: cases may have begun under any of these.
-    async fn tied(&mut self, ids: &[Id]) -> Result<Ids, StoreError> {
-        let all = Reach::new(&self.ways, &self.forms, &mut self.view).all_tied(ids.iter().copied().collect()).await?;
-        Ok(self.view.names(&all))
+    pub(super) async fn tied(&mut self, ids: &[Id]) -> Result<IdSet, StoreError> {
+        Reach::new(&self.ways, &self.forms, &mut self.view).all_tied(ids.iter().copied().collect()).await
     }
 
     /// Judges some identifiers, with all that they rest on.
-    async fn judge(&mut self, subjects: &[Id], ids: &Ids, cases: &CasesOf) -> Result<Judged, TurnError> {
+    pub(super) async fn judge(&mut self, subjects: &[Id], ids: &Ids, cases: &CasesOf) -> Result<Found, TurnError> {
         let subjects: IdSet = subjects.iter().copied().collect();
         let needed = Reach::new(&self.ways, &self.forms, &mut self.view).needed(&subjects).await?;
         let rows = held(&self.forms, &self.view, &needed)?;
         let cases = cases.values().flatten().map(Case::of).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.judge.judge(rows, &cases, |id| ids.contains(id)).await?)
+        Found::on(&mut self.judge, rows, &cases, |id| ids.contains(id)).await
     }
 
-    /// What stands now against what stood: standing and cases that change.
-    async fn settle(&self, part: &Ids, judged: Judged, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
+    /// What stands now against what stood: standing and cases that change, and the timers of all who were judged.
+    pub(super) fn settle(&self, part: &Ids, found: &Found, mut stood: Stood, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
+        let judged = &found.judged;
         let rules = rules(&self.judge, &judged.run.policies);
-        let mut stood = stood(&*self.live, part).await?;
-        let others = |subject: Result<StoredSubject, StoreError>| -> Result<Option<Other>, StoreError> {
-            let subject = subject?;
-            let before = stood.get(&subject.kind).and_then(|of_kind| of_kind.get(&subject.id));
+        let there = judged.of(part);
+        let other = |(kind, encoded): &(SubjectKind, &EncodedSubject)| -> Result<Option<Other>, StoreError> {
+            let subject = judged.read(*kind, encoded)?;
+            let before = stood.get(kind).and_then(|of_kind| of_kind.get(&subject.id));
             let Some(body) = standing::write_if_other(&subject, before.map(Vec::as_slice))? else { return Ok(None) };
             // Who is owed something now is looked at in any case: what stood need not be read.
             let owed = owes(&subject)
                 || before.map(|before| standing::read(subject.kind, &subject.id, before)).transpose()?.as_ref().is_some_and(owes);
             Ok(Some(Other { subject, body, owed }))
         };
-        let found: Vec<Option<Other>> =
-            tokio::task::block_in_place(|| judged.par_subjects().with_min_len(64).map(others).collect::<Result<_, _>>())?;
-        for (kind, subject) in judged.ids() {
-            stood.get_mut(&kind).map(|of_kind| of_kind.remove(subject));
+        let others: Vec<Option<Other>> =
+            tokio::task::block_in_place(|| there.par_iter().with_min_len(64).map(other).collect::<Result<_, _>>())?;
+        for (kind, subject) in &there {
+            stood.get_mut(kind).map(|of_kind| of_kind.remove(&subject.id));
         }
-        for Other { subject, body, owed } in found.into_iter().flatten() {
+        for Other { subject, body, owed } in others.into_iter().flatten() {
             if owed {
                 self.cases(&subject, &rules, cases, &judged.renumbered, batch)?;
             }
@@ -245,14 +299,29 @@ impl<'a> Stream<'a> {
         for (kind, gone) in stood {
             for (id, body) in gone {
                 let nobody = nothing_of(standing::read(kind, &id, &body)?);
-                let is_renumbered = judged.renumbered.today(&id) != id;
-                batch.standing.push(Standing { kind, id, body: Vec::new() });
+                batch.timers.push(TimerStep { kind, id: id.clone(), set: None });
                 // Who has another identifier now is not gone: the cases go on with it.
-                if !is_renumbered {
+                if judged.renumbered.today(&id) == id {
                     self.cases(&nobody, &rules, cases, &judged.renumbered, batch)?;
                 }
+                batch.standing.push(Standing { kind, id, body: Vec::new() });
             }
         }
+        for kind in SubjectKind::ALL {
+            let there: Vec<&str> = there.iter().filter(|(other, _)| *other == kind).map(|(_, subject)| &*subject.id).collect();
+            self.timers(kind, part, &there, found, batch)?;
+        }
+        Ok(())
+    }
+
+    /// When what stands may be another: of those who are there, and of those who will be.
+    fn timers(&self, kind: SubjectKind, part: &Ids, there: &[&str], found: &Found, batch: &mut Batch) -> Result<(), TurnError> {
+        let (timers, dossiers) = (self.judge.timers(), &found.judged.dossiers);
+        let next = reckon(timers, self.judge.paths(), &found.tables, dossiers, kind, there).map_err(TurnError::Dossiers)?;
+        let set = |next: Next| (next.day, next.to_body());
+        batch.timers.extend(there.iter().zip(next).map(|(id, next)| TimerStep { kind, id: (*id).to_owned(), set: next.map(set) }));
+        let to_be_listed = found.tables.to_be_listed(timers, kind, |id| !part.contains(id) || dossiers.place(kind, id).is_some());
+        batch.timers.extend(to_be_listed.into_iter().map(|(id, day)| TimerStep { kind, id, set: Some((day, Vec::new())) }));
         Ok(())
     }
 
@@ -275,6 +344,32 @@ impl<'a> Stream<'a> {
         let lost = lost(&existing, subject, rules, renumbered, &self.actor, day)?;
         batch.cases.extend(lost.into_iter().filter(|step| !stepped.contains(&step.row.id)));
         Ok(())
+    }
+}
+
+/// What was found of some subjects, and the rows that it was found on.
+pub(super) struct Found {
+    pub(super) judged: Judged,
+    pub(super) tables: Tables,
+}
+
+impl Found {
+    /// Judges on rows; of those who come out, keeps the ones that are wanted.
+    pub(super) async fn on(
+        judge: &mut Judge<'_>,
+        rows: BTreeMap<String, HeldRows>,
+        cases: &[Case],
+        wanted: impl Fn(&str) -> bool + Send + Sync,
+    ) -> Result<Self, TurnError> {
+        let mut batches = BTreeMap::new();
+        for (register, held) in &rows {
+            if let Some(columns) = judge.timers().columns(register) {
+                let looked_at = held.batches.iter().map(|batch| some_columns(batch, &columns));
+                batches.insert(register.clone(), looked_at.collect::<Result<_, _>>()?);
+            }
+        }
+        let judged = judge.judge(rows, cases, wanted).await?;
+        Ok(Self { tables: Tables::new(judge.timers(), &batches).map_err(TurnError::Dossiers)?, judged })
     }
 }
 
@@ -316,13 +411,15 @@ fn rules(judge: &Judge<'_>, judged: &[RunPolicy]) -> BTreeMap<String, Rule> {
     rules
 }
 
-/// What stands of some identifiers, by kind and identifier.
-async fn stood(live: &dyn Live, ids: &Ids) -> Result<BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>>, StoreError> {
+/// What stood of some identifiers, by kind and identifier.
+pub(super) type Stood = BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>>;
+
+pub(super) async fn stood(live: &dyn Live, ids: &Ids) -> Result<Stood, StoreError> {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let of = |kind| live.standing(kind, &ids);
     let [person, household, entity] = SubjectKind::ALL;
     let (person, household, entity) = futures::try_join!(of(person), of(household), of(entity))?;
-    let mut stood: BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+    let mut stood = Stood::new();
     for Standing { kind, id, body } in [person, household, entity].into_iter().flatten() {
         stood.entry(kind).or_default().insert(id, body);
     }
@@ -356,12 +453,12 @@ fn nothing_of(subject: StoredSubject) -> StoredSubject {
 }
 
 /// Identifiers.
-type Ids = BTreeSet<String>;
+pub(super) type Ids = BTreeSet<String>;
 
 /// Cases by the subject that they are about, each one's in the order of their identifiers.
-type CasesOf = BTreeMap<(SubjectKind, String), Vec<CaseRow>>;
+pub(super) type CasesOf = BTreeMap<(SubjectKind, String), Vec<CaseRow>>;
 
-async fn cases_about(live: &dyn Live, subjects: &Ids) -> Result<CasesOf, StoreError> {
+pub(super) async fn cases_about(live: &dyn Live, subjects: &Ids) -> Result<CasesOf, StoreError> {
     let ids: Vec<&str> = subjects.iter().map(String::as_str).collect();
     let mut cases = CasesOf::new();
     for case in live.cases_about(&ids).await? {

@@ -152,6 +152,10 @@ impl Live for Memory {
         none()
     }
 
+    async fn rows_after(&self, _: Option<(&str, &str)>, _: usize) -> Result<Vec<RowsOf>, StoreError> {
+        none()
+    }
+
     async fn rows_in(&self, _: &str, _: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
         none()
     }

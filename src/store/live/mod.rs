@@ -98,6 +98,14 @@ pub trait Live: Send + Sync + fmt::Debug {
     /// When the store cannot be read.
     async fn rows_in(&self, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError>;
 
+    /// The rows of all registers and subjects, by identifier and register, those after one where one is given, at most `limit` of
+    /// them.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn rows_after(&self, after: Option<(&str, &str)>, limit: usize) -> Result<Vec<RowsOf>, StoreError>;
+
     /// Where the identifiers named stand in rows of others in one register, by identifier and owner. Some stand in very many
     /// (a large employer in those of its people), so that nobody should ask for registers that are of no use.
     ///

@@ -10,7 +10,7 @@ use crate::check::reach::{reached, reads_parameter, stored_with};
 use crate::check::{Checked, CheckedPolicy};
 use crate::explain::Law;
 use crate::explain::facts::facts_read;
-use crate::policy::document::{Parameter, Period, PolicySet};
+use crate::policy::document::{CapScope, Parameter, Period, PolicySet};
 use crate::region::RegionTree;
 
 /// Why a day concerns everybody.
@@ -83,7 +83,7 @@ pub fn calendar(rules: &Rules<'_>, from: NaiveDate, until: NaiveDate) -> BTreeMa
     }
     for day in from.iter_days().skip(1).take_while(|day| *day <= until) {
         for (code, policy) in law.on(day) {
-            if begins(policy.document.benefit.period, day) {
+            if begins(policy, day) {
                 note(day, code, Why::Period);
             }
         }
@@ -94,12 +94,14 @@ pub fn calendar(rules: &Rules<'_>, from: NaiveDate, until: NaiveDate) -> BTreeMa
     days
 }
 
-fn begins(period: Period, day: NaiveDate) -> bool {
-    match period {
-        Period::Once => false,
+/// Whether a new period begins: of its grants, or of the most that somebody may get of it in a year.
+fn begins(policy: &CheckedPolicy, day: NaiveDate) -> bool {
+    let is_capped = policy.document.cap.as_ref().is_some_and(|cap| cap.per == CapScope::Year);
+    match policy.document.benefit.period {
         Period::Day => true,
         Period::Month => day.day() == 1,
         Period::Year => day.ordinal() == 1,
+        Period::Once => is_capped && day.ordinal() == 1,
     }
 }
 
@@ -144,14 +146,30 @@ fn register_days(rules: &Rules<'_>, policies: &BTreeMap<String, CheckedPolicy>) 
             (declared.name.as_str(), stale.into_iter().chain(declared.coverage_from).collect())
         })
         .collect();
+    let days = |names: &BTreeSet<String>| -> Vec<NaiveDate> {
+        names.iter().filter_map(|name| turning.get(name.as_str())).flatten().copied().collect()
+    };
+    let read = registers_read(rules, policies);
+    read.into_iter().flat_map(|(code, names)| days(&names).into_iter().map(move |day| (day, code.clone()))).collect()
+}
+
+/// The registers that each policy rests on.
+fn registers_read(rules: &Rules<'_>, policies: &BTreeMap<String, CheckedPolicy>) -> BTreeMap<String, BTreeSet<String>> {
     let binder = crate::check::bind::Binder::new(NaiveDate::default(), rules.known_at, &rules.set.parameters, rules.regions, policies);
-    let mut found = Vec::new();
+    // Facts that are entered on the way are of no harm to the next policy.
+    let mut catalogue = rules.checked.catalogue.clone();
+    let mut read = BTreeMap::new();
     for (code, policy) in policies {
-        let mut catalogue = rules.checked.catalogue.clone();
         let facts = facts_read(&mut catalogue, &binder, [policy]);
-        let names: BTreeSet<String> = facts.into_iter().flat_map(|fact| catalogue.registers_of(fact)).collect();
-        let days = names.iter().filter_map(|name| turning.get(name.as_str())).flatten();
-        found.extend(days.map(|day| (*day, code.clone())));
+        read.insert(code.clone(), facts.into_iter().flat_map(|fact| catalogue.registers_of(fact)).collect());
     }
-    found
+    read
+}
+
+/// The policies in force on a day that rest on one of some registers.
+#[must_use]
+pub fn resting_on(rules: &Rules<'_>, day: NaiveDate, registers: &BTreeSet<String>) -> BTreeSet<String> {
+    let law = Law::new(&rules.set.policies, &rules.checked.policies, &rules.set.parameters, rules.regions, rules.known_at, (day, day));
+    let read = registers_read(rules, law.on(day));
+    read.into_iter().filter(|(_, names)| !names.is_disjoint(registers)).map(|(code, _)| code).collect()
 }

@@ -1,8 +1,9 @@
 //! Days alone change verdicts: the next day on which a subject's verdicts, grants or amounts may be others, though no row changes.
 //!
 //! ```text
-//! policies (open to the day) ── plan ──▶ Timers ─┐
-//! rows and dossiers of some subjects ─▶ Ground ──┴─ reckon ──▶ next day, and which policies
+//! policies (open to the day) ── plan ──▶ Timers ────────┐
+//! rows ─▶ Tables ─┬─▶ Ground (of a part of the subjects) ─┴─ reckon ──▶ next day, and which policies
+//! dossiers ───────┘
 //! law, periods, freshness of registers ── calendar ──▶ days that concern everybody
 //! ```
 //!
@@ -13,6 +14,7 @@
 pub mod calendar;
 mod forecast;
 mod ground;
+mod part;
 mod plan;
 mod reckon;
 #[cfg(test)]
@@ -20,7 +22,8 @@ mod tests;
 
 use chrono::NaiveDate;
 
-pub use ground::Ground;
+pub use ground::{Ground, Tables};
+pub use part::reckon;
 pub use plan::Timers;
 pub use reckon::Reckoning;
 
@@ -35,7 +38,8 @@ const TOLD_TOGETHER: i64 = 40;
 pub struct Next {
     /// The first day.
     pub day: NaiveDate,
-    /// The policies with their days, by day and code: those of the first day, and of the weeks behind it.
+    /// The policies with their days, by day and code: those of the first day, and of the weeks behind it. None where the subject
+    /// is not one yet: a row that lists it begins on that day.
     pub policies: Vec<(NaiveDate, String)>,
 }
 

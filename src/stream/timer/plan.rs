@@ -4,10 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 
+use super::ground::LookedAt;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Aggregate, Catalogue, Definition, FactId};
 use crate::check::ir::Expr;
+use crate::dossier::build::base_register;
+use crate::dossier::intake::IDENTITY_LINKS;
 use crate::explain::calendar::with_day;
 use crate::explain::{Judge, Known};
 use crate::policy::document::EachSource;
@@ -25,6 +28,8 @@ pub struct Timers {
     pub(super) members: Option<usize>,
     /// The link from a person to the household.
     pub(super) household: Option<usize>,
+    /// By register, what is looked at in its rows.
+    pub(super) looked_at: BTreeMap<String, LookedAt>,
 }
 
 /// One policy. Expressions are over the facts of its subject, with the day as one more.
@@ -114,20 +119,23 @@ impl Timers {
         }
         let links = &catalogue.registers.links;
         let filters = catalogue.link_filters.iter().map(|filter| filter.as_ref().map(|filter| binder.bind(&with_day(filter))));
-        Self {
+        let mut timers = Self {
             as_of: binder.as_of,
             policies,
             facts,
             link_filters: filters.collect(),
             members: links.iter().position(|link| link.from == SubjectKind::Household && link.many),
             household: links.iter().position(|link| link.from == SubjectKind::Person && link.to == SubjectKind::Household && !link.many),
+            looked_at: BTreeMap::new(),
             catalogue,
-        }
+        };
+        timers.looked_at = timers.look();
+        timers
     }
 
-    /// The facts that must be known of subjects of a kind, by name: dossiers have a column for each.
-    pub fn facts(&self, kind: SubjectKind) -> impl Iterator<Item = &str> {
-        self.facts.keys().filter(move |id| id.kind == kind).map(|id| &*self.catalogue.fact(*id).name)
+    /// The facts that dossiers must tell.
+    pub fn facts(&self) -> impl Iterator<Item = FactId> {
+        self.facts.keys().copied()
     }
 
     /// The facts that expressions here speak of.
@@ -137,22 +145,91 @@ impl Timers {
     }
 
     /// The registers whose rows are looked at.
+    pub fn registers(&self) -> impl Iterator<Item = &str> {
+        self.looked_at.keys().map(String::as_str)
+    }
+
+    /// The columns of a register that are looked at; none where it is not.
     #[must_use]
-    pub fn registers(&self) -> BTreeSet<String> {
-        let links = &self.catalogue.registers.links;
-        let mut names: BTreeSet<String> = super::ALWAYS_READ.iter().map(|name| (*name).to_owned()).collect();
+    pub fn columns(&self, register: &str) -> Option<BTreeSet<&str>> {
+        let at = self.looked_at.get(register)?;
+        Some(at.columns.iter().chain(&at.keys).chain(&at.ends).map(String::as_str).collect())
+    }
+
+    fn look(&self) -> BTreeMap<String, LookedAt> {
+        let mut look = Look { catalogue: &self.catalogue, at: BTreeMap::new() };
+        for register in super::ALWAYS_READ.into_iter().chain(SubjectKind::ALL.map(base_register)) {
+            look.own_rows(register);
+        }
+        if let Some(all) = self.catalogue.rows.get(IDENTITY_LINKS) {
+            look.at.entry(IDENTITY_LINKS.to_owned()).or_default().columns.extend(all.iter().map(|(name, _)| name.to_string()));
+        }
         for plan in self.facts.values() {
             match plan {
-                FactPlan::Rows { register, agrees_with, .. } => names.extend(agrees_with.iter().chain([register]).cloned()),
-                FactPlan::Linked { link, .. } | FactPlan::LinkEnd { link } | FactPlan::Many { link, .. } => {
-                    names.insert(links[*link].register.clone());
+                FactPlan::Rows { register, agrees_with, rows } => {
+                    look.own_rows(register);
+                    look.values(register, rows);
+                    agrees_with.iter().for_each(|other| look.own_rows(other));
+                }
+                FactPlan::Linked { link, .. } | FactPlan::LinkEnd { link } => self.look_along(&mut look, *link),
+                FactPlan::Many { link, rows } => {
+                    self.look_along(&mut look, *link);
+                    look.values(&self.catalogue.registers.links[*link].register, rows);
                 }
                 FactPlan::Unknowable => {}
             }
         }
-        names.extend(self.policies.iter().filter_map(|policy| policy.each.as_ref()).map(|each| each.register.clone()));
-        names.extend([self.members, self.household].into_iter().flatten().map(|link| links[link].register.clone()));
-        names
+        for each in self.policies.iter().filter_map(|policy| policy.each.as_ref()) {
+            match each.link {
+                Some(link) => self.look_along(&mut look, link),
+                None => look.own_rows(&each.register),
+            }
+            look.values(&each.register, &each.rows);
+        }
+        [self.members, self.household].into_iter().flatten().for_each(|link| self.look_along(&mut look, link));
+        look.at
+    }
+
+    fn look_along(&self, look: &mut Look<'_>, link: usize) {
+        let declared = &self.catalogue.registers.links[link];
+        let filter = self.link_filters.get(link).and_then(Option::as_ref);
+        look.begins(&declared.register);
+        look.values(&declared.register, &RowPlan { filter: filter.cloned(), values: Vec::new() });
+        let at = look.at.entry(declared.register.clone()).or_default();
+        at.keys.insert(declared.from_column.clone());
+        at.ends.insert(declared.to_column.clone());
+    }
+}
+
+/// What is looked at, gathered.
+struct Look<'a> {
+    catalogue: &'a Catalogue,
+    at: BTreeMap<String, LookedAt>,
+}
+
+impl Look<'_> {
+    /// The rows of a register about a subject, and when they begin.
+    fn own_rows(&mut self, register: &str) {
+        if let Some(declared) = self.catalogue.registers.registers.get(register) {
+            self.begins(register);
+            self.at.entry(register.to_owned()).or_default().keys.insert(declared.key.clone());
+        }
+    }
+
+    fn begins(&mut self, register: &str) {
+        if let Some(declared) = self.catalogue.registers.registers.get(register) {
+            let columns = beginnings(declared).map(str::to_owned);
+            self.at.entry(register.to_owned()).or_default().columns.extend(columns);
+        }
+    }
+
+    /// The columns that a plan of rows reads.
+    fn values(&mut self, register: &str, rows: &RowPlan) {
+        let Some(columns) = self.catalogue.rows.get(register) else { return };
+        let at = self.at.entry(register.to_owned()).or_default();
+        for expr in rows.filter.iter().chain(&rows.values) {
+            expr.for_each_fact(&mut |index| at.columns.extend(columns.get(index).map(|(name, _)| name.to_string())));
+        }
     }
 }
 

@@ -20,16 +20,16 @@ const AHEAD: i64 = 130 * 366;
 /// Days of the subjects of one ground.
 pub struct Reckoning<'a> {
     timers: &'a Timers,
-    ground: &'a Ground,
+    ground: &'a Ground<'a>,
     today: i64,
     /// What was found of facts: of the subjects of a micro-batch, many rest on the same.
-    found: RefCell<HashMap<(FactId, String), i64>>,
+    found: RefCell<HashMap<String, HashMap<FactId, i64>>>,
 }
 
 impl<'a> Reckoning<'a> {
     /// Of some timers over some ground.
     #[must_use]
-    pub fn new(timers: &'a Timers, ground: &'a Ground) -> Self {
+    pub fn new(timers: &'a Timers, ground: &'a Ground<'a>) -> Self {
         Self { timers, ground, today: i64::from(days(timers.as_of)), found: RefCell::default() }
     }
 
@@ -91,25 +91,30 @@ impl<'a> Reckoning<'a> {
     }
 
     fn of_subject(&self, kind: SubjectKind, id: &str, ask: impl FnOnce(&Forecast<'_>) -> i64) -> i64 {
-        let value = |index: usize| self.ground.value(kind, id, index);
+        let place = self.ground.place(kind, id);
+        let value = |index: usize| self.ground.value(kind, place, index);
         let changes = |index: usize| self.fact(FactId { kind, index }, id);
         ask(&Forecast { value: &value, changes: &changes, until: self.today + AHEAD })
     }
 
     /// When a fact of a subject may be another.
     fn fact(&self, fact: FactId, id: &str) -> i64 {
-        let key = (fact, id.to_owned());
-        if let Some(&found) = self.found.borrow().get(&key) {
+        if let Some(&found) = self.found.borrow().get(id).and_then(|of_subject| of_subject.get(&fact)) {
             return found;
         }
         let found = self.fact_anew(fact, id);
-        self.found.borrow_mut().insert(key, found);
+        let mut all = self.found.borrow_mut();
+        match all.get_mut(id) {
+            Some(of_subject) => of_subject.insert(fact, found),
+            None => all.entry(id.to_owned()).or_default().insert(fact, found),
+        };
         found
     }
 
     fn fact_anew(&self, fact: FactId, id: &str) -> i64 {
-        if self.ground.has(fact.kind, id) && !self.ground.tells(fact.kind, fact.index) {
-            return self.today + 1;
+        // All facts that are asked about have columns, but those of registers that give nothing: unknown, whatever the day.
+        if self.ground.lacks(fact.kind, fact.index) {
+            return NEVER;
         }
         match self.timers.facts.get(&fact) {
             None | Some(FactPlan::Unknowable) => self.today + 1,
@@ -129,7 +134,7 @@ impl<'a> Reckoning<'a> {
 
     fn rows_of(&self, register: &str, id: &str) -> Vec<Row<'a>> {
         let declared = self.timers.catalogue.registers.registers.get(register);
-        declared.map_or_else(Vec::new, |declared| self.ground.rows(register, &declared.key, id))
+        declared.map_or_else(Vec::new, |declared| self.ground.tables().rows(register, &declared.key, id))
     }
 
     /// When a row of a register may begin to be seen.
@@ -146,14 +151,14 @@ impl<'a> Reckoning<'a> {
 
     /// When a row may be seen, count, or give something else; where facts of another subject stand beside it, they count too.
     fn row(&self, register: &str, row: Row<'_>, plan: &RowPlan, beside: Option<(SubjectKind, &str)>) -> i64 {
-        if let Some(begins) = self.begins(register, row) {
-            return begins;
-        }
+        // A row that is recorded later than today may be seen all the same, where its register speaks for a later day.
+        let begins = self.begins(register, row).unwrap_or(NEVER);
         let columns = self.timers.catalogue.rows.get(register).map_or(0, Vec::len);
+        let place = beside.and_then(|(kind, id)| self.ground.place(kind, id));
         let value = |index: usize| -> Option<Value> {
             match (index.checked_sub(columns), beside) {
                 (None, _) => row.value(index),
-                (Some(index), Some((kind, id))) => self.ground.value(kind, id, index),
+                (Some(index), Some((kind, _))) => self.ground.value(kind, place, index),
                 (Some(_), None) => None,
             }
         };
@@ -162,7 +167,7 @@ impl<'a> Reckoning<'a> {
             _ => NEVER,
         };
         let forecast = Forecast { value: &value, changes: &changes, until: self.today + AHEAD };
-        let counts = plan.filter.as_ref().map_or(NEVER, |filter| forecast.next(filter, self.today));
+        let counts = plan.filter.as_ref().map_or(NEVER, |filter| forecast.next(filter, self.today)).min(begins);
         if plan.filter.as_ref().is_some_and(|filter| forecast.is_no(filter, self.today)) {
             return counts;
         }
@@ -176,21 +181,19 @@ impl<'a> Reckoning<'a> {
 
     fn linked_rows(&self, link: usize, id: &str, each: &dyn Fn(Row<'a>, Option<&str>) -> i64) -> i64 {
         let declared = &self.timers.catalogue.registers.links[link];
-        let rows = self.ground.rows(&declared.register, &declared.from_column, id);
+        let rows = self.ground.tables().rows(&declared.register, &declared.from_column, id);
         let of_row = |row: Row<'a>| {
-            if let Some(begins) = self.begins(&declared.register, row) {
-                return begins;
-            }
+            let begins = self.begins(&declared.register, row).unwrap_or(NEVER);
             let value = |index: usize| row.value(index);
             let forecast = Forecast { value: &value, changes: &|_| NEVER, until: self.today + AHEAD };
             let filter = self.timers.link_filters.get(link).and_then(Option::as_ref);
-            let holds = filter.map_or(NEVER, |filter| forecast.next(filter, self.today));
+            let holds = filter.map_or(NEVER, |filter| forecast.next(filter, self.today)).min(begins);
             if filter.is_some_and(|filter| forecast.is_no(filter, self.today)) {
                 return holds;
             }
-            let end = self.ground.id(row, &declared.to_column);
-            let renumbered = end.as_deref().and_then(|end| self.ground.renumbered(end)).unwrap_or(NEVER);
-            each(row, end.as_deref()).min(holds).min(renumbered)
+            let end = self.ground.tables().id(row, &declared.to_column);
+            let renumbered = end.and_then(|end| self.ground.renumbered(end)).unwrap_or(NEVER);
+            each(row, end).min(holds).min(renumbered)
         };
         rows.into_iter().map(of_row).min().unwrap_or(NEVER)
     }

@@ -124,7 +124,8 @@ impl City {
                 })
             };
             let by_kind = SubjectKind::ALL.into_iter().map(|kind| (kind, batches(kind))).collect();
-            let ground = Ground::new(timers.catalogue(), &self.registers, &by_kind, as_of).expect("read");
+            let tables = Tables::new(&timers, &self.registers).expect("read");
+            let ground = Ground::new(&timers, &tables, &by_kind).expect("read");
             let reckoning = Reckoning::new(&timers, &ground);
             for kind in SubjectKind::ALL {
                 next.extend(ground.subjects(kind).map(|id| ((kind, id.to_owned()), reckoning.next(kind, id))));

@@ -69,6 +69,11 @@ impl City {
         Self { folder: folder.to_owned(), tables, dice: 0x9e37_79b9_7f4a_7c15, events: 0, people: 0 }
     }
 
+    /// The names of the registers.
+    pub(super) fn registers(&self) -> Vec<String> {
+        self.tables.keys().cloned().collect()
+    }
+
     /// A number below another: the same at every run.
     fn roll(&mut self, below: usize) -> usize {
         self.dice ^= self.dice << 13;

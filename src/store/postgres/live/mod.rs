@@ -83,6 +83,10 @@ impl Live for PostgresLive {
         rows::rows_in(&connection(&self.pool).await?, register, ids).await
     }
 
+    async fn rows_after(&self, after: Option<(&str, &str)>, limit: usize) -> Result<Vec<RowsOf>, StoreError> {
+        rows::rows_after(&connection(&self.pool).await?, after.unwrap_or_default(), limit).await
+    }
+
     async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
         rows::mentions(&connection(&self.pool).await?, register, ids).await
     }

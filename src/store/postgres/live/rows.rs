@@ -40,6 +40,15 @@ pub(super) async fn rows_in(connection: &Object, register: &str, ids: &[&str]) -
     Ok(rows.iter().map(|row| RowsOf { id: row.get(0), register: row.get(1), body: row.get(2) }).collect())
 }
 
+pub(super) async fn rows_after(connection: &Object, (id, register): (&str, &str), limit: usize) -> Result<Vec<RowsOf>, StoreError> {
+    let sql = format!(
+        "SELECT id, register, body FROM mianshen.register_row WHERE {CURRENT} AND (id, register) > ($1, $2)
+         ORDER BY id, register LIMIT $3"
+    );
+    let rows = query(connection, &sql, &[&id, &register, &limited(limit)]).await?;
+    Ok(rows.iter().map(|row| RowsOf { id: row.get(0), register: row.get(1), body: row.get(2) }).collect())
+}
+
 pub(super) async fn mentions(connection: &Object, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
     let sql =
         format!("SELECT id, register, owner FROM mianshen.mention WHERE {CURRENT} AND id = ANY ($1) AND register = $2 ORDER BY id, owner");

@@ -62,6 +62,17 @@ pub(super) fn rows_in(connection: &Connection, register: &str, ids: &[String]) -
     each(connection, sql, ids, |statement, id| statement.query(params![generation, id, register]), read)
 }
 
+pub(super) fn rows_after(connection: &Connection, id: &str, register: &str, limit: usize) -> Result<Vec<RowsOf>, StoreError> {
+    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let sql = "SELECT id, register, body FROM register_row
+        WHERE generation = ?1 AND (id, register) > (?2, ?3) ORDER BY id, register LIMIT ?4";
+    let rows = |row: &Row<'_>| {
+        let read = || Ok(RowsOf { id: row.get(0)?, register: row.get(1)?, body: row.get(2)? });
+        read().map_err(failed)
+    };
+    all(connection, sql, params![generation, id, register, limited(limit)], rows)
+}
+
 pub(super) fn mentions(connection: &Connection, register: &str, ids: &[String]) -> Result<Vec<Mention>, StoreError> {
     let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
     let sql = "SELECT owner FROM mention WHERE generation = ?1 AND id = ?2 AND register = ?3 ORDER BY owner";

@@ -15,6 +15,7 @@ pub(super) async fn nothing_is_there_at_first(place: &Place) {
     assert_eq!(live.state().await, Ok(None));
     assert_eq!(live.positions().await, Ok(Vec::new()));
     assert_eq!(live.rows(&["p1"]).await, Ok(Vec::new()));
+    assert_eq!(live.rows_after(None, 9).await, Ok(Vec::new()));
     assert_eq!(live.mentions("births", &["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.standing(Person, &["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.stands(Person, "p1").await, Ok(None));
@@ -100,6 +101,11 @@ pub(super) async fn what_is_committed_is_read(place: &Place) {
     assert_eq!(live.state().await, Ok(Some(state("2026-07-01", "policies 2"))));
     assert_eq!(live.rows(&[]).await, Ok(Vec::new()));
     assert_eq!(live.rows_in("population", &["p3", "p1", "nobody"]).await, Ok(vec![found_in[0].clone(), found_in[2].clone()]));
+    assert_eq!(live.rows_after(None, 9).await, Ok(found_in.clone()));
+    assert_eq!(live.rows_after(None, 1).await, Ok(found_in[..1].to_vec()));
+    assert_eq!(live.rows_after(Some(("p1", "population")), 9).await, Ok(found_in[1..].to_vec()));
+    assert_eq!(live.rows_after(Some(("p1", "births")), 1).await, Ok(found_in[..1].to_vec()), "between two registers of one");
+    assert_eq!(live.rows_after(Some(("p3", "population")), 9).await, Ok(Vec::new()));
     assert_eq!(live.rows_in("deaths", &["p1"]).await, Ok(Vec::new()));
     assert_eq!(live.mentions("deaths", &["p3", "p1"]).await, Ok(Vec::new()));
 }

@@ -1,0 +1,249 @@
+//! The days of the stream: what policies make of each, the turn to the next, and changes followed from day to day.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{Days, NaiveDate};
+
+use super::folder::PolicyFolder;
+use super::progress::Bar;
+use super::stream::{Faults, TurnArgs, failed, followed, open, policies, told};
+use super::{Context, Exit};
+use crate::check::CheckedPolicy;
+use crate::diagnostic::progress::Cancel;
+use crate::diagnostic::{Diagnostic, code};
+use crate::report::count;
+use crate::serve::clock;
+use crate::store::live::Live;
+use crate::store::{Held, StoreError};
+use crate::stream::day::{Means, Turned, next_turn};
+use crate::stream::follow::{FollowError, Follower, Leased, Rest};
+use crate::stream::holder;
+use crate::stream::judge::{Ground, Judge, before_allocation};
+use crate::stream::load::State;
+use crate::stream::source::Clock;
+use crate::stream::timer::calendar::Rules;
+use crate::stream::turn::Stream;
+
+/// How long a turn of its own waits for the lease: one that was killed holds it no longer.
+const WAIT: Duration = Duration::from_secs(40);
+
+/// The policies of a day, before allocation.
+pub(super) struct OfDay {
+    in_force: BTreeMap<String, CheckedPolicy>,
+    held: BTreeSet<String>,
+    chosen: Vec<CheckedPolicy>,
+    day: NaiveDate,
+}
+
+impl OfDay {
+    pub(super) fn new(folder: &PolicyFolder, day: NaiveDate) -> Self {
+        let (in_force, held) = before_allocation(folder.in_force(day, None));
+        let chosen = in_force.values().cloned().collect();
+        Self { in_force, held, chosen, day }
+    }
+}
+
+/// What streams of all days are made of.
+pub(super) struct Places {
+    /// The policies.
+    pub(super) folder: PolicyFolder,
+    /// The store, and how people call it.
+    pub(super) live: Arc<dyn Live>,
+    pub(super) place: String,
+    /// Where files may lie.
+    pub(super) scratch: PathBuf,
+    pub(super) threads: usize,
+    /// The registers that are followed, where they are named.
+    pub(super) followed: Option<BTreeSet<String>>,
+}
+
+impl Places {
+    /// Does something with a judge of a day.
+    pub(super) async fn judging<T>(
+        &self,
+        of: &OfDay,
+        state: State,
+        work: impl AsyncFnOnce(Judge<'_>) -> Result<T, Faults>,
+    ) -> Result<T, Faults> {
+        let binder = self.folder.binder(of.day, None, &of.in_force);
+        let State { data_days, allow_missing, .. } = state;
+        let ground = Ground {
+            policies: &of.chosen,
+            catalogue: self.folder.checked.catalogue.clone(),
+            binder: &binder,
+            data_days,
+            allow_missing,
+            held: of.held.clone(),
+            scratch: self.scratch.clone(),
+            threads: self.threads,
+        };
+        work(Judge::new(ground).map_err(told)?).await
+    }
+
+    fn store(&self, error: StoreError) -> Faults {
+        vec![error.into_diagnostic(&self.place)]
+    }
+
+    /// The day and the state of the store.
+    pub(super) async fn state(&self) -> Result<(NaiveDate, State), Faults> {
+        let state = self.live.state().await.map_err(|error| self.store(error))?;
+        state.and_then(|state| Some((state.as_of, State::read(&state.body)?))).ok_or_else(|| {
+            let place = &self.place;
+            let (zh, en) = (format!("{place} 的实时部分还没有登记库"), format!("the live part of {place} holds no registers yet"));
+            let told = Diagnostic::new(&code::STORE_FAILED, zh, en);
+            vec![told.help("先运行 mianshen stream load", "run mianshen stream load first")]
+        })
+    }
+
+    /// Makes the turns up to a day, and one that is under way in any case.
+    async fn turn(&self, until: NaiveDate, held: &mut Leased, means: &TurnMeans<'_>) -> Result<Turns, Faults> {
+        let mut turns = Turns::default();
+        let nothing = BTreeMap::new();
+        let (set, checked, regions) = (&self.folder.set, &self.folder.checked, &self.folder.regions);
+        let rules = Rules { set, checked, regions, known_at: None, data_days: &nothing };
+        loop {
+            let next = next_turn(&*self.live, &rules, self.followed.as_ref(), until).await;
+            let Some(turn) = next.map_err(|error| self.store(error))? else { return Ok(turns) };
+            let began = clock::moment();
+            held.renew_in_time().await.map_err(|error| self.store(error))?;
+            let fence = held.fence().clone();
+            let (clock, cancel) = (Arc::clone(means.clock), means.cancel.clone());
+            let of = OfDay::new(&self.folder, turn.to);
+            let turned = self.judging(&of, turn.state.clone(), async |judge| {
+                let mut stream = Stream::new(Arc::clone(&self.live), judge).map_err(|error| failed(error, &self.place))?;
+                let means = Means { fence, clock, progress: means.bar, cancel };
+                stream.turn_day(&turn, &means).await.map_err(|error| failed(error, &self.place))
+            });
+            let turned = held.during(turned).await.map_err(|error| self.store(error))??;
+            means.bar.clear();
+            let seconds = began.elapsed().as_secs_f64();
+            tracing::info!(to = %turn.to, judged = turned.judged, standing = turned.standing, whole = turned.whole, seconds, "day");
+            turns.add(&turned);
+            if !turned.complete {
+                return Ok(turns);
+            }
+        }
+    }
+
+    /// Follows sources; with `turns`, from day to day by the clock.
+    pub(super) async fn follow(&self, follower: &mut Follower<'_>, turns: bool, means: &TurnMeans<'_>) -> Result<(), Faults> {
+        let follows = |error: FollowError| match error {
+            FollowError::Told(told) => vec![*told],
+            FollowError::Turn(error) => failed(error, &self.place),
+        };
+        loop {
+            let (as_of, _) = self.state().await?;
+            let until = if turns { clock::beijing() } else { as_of };
+            self.turn(until, follower.held(), means).await?;
+            if means.cancel.is_cancelled() {
+                return Ok(());
+            }
+            let (as_of, state) = self.state().await?;
+            let midnight = turns.then(|| end_of(as_of));
+            let of = OfDay::new(&self.folder, as_of);
+            let rest = self.judging(&of, state, async |judge| {
+                let stream = Stream::new(Arc::clone(&self.live), judge).map_err(|error| failed(error, &self.place))?;
+                let mut stream = stream.following(self.followed.clone());
+                follower.run(&mut stream, midnight).await.map_err(follows)
+            });
+            if rest.await? == Rest::Ended {
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// What turns are made with, whoever asks for them.
+pub(super) struct TurnMeans<'t> {
+    pub(super) clock: &'t Clock,
+    pub(super) bar: &'t Bar,
+    pub(super) cancel: &'t Cancel,
+}
+
+/// What turns did.
+#[derive(Default)]
+struct Turns {
+    days: u64,
+    sum: Turned,
+}
+
+impl Turns {
+    fn add(&mut self, turned: &Turned) {
+        self.days += u64::from(turned.complete);
+        self.sum.judged += turned.judged;
+        self.sum.standing += turned.standing;
+        self.sum.cases += turned.cases;
+        self.sum.parts += turned.parts;
+    }
+}
+
+/// When a day ends in Beijing, in microseconds since 1970 (UTC).
+fn end_of(day: NaiveDate) -> i64 {
+    const EIGHT_HOURS: i64 = 8 * 3_600 * 1_000_000;
+    let next = day.checked_add_days(Days::new(1)).unwrap_or(day);
+    next.and_time(chrono::NaiveTime::MIN).and_utc().timestamp_micros() - EIGHT_HOURS
+}
+
+/// Runs `stream turn`.
+pub(super) async fn turn(args: &TurnArgs, context: &Context, threads: usize, cancel: Cancel) -> Result<(String, Exit), Faults> {
+    let folder = policies(&args.common.policies)?;
+    let followed = followed(&args.followed, args.settings.as_deref(), &folder)?;
+    let (place, scratch, live) = open(&args.common.store, false).await?;
+    let places = Places { folder, live, place, scratch, threads, followed };
+    let (before, _) = places.state().await?;
+    let until = args.to.unwrap_or_else(clock::beijing);
+    if until < before {
+        let (zh, en) = (format!("--to {until} 早于现在的判定日 {before}"), format!("--to {until} is before the day that stands, {before}"));
+        let told = Diagnostic::new(&code::BAD_ARGUMENT, zh, en);
+        return Err(vec![
+            told.help("日子不能倒退; 要退回, 重新运行 mianshen stream load", "days do not go back; load again, with mianshen stream load"),
+        ]);
+    }
+    let clock: Clock = Arc::new(clock::now);
+    let holder = holder::own();
+    let held = tokio::time::timeout(WAIT, Leased::take(&places.live, &holder, &clock, &cancel)).await;
+    let held = held.unwrap_or(Err(StoreError::Busy(Held::Lease))).map_err(|error| places.store(error))?;
+    let bar = Bar::new(context);
+    let turns = match held {
+        Some(mut held) => {
+            let turns = places.turn(until, &mut held, &TurnMeans { clock: &clock, bar: &bar, cancel: &cancel }).await?;
+            held.release().await.map_err(|error| places.store(error))?;
+            turns
+        }
+        None => Turns::default(),
+    };
+    let (now, state) = places.state().await?;
+    let pick = |zh: &'static str, en: &'static str| context.pick(zh, en);
+    let parts = [
+        (pick("转日", "turns"), turns.days),
+        (pick("重判对象", "judged anew"), turns.sum.judged),
+        (pick("结论有变", "standing changed"), turns.sum.standing),
+        (pick("办件步骤", "steps of cases"), turns.sum.cases),
+        (pick("提交", "commits"), turns.sum.parts),
+    ];
+    let parts: Vec<String> = parts.iter().map(|(label, number)| format!("{label} {}", count(*number))).collect();
+    let mut summary = format!("{} {before} → {now} · {}\n", pick("判定日", "as of"), parts.join(" · "));
+    if let Some(turning) = state.turning {
+        let (zh, en) =
+            (format!("转入 {} 还没有做完, 再运行一次", turning.to), format!("the turn to {} is not done yet, run it again", turning.to));
+        summary.push_str(if pick("zh", "en") == "zh" { &zh } else { &en });
+        summary.push('\n');
+        return Ok((summary, Exit::Findings));
+    }
+    Ok((summary, Exit::Clean))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_end_at_midnight_in_beijing() {
+        let day = |text: &str| text.parse::<NaiveDate>().expect("a date");
+        assert_eq!(clock::told(end_of(day("2026-06-30"))), "2026-06-30T16:00:00.000000Z");
+        assert_eq!(clock::told(end_of(day("2024-02-28"))), "2024-02-28T16:00:00.000000Z");
+    }
+}
