@@ -7,17 +7,38 @@ use super::server::{CITY, MATCHED, Server, rows, usual};
 use crate::store::postgres::Server as Postgres;
 use crate::support::run;
 
-/// Tests of what knows of no store: sockets, TLS, keys of issuers, traces, settings. They hold once.
-const WITHOUT_STORE: [&str; 9] = [
-    "serve::settings::",
-    "serve::tls::",
-    "serve::issuers::",
-    "serve::traces::",
-    "serve::shape::",
-    "serve::hostile::bodies_too_large_too_slow_or_packed_to_burst_are_refused",
-    "serve::hostile::open_connections_cost_little_and_are_bounded",
-    "serve::hostile::idle_connections_make_room_for_those_who_ask",
-    "serve::hostile::what_is_no_http_is_dropped",
+/// Tests of what comes to the same whatever the store is made of: settings, sockets, keys of issuers, traces, posted facts and
+/// policies, the rule bench. They hold once.
+const WITHOUT_STORE: [&str; 29] = [
+    "settings::",
+    "tls::",
+    "issuers::",
+    "traces::",
+    "shape::",
+    "agree::explanations_are_those_of_explain", // on PostgreSQL they are those on SQLite, see below
+    "agree::posted_facts_come_to_what_the_case_says",
+    "api::the_document_describes_every_route",
+    "api::posted_policies_are_checked_and_tested",
+    "api::answers_are_packed_and_so_may_requests_be",
+    "api::policies_are_read_anew_whole_or_not_at_all",
+    "api::requests_under_way_end_when_the_server_is_told_to",
+    "bulk::lines_come_back_in_order_and_as_evaluate_has_them",
+    "bulk::arrow_streams_say_what_lines_say",
+    "bulk::streams_that_lie_about_their_sizes_are_broken_off",
+    "console::nobody_sees_anything_without_signing_in",
+    "console::assets_are_kept_and_nothing_else_is_there",
+    "console::sessions_are_strict_and_forms_carry_their_token",
+    "console::a_key_that_is_taken_away_ends_its_sessions",
+    "console::the_bench_tries_edits_and_tells_mistakes_at_the_character",
+    "console::the_draft_is_what_was_written",
+    "console::hostile_texts_stay_texts",
+    "guard::callers_are_counted",
+    "hostile::bodies_too_large_too_slow_or_packed_to_burst_are_refused",
+    "hostile::every_field_may_hold_anything",
+    "hostile::what_is_no_http_is_dropped",
+    "hostile::open_connections_cost_little_and_are_bounded",
+    "hostile::idle_connections_make_room_for_those_who_ask",
+    "hostile::what_is_too_much_at_once_is_told_to_come_again",
 ];
 
 /// The city is matched into a database once. Each test has a copy of it, as each has a copy of the files elsewhere.
@@ -38,12 +59,12 @@ fn the_api_holds_on_postgresql() {
     both_tell_the_same(&city);
     let mut tests = Command::new(std::env::current_exe().expect("the tests"));
     tests.args(["serve::", "--test-threads", "2"]).env(TEMPLATE, &city).env(MATCHED, CITY.path()).stdin(Stdio::null());
-    tests.args(WITHOUT_STORE.iter().flat_map(|name| ["--skip", name]));
+    tests.args(WITHOUT_STORE.iter().flat_map(|name| ["--skip".to_owned(), format!("serve::{name}")]));
     let ran = tests.output().expect("the tests run");
     let told = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success(), "on PostgreSQL:\n{told}{}", String::from_utf8_lossy(&ran.stderr));
     let passed = told.lines().find_map(|line| line.strip_prefix("test result: ok. ")?.split(' ').next()?.parse::<usize>().ok());
-    assert!(passed.is_some_and(|passed| passed > 35), "{told}");
+    assert!(passed.is_some_and(|passed| passed > 20), "{told}");
 }
 
 /// Explanations, dossiers, services, lists and who looked.

@@ -87,7 +87,7 @@ pub(crate) fn settings(more: &str) -> String {
 
 /// The same, with limits that no test meets unless it sets its own.
 pub(super) fn usual(more: &str) -> String {
-    let limits = if more.contains("limits:") { "" } else { "limits: {per_second: 100000, burst: 100000}\n" };
+    let limits = if more.contains("limits:") { "" } else { "limits: {per_second: 100000, burst: 100000, timeout_seconds: 60}\n" };
     settings(&format!("{limits}{more}"))
 }
 
