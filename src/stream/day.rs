@@ -21,7 +21,7 @@ use super::rows::{HeldRow, RowForms};
 use super::source::Clock;
 use super::standing;
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
-use super::turn::{Found, Ids, RACES, Stream, TurnError, cases_about, stood};
+use super::turn::{Found, Ids, RACES, Reckoned, Stream, TurnError, cases_about, stood};
 use super::view::Id;
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
@@ -222,7 +222,7 @@ impl Stream<'_> {
         let whole = if turned.whole && !ids.is_empty() {
             let rows = all_rows(&*live, &self.forms).await?;
             let cases = all_cases(&*live).await?;
-            Some(Found::on(&mut self.judge, rows, &cases, |_| true).await?)
+            Some(Found::on(&mut self.judge, rows, &cases, |_| true, Reckoned::ToTheDay).await?)
         } else {
             None
         };
@@ -279,7 +279,7 @@ impl Stream<'_> {
             Some(found) => self.settle(&ids, found, stood, &cases, &mut batch)?,
             None => {
                 let tied: Vec<Id> = tied.into_iter().collect();
-                let found = Box::pin(self.judge(&tied, &ids, &cases)).await?;
+                let found = Box::pin(self.judge(&tied, &ids, &cases, Reckoned::ToTheDay)).await?;
                 self.settle(&ids, &found, stood, &cases, &mut batch)?;
             }
         }

@@ -6,10 +6,10 @@
 //!
 //! Nothing is kept between turns but what is in the store: whoever goes on after a crash goes on where the last commit ended.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
-use chrono::NaiveDate;
+use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
 use super::apply::{Applied, ApplyError, apply};
@@ -23,6 +23,7 @@ use super::standing;
 use super::timer::{Next, Tables, reckon};
 use super::view::{Id, IdSet, View};
 use crate::dossier::DossierError;
+use crate::dossier::build::base_register;
 use crate::ledger::{Actor, Case, Renumbered, Rule, current, found, lost};
 use crate::register::HeldRows;
 use crate::register::declaration::SubjectKind;
@@ -217,8 +218,10 @@ impl<'a> Stream<'a> {
             let cases = cases_about(&*self.live, &self.view.names(&tied)).await?;
             // What stood is read while others are judged.
             let live = Arc::clone(&self.live);
-            let (stood, found) =
-                futures::try_join!(async { Ok::<_, TurnError>(stood(&*live, &ids).await?) }, self.judge(part, &ids, &cases))?;
+            let (stood, found) = futures::try_join!(
+                async { Ok::<_, TurnError>(stood(&*live, &ids).await?) },
+                self.judge(part, &ids, &cases, Reckoned::Tomorrow)
+            )?;
             self.settle(&ids, &found, stood, &cases, &mut batch)?;
         }
         batch.state = state.as_ref().map(|state| LiveState { as_of: self.judge.as_of(), body: state.write() });
@@ -263,12 +266,12 @@ impl<'a> Stream<'a> {
     }
 
     /// Judges some identifiers, with all that they rest on.
-    pub(super) async fn judge(&mut self, subjects: &[Id], ids: &Ids, cases: &CasesOf) -> Result<Found, TurnError> {
+    pub(super) async fn judge(&mut self, subjects: &[Id], ids: &Ids, cases: &CasesOf, days: Reckoned) -> Result<Found, TurnError> {
         let subjects: IdSet = subjects.iter().copied().collect();
         let needed = Reach::new(&self.ways, &self.forms, &mut self.view).needed(&subjects).await?;
         let rows = held(&self.forms, &self.view, &needed)?;
         let cases = cases.values().flatten().map(Case::of).collect::<Result<Vec<_>, _>>()?;
-        Found::on(&mut self.judge, rows, &cases, |id| ids.contains(id)).await
+        Found::on(&mut self.judge, rows, &cases, |id| ids.contains(id), days).await
     }
 
     /// What stands now against what stood: standing and cases that change, and the timers of all who were judged.
@@ -307,20 +310,48 @@ impl<'a> Stream<'a> {
                 batch.standing.push(Standing { kind, id, body: Vec::new() });
             }
         }
+        let Some(tables) = &found.tables else {
+            self.due_tomorrow(part, &there, batch);
+            return Ok(());
+        };
         for kind in SubjectKind::ALL {
             let there: Vec<&str> = there.iter().filter(|(other, _)| *other == kind).map(|(_, subject)| &*subject.id).collect();
-            self.timers(kind, part, &there, found, batch)?;
+            self.timers(kind, part, &there, found, tables, batch)?;
         }
         Ok(())
     }
 
+    /// Whoever was judged, and whoever is not there yet, is looked at again on the next day.
+    fn due_tomorrow(&self, part: &Ids, there: &[(SubjectKind, &EncodedSubject)], batch: &mut Batch) {
+        let Some(tomorrow) = self.judge.as_of().checked_add_days(Days::new(1)) else { return };
+        let due = |kind: SubjectKind, id: &str| TimerStep { kind, id: id.to_owned(), set: Some((tomorrow, Vec::new())) };
+        batch.timers.extend(there.iter().map(|(kind, subject)| due(*kind, &subject.id)));
+        for kind in SubjectKind::ALL {
+            let Some((listing, _)) = self.forms.find(base_register(kind)) else { continue };
+            let is_there: HashSet<&str> = there.iter().filter(|(other, _)| *other == kind).map(|(_, subject)| &*subject.id).collect();
+            let is_to_come = |id: &str| {
+                let stands = |id| self.view.held(id, listing).is_some_and(|held| !held.ends().is_empty());
+                self.view.find(id).is_some_and(|id| stands(id) || !self.view.mentions(listing, id).is_empty())
+            };
+            batch.timers.extend(part.iter().filter(|id| !is_there.contains(id.as_str()) && is_to_come(id)).map(|id| due(kind, id)));
+        }
+    }
+
     /// When what stands may be another: of those who are there, and of those who will be.
-    fn timers(&self, kind: SubjectKind, part: &Ids, there: &[&str], found: &Found, batch: &mut Batch) -> Result<(), TurnError> {
+    fn timers(
+        &self,
+        kind: SubjectKind,
+        part: &Ids,
+        there: &[&str],
+        found: &Found,
+        tables: &Tables,
+        batch: &mut Batch,
+    ) -> Result<(), TurnError> {
         let (timers, dossiers) = (self.judge.timers(), &found.judged.dossiers);
-        let next = reckon(timers, self.judge.paths(), &found.tables, dossiers, kind, there).map_err(TurnError::Dossiers)?;
+        let next = reckon(timers, self.judge.paths(), tables, dossiers, kind, there).map_err(TurnError::Dossiers)?;
         let set = |next: Next| (next.day, next.to_body());
         batch.timers.extend(there.iter().zip(next).map(|(id, next)| TimerStep { kind, id: (*id).to_owned(), set: next.map(set) }));
-        let to_be_listed = found.tables.to_be_listed(timers, kind, |id| !part.contains(id) || dossiers.place(kind, id).is_some());
+        let to_be_listed = tables.to_be_listed(timers, kind, |id| !part.contains(id) || dossiers.place(kind, id).is_some());
         batch.timers.extend(to_be_listed.into_iter().map(|(id, day)| TimerStep { kind, id, set: Some((day, Vec::new())) }));
         Ok(())
     }
@@ -350,7 +381,17 @@ impl<'a> Stream<'a> {
 /// What was found of some subjects, and the rows that it was found on.
 pub(super) struct Found {
     pub(super) judged: Judged,
-    pub(super) tables: Tables,
+    /// Only where days are reckoned.
+    tables: Option<Tables>,
+}
+
+/// When those who are judged are looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reckoned {
+    /// On the day that is reckoned for each: dearer than judging.
+    ToTheDay,
+    /// On the next day, which reckons it for all who were judged since the one before.
+    Tomorrow,
 }
 
 impl Found {
@@ -360,7 +401,11 @@ impl Found {
         rows: BTreeMap<String, HeldRows>,
         cases: &[Case],
         wanted: impl Fn(&str) -> bool + Send + Sync,
+        days: Reckoned,
     ) -> Result<Self, TurnError> {
+        if days == Reckoned::Tomorrow {
+            return Ok(Self { judged: judge.judge(rows, cases, wanted).await?, tables: None });
+        }
         let mut batches = BTreeMap::new();
         for (register, held) in &rows {
             if let Some(columns) = judge.timers().columns(register) {
@@ -369,7 +414,7 @@ impl Found {
             }
         }
         let judged = judge.judge(rows, cases, wanted).await?;
-        Ok(Self { tables: Tables::new(judge.timers(), &batches).map_err(TurnError::Dossiers)?, judged })
+        Ok(Self { tables: Some(Tables::new(judge.timers(), &batches).map_err(TurnError::Dossiers)?), judged })
     }
 }
 

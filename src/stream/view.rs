@@ -166,6 +166,12 @@ impl View {
         id
     }
 
+    /// The number of an identifier that was asked about before.
+    #[must_use]
+    pub fn find(&self, name: &str) -> Option<Id> {
+        self.ids.get(name).copied()
+    }
+
     /// An identifier.
     #[must_use]
     pub fn name(&self, id: Id) -> &Arc<str> {
