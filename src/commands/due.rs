@@ -13,6 +13,7 @@ use crate::register::Sources;
 use crate::report::{Align, Table, count};
 use crate::store::live::Timer;
 use crate::store::{Store, StoreError};
+use crate::stream::load::State;
 use crate::stream::timer::Next;
 use crate::stream::timer::calendar::{Rules, Why, calendar};
 
@@ -28,7 +29,7 @@ pub struct Args {
     /// 政策文件夹 / The policies folder
     #[arg(long, value_name = "DIR", default_value = "policies")]
     pub policies: PathBuf,
-    /// 登记库在哪里: 哪天起过旧 / Where the registers are: since when they are too old
+    /// 登记库在哪里: 哪天起过旧; 缺省按存储所记的数据日 / Where the registers are: since when they are too old; by default by the store's own data days
     #[arg(long, value_name = "FILE")]
     pub sources: Option<PathBuf>,
     /// 看几天 / How many days ahead
@@ -43,6 +44,8 @@ pub struct Args {
 struct Due {
     as_of: NaiveDate,
     timers: Vec<Timer>,
+    /// The days that registers speak for; those that are followed do not grow old.
+    data_days: BTreeMap<String, NaiveDate>,
 }
 
 /// Runs the verb.
@@ -53,7 +56,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
         return context.fail(&folder.diagnostics);
     }
     let sources = match args.sources.as_deref().map(Sources::load).transpose() {
-        Ok(sources) => sources.unwrap_or_default(),
+        Ok(sources) => sources,
         Err(diagnostics) => return context.fail(&diagnostics),
     };
     match with(&args.store, async |store| read(store, args.days).await) {
@@ -66,7 +69,8 @@ pub fn run(args: &Args, context: &Context) -> Exit {
         .help("先用 mianshen stream load 装入", "load it first, with mianshen stream load")]),
         Ok(Some(due)) => {
             let until = due.as_of.checked_add_days(Days::new(u64::from(args.days))).unwrap_or(due.as_of);
-            let data_days = sources.sources.values().map(|source| (source.register.clone(), source.data_day)).collect();
+            let told = |sources: Sources| sources.sources.values().map(|source| (source.register.clone(), source.data_day)).collect();
+            let data_days = sources.map_or_else(|| due.data_days.clone(), told);
             let rules =
                 Rules { set: &folder.set, checked: &folder.checked, regions: &folder.regions, known_at: None, data_days: &data_days };
             let common = calendar(&rules, due.as_of, until);
@@ -80,13 +84,15 @@ async fn read(store: &dyn Store, days: u32) -> Result<Option<Due>, StoreError> {
     let Some(live) = store.live_if_there().await? else { return Ok(None) };
     let Some(state) = live.state().await? else { return Ok(None) };
     let until = state.as_of.checked_add_days(Days::new(u64::from(days))).unwrap_or(state.as_of);
+    let told = State::read(&state.body).unwrap_or_default();
+    let data_days = told.data_days.into_iter().filter(|(register, _)| !told.followed.contains(register)).collect();
     let mut timers: Vec<Timer> = Vec::new();
     loop {
         let page = live.due(until, timers.last().map(|timer| &timer.key), PAGE).await?;
         let is_last = page.len() < PAGE;
         timers.extend(page);
         if is_last {
-            return Ok(Some(Due { as_of: state.as_of, timers }));
+            return Ok(Some(Due { as_of: state.as_of, timers, data_days }));
         }
     }
 }

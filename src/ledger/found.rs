@@ -265,7 +265,12 @@ pub fn lost(
             continue;
         }
         if case.paid_on.is_none() || !row.period.is_empty() {
-            steps.push(made(row, case, &[event(day, actor, What::Questioned { why: Why::Lost, amount: None })]));
+            // A correction that nobody acted on is of no more account: what is lost is what was there before.
+            let back = case.superseded.as_ref().filter(|_| case.paid_on.is_none());
+            let back = back.map(|before| event(day, actor, What::Corrected { before: case.amount, after: before.amount }));
+            let lost = event(day, actor, What::Questioned { why: Why::Lost, amount: None });
+            let events: Vec<Event> = back.into_iter().chain([lost]).collect();
+            steps.push(made(row, case, &events));
         }
     }
     Ok(steps)

@@ -163,6 +163,63 @@ fn what_an_official_corrected_stays_until_the_grant_itself_is_another() {
 }
 
 #[test]
+fn what_nobody_has_looked_at_follows_the_grant() {
+    let mut book = begun(Mode::Automatic);
+    let current = |amount| current_of(Some(amount), Plan::of(Mode::Automatic, &delivery(Mode::Automatic), true));
+    assert_eq!((book.found(&current(9_000), 1), book.case().amount, book.case().open.len()), (1, Some(9_000), 0));
+    book.act(Command::Publish, &official("张三"), 2).expect("on the list");
+    assert_eq!(book.found(&current(8_000), 3), 1, "now it is a question");
+    assert_eq!((book.case().amount, book.case().open[&Why::Less].amount), (Some(9_000), Some(1_000)));
+}
+
+#[test]
+fn a_correction_that_nobody_acted_on_is_undone_as_if_it_had_never_been() {
+    let mut book = begun(Mode::Confirm);
+    let current = |amount| current_of(Some(amount), Plan::of(Mode::Confirm, &delivery(Mode::Confirm), true));
+    book.act(Command::Publish, &official("张三"), 0).expect("on the list");
+    book.act(by_hand(), &official("张三"), 5).expect("told");
+    book.act(Command::Confirm, &Actor::subject("王五", "me"), 5).expect("confirmed");
+    let before = book.case();
+    book.found(&current(12_000), 6);
+    assert_eq!((book.case().step, book.case().confirmed_on), (Step::Found, None), "another amount is published, told and confirmed anew");
+    book.found(&current(13_000), 6);
+    book.found(&current(10_000), 6);
+    assert_eq!(book.case(), before);
+    // Not below what it was: that is for an official to see.
+    book.found(&current(12_000), 7);
+    book.found(&current(9_000), 7);
+    assert_eq!(
+        (book.case().amount, book.case().confirmed_on, book.case().open[&Why::Less].amount),
+        (Some(10_000), Some(day(5)), Some(1_000))
+    );
+    book.found(&current(10_000), 7);
+    assert_eq!(book.case(), before, "and no question is left");
+    // Once somebody has acted on it, it stands.
+    book.found(&current(12_000), 8);
+    book.act(Command::Publish, &official("张三"), 8).expect("on the list again");
+    book.found(&current(10_000), 9);
+    assert_eq!((book.case().amount, book.case().open[&Why::Less].amount), (Some(12_000), Some(2_000)));
+}
+
+#[test]
+fn what_an_official_corrected_outlives_what_flickers() {
+    let mut book = begun(Mode::Automatic);
+    let current = |amount| current_of(Some(amount), Plan::of(Mode::Automatic, &delivery(Mode::Automatic), true));
+    book.act(Command::Correct { amount: Some(8_000) }, &official("张三"), 1).expect("corrected");
+    let before = book.case();
+    for flicker in [[12_000, 10_000], [7_000, 10_000]] {
+        for amount in flicker {
+            book.found(&current(amount), 2);
+        }
+        assert_eq!(book.case(), before);
+    }
+    for amount in [7_000, 12_000, 10_000] {
+        book.found(&current(amount), 3);
+    }
+    assert_eq!(book.case(), before);
+}
+
+#[test]
 fn what_is_owed_beside_begins_a_case_of_its_own_each_time() {
     let mut book = begun(Mode::Automatic);
     let current = |amount| current_of(Some(amount), Plan::of(Mode::Automatic, &delivery(Mode::Automatic), true));

@@ -3,6 +3,7 @@
 use std::io;
 
 use axum::extract::{MatchedPath, Request};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -24,16 +25,25 @@ pub fn start(log: &Log, color: bool) {
     }));
 }
 
+/// The name of a method; of one that is none of the usual, only that: what a caller invents is told nowhere, and is no label of
+/// what is counted.
+#[must_use]
+pub fn method_name(method: &Method) -> &'static str {
+    const USUAL: [Method; 7] = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD, Method::OPTIONS, Method::PATCH];
+    const NAMES: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"];
+    USUAL.iter().position(|usual| usual == method).map_or("_OTHER", |at| NAMES[at])
+}
+
 /// Tells each request when it was answered: method, route, status, how long. What stands in the place of `{id}` is not told.
 pub async fn requests(request: Request, next: Next) -> Response {
     let started = clock::moment();
-    let method = request.method().clone();
+    let method = method_name(request.method());
     let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |path| path.as_str().to_owned());
     let response = next.run(request).await;
     let seconds = started.elapsed().as_secs_f64();
     let status = response.status().as_u16();
-    tracing::info!(target: "mianshen::serve::access", %method, route, status, seconds, "answered");
-    let labels = [("method", method.as_str().to_owned()), ("route", route), ("status", status.to_string())];
+    tracing::info!(target: "mianshen::serve::access", method, route, status, seconds, "answered");
+    let labels = [("method", method.to_owned()), ("route", route), ("status", status.to_string())];
     metrics::counter!("mianshen_requests_total", &labels).increment(1);
     metrics::histogram!("mianshen_request_seconds", &labels[..2]).record(seconds);
     response

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderMap, Method};
+use axum::http::HeaderMap;
 use axum::middleware::Next;
 use axum::response::Response;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
@@ -26,6 +26,7 @@ use opentelemetry_sdk::trace::{BatchConfigBuilder, BatchSpanProcessor, Sampler, 
 use tokio::runtime::Handle;
 
 use super::guard::Caller;
+use super::log::method_name;
 use super::settings::{self, Role};
 use crate::diagnostic::{Diagnostic, code};
 use crate::outgoing;
@@ -136,17 +137,10 @@ impl Extractor for Parent<'_> {
     }
 }
 
-/// The name of a method; of one that is none of the usual, only that.
-fn method(method: &Method) -> &'static str {
-    const USUAL: [Method; 7] = [Method::GET, Method::POST, Method::PUT, Method::DELETE, Method::HEAD, Method::OPTIONS, Method::PATCH];
-    const NAMES: [&str; 7] = ["GET", "POST", "PUT", "DELETE", "HEAD", "OPTIONS", "PATCH"];
-    USUAL.iter().position(|usual| usual == method).map_or("_OTHER", |at| NAMES[at])
-}
-
 /// Tells each request as a span.
 pub async fn requests(State(traces): State<Traces>, request: Request, next: Next) -> Response {
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &Parent(request.headers()));
-    let (method, path) = (method(request.method()), request.extensions().get::<MatchedPath>());
+    let (method, path) = (method_name(request.method()), request.extensions().get::<MatchedPath>());
     let mut about = vec![KeyValue::new("http.request.method", method)];
     let name = match path {
         Some(path) => {
@@ -173,11 +167,14 @@ pub async fn requests(State(traces): State<Traces>, request: Request, next: Next
 
 #[cfg(test)]
 mod tests {
+    use axum::http::Method;
+
     use super::*;
 
     #[test]
     fn what_a_caller_invents_is_not_told() {
-        assert_eq!((method(&Method::PATCH), method(&Method::from_bytes(b"990101194607227490").expect("a method"))), ("PATCH", "_OTHER"));
+        let invented = Method::from_bytes(b"990101194607227490").expect("a method");
+        assert_eq!((method_name(&Method::PATCH), method_name(&invented)), ("PATCH", "_OTHER"));
         let mut headers = HeaderMap::new();
         headers.insert("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".parse().expect("a value"));
         headers.insert("tracestate", "name=990101194607227490".parse().expect("a value"));

@@ -15,12 +15,13 @@ use std::sync::Arc;
 use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
+use super::commit::commit;
 use super::load::{State, Turning, all_cases};
 use super::rows::{HeldRow, RowForms};
 use super::source::Clock;
 use super::standing;
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
-use super::turn::{Found, Ids, Stream, TurnError, cases_about};
+use super::turn::{Found, Ids, RACES, Stream, TurnError, cases_about, stood};
 use super::view::Id;
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
@@ -91,8 +92,8 @@ pub struct Turned {
     pub complete: bool,
 }
 
-/// The next turn on the way to a day: the one that is under way, else one to the first day on which anything may change; none where the day stands
-/// already. Registers that are followed (`followed`; none: those of which an event was taken) speak for the new day.
+/// The next turn on the way to a day: the one that is under way, else one to the first day on which anything may change; none where
+/// the day stands already. Registers that are followed (`followed`; none: those of which an event was taken) speak for the new day.
 ///
 /// # Errors
 ///
@@ -212,6 +213,7 @@ impl Stream<'_> {
     /// See [`TurnError`]; the parts that were committed stay, and the turn goes on from there.
     pub async fn turn_day(&mut self, turn: &DayTurn, means: &Means<'_>) -> Result<Turned, TurnError> {
         let live = Arc::clone(&self.live);
+        let generation = live.generation().await?;
         let Concerned { ids, due, of } = concerned(&*live, turn).await?;
         let mut turned = Turned::default();
         means.progress.stage(Message::new(format!("转入 {}", turn.to), format!("turn to {}", turn.to)), Some(ids.len() as u64));
@@ -229,17 +231,25 @@ impl Stream<'_> {
             if means.cancel.is_cancelled() {
                 return Ok(turned);
             }
-            let mut batch = self.part(turn, part, &due, whole.as_ref()).await?;
-            (batch.at, batch.fence) = ((means.clock)(), Some(means.fence.clone()));
+            let mut races = 0;
+            let batch = loop {
+                let mut batch = Box::pin(self.part(turn, part, &due, whole.as_ref())).await?;
+                (batch.at, batch.fence, batch.generation) = ((means.clock)(), Some(means.fence.clone()), generation);
+                match commit(&*live, &mut batch).await {
+                    // Something happened to a case that changes what is to be made of it.
+                    Err(StoreError::Raced(_)) if races < RACES => races += 1,
+                    done => break done.map(|()| batch)?,
+                }
+            };
             turned.judged += part.len() as u64;
             turned.standing += batch.standing.len() as u64;
             turned.cases += batch.cases.len() as u64;
             turned.parts += 1;
-            live.commit(&batch).await?;
             means.progress.rows(part.len() as u64);
         }
         let state = LiveState { as_of: turn.to, body: turn.state.write() };
-        live.commit(&Batch { at: (means.clock)(), fence: Some(means.fence.clone()), state: Some(state), ..Batch::default() }).await?;
+        let (at, fence, state) = ((means.clock)(), Some(means.fence.clone()), Some(state));
+        live.commit(&Batch { at, fence, generation, state, ..Batch::default() }).await?;
         self.state = Some(Some((turn.to, turn.state.clone())));
         turned.complete = true;
         Ok(turned)
@@ -264,12 +274,13 @@ impl Stream<'_> {
         let tied = self.tied(&concerned).await?;
         let ids = self.view.names(&tied);
         let cases = cases_about(&*live, &ids).await?;
+        let stood = stood(&*live, &ids).await?;
         match whole {
-            Some(found) => self.settle(&ids, found, &cases, &mut batch).await?,
+            Some(found) => self.settle(&ids, found, stood, &cases, &mut batch)?,
             None => {
                 let tied: Vec<Id> = tied.into_iter().collect();
-                let found = self.judge(&tied, &ids, &cases).await?;
-                self.settle(&ids, &found, &cases, &mut batch).await?;
+                let found = Box::pin(self.judge(&tied, &ids, &cases)).await?;
+                self.settle(&ids, &found, stood, &cases, &mut batch)?;
             }
         }
         self.view.committed();

@@ -121,7 +121,7 @@ pub async fn load(
 }
 
 /// A batch with some of its columns.
-fn some_columns(batch: &RecordBatch, names: &BTreeSet<&str>) -> Result<RecordBatch, ArrowError> {
+pub(super) fn some_columns(batch: &RecordBatch, names: &BTreeSet<&str>) -> Result<RecordBatch, ArrowError> {
     let schema = batch.schema_ref();
     let places: Vec<usize> = (0..schema.fields().len()).filter(|at| names.contains(schema.field(*at).name().as_str())).collect();
     batch.project(&places)

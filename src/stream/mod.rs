@@ -12,6 +12,7 @@
 
 pub mod apply;
 pub mod change;
+mod commit;
 pub mod day;
 pub mod dead_letter;
 pub mod follow;

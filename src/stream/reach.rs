@@ -314,7 +314,8 @@ impl<'a> Reach<'a> {
         let first = open.clone();
         let mut links: HashMap<Id, IdSet> = HashMap::new();
         while !open.is_empty() {
-            self.view.read_rows_in(identity, open.iter().copied()).await?;
+            // Whoever is asked about is nearly always looked at next: all rows are read at once.
+            self.view.read_rows(open.iter().copied()).await?;
             self.view.read_mentions(identity, open.iter().copied()).await?;
             let mut next = IdSet::new();
             for id in open {

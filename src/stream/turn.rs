@@ -14,8 +14,9 @@ use rayon::prelude::*;
 
 use super::apply::{Applied, ApplyError, apply};
 use super::change::Change;
+use super::commit::commit;
 use super::judge::{Judge, Judged};
-use super::load::State;
+use super::load::{State, some_columns};
 use super::reach::{Needed, Reach, Touched, Ways};
 use super::rows::{HeldRow, RowForms};
 use super::standing;
@@ -30,7 +31,10 @@ use crate::store::live::{Batch, CaseRow, Fence, Live, LiveState, PositionStep, S
 use crate::store::{EncodedSubject, RunPolicy, StoreError, StoredSubject};
 
 /// Subjects that are judged together: what they rest on is in memory at a time.
-const TOGETHER: usize = 2_000;
+const TOGETHER: usize = 10_000;
+
+/// How often a turn is made anew when somebody moved one of its cases on meanwhile.
+pub(super) const RACES: usize = 8;
 
 /// Why a turn failed. Nothing of it is in the store.
 #[derive(Debug)]
@@ -174,7 +178,15 @@ impl<'a> Stream<'a> {
         if self.of != of {
             self.forget();
         }
-        let done = self.take_all(taken, generation).await;
+        let mut done = Box::pin(self.take_all(&taken, generation)).await;
+        // Something happened to a case that changes what is to be made of it.
+        for _ in 0..RACES {
+            if !matches!(done, Err(TurnError::Store(StoreError::Raced(_)))) {
+                break;
+            }
+            self.forget();
+            done = Box::pin(self.take_all(&taken, generation)).await;
+        }
         match &done {
             Ok(_) => {
                 self.view.committed();
@@ -191,11 +203,11 @@ impl<'a> Stream<'a> {
         self.of = None;
     }
 
-    async fn take_all(&mut self, taken: Taken<'_>, generation: i64) -> Result<Done, TurnError> {
+    async fn take_all(&mut self, taken: &Taken<'_>, generation: i64) -> Result<Done, TurnError> {
         let state = self.followed_now(taken.changes).await?;
         let Applied { touched, changed, known, unplaced } = apply(taken.changes, &self.forms, &mut self.view).await?;
-        let (fence, generation) = (Some(taken.fence), Some(generation));
-        let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions, ..Batch::default() };
+        let (fence, generation) = (Some(taken.fence.clone()), Some(generation));
+        let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions.clone(), ..Batch::default() };
         let mut done = Done { changed, known, unplaced, ..Done::default() };
         let subjects = self.reached(&touched).await?;
         done.touched = subjects.len() as u64;
@@ -203,14 +215,17 @@ impl<'a> Stream<'a> {
             let ids: Ids = part.iter().map(|id| self.view.name(*id).to_string()).collect();
             let tied = self.tied(part).await?;
             let cases = cases_about(&*self.live, &self.view.names(&tied)).await?;
-            let found = self.judge(part, &ids, &cases).await?;
-            self.settle(&ids, &found, &cases, &mut batch).await?;
+            // What stood is read while others are judged.
+            let live = Arc::clone(&self.live);
+            let (stood, found) =
+                futures::try_join!(async { Ok::<_, TurnError>(stood(&*live, &ids).await?) }, self.judge(part, &ids, &cases))?;
+            self.settle(&ids, &found, stood, &cases, &mut batch)?;
         }
         batch.state = state.as_ref().map(|state| LiveState { as_of: self.judge.as_of(), body: state.write() });
         (batch.rows, batch.mentioned, batch.unmentioned) = self.view.written();
         done.standing = batch.standing.len() as u64;
         done.cases = batch.cases.len() as u64;
-        self.live.commit(&batch).await?;
+        commit(&*self.live, &mut batch).await?;
         if let Some(state) = state {
             self.state = Some(Some((self.judge.as_of(), state)));
         }
@@ -257,10 +272,9 @@ impl<'a> Stream<'a> {
     }
 
     /// What stands now against what stood: standing and cases that change, and the timers of all who were judged.
-    pub(super) async fn settle(&self, part: &Ids, found: &Found, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
+    pub(super) fn settle(&self, part: &Ids, found: &Found, mut stood: Stood, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
         let judged = &found.judged;
         let rules = rules(&self.judge, &judged.run.policies);
-        let mut stood = stood(&*self.live, part).await?;
         let there = judged.of(part);
         let other = |(kind, encoded): &(SubjectKind, &EncodedSubject)| -> Result<Option<Other>, StoreError> {
             let subject = judged.read(*kind, encoded)?;
@@ -347,8 +361,13 @@ impl Found {
         cases: &[Case],
         wanted: impl Fn(&str) -> bool + Send + Sync,
     ) -> Result<Self, TurnError> {
-        let of_timers = rows.iter().filter(|(register, _)| judge.timers().columns(register).is_some());
-        let batches = of_timers.map(|(register, held)| (register.clone(), held.batches.clone())).collect();
+        let mut batches = BTreeMap::new();
+        for (register, held) in &rows {
+            if let Some(columns) = judge.timers().columns(register) {
+                let looked_at = held.batches.iter().map(|batch| some_columns(batch, &columns));
+                batches.insert(register.clone(), looked_at.collect::<Result<_, _>>()?);
+            }
+        }
         let judged = judge.judge(rows, cases, wanted).await?;
         Ok(Self { tables: Tables::new(judge.timers(), &batches).map_err(TurnError::Dossiers)?, judged })
     }
@@ -392,13 +411,15 @@ fn rules(judge: &Judge<'_>, judged: &[RunPolicy]) -> BTreeMap<String, Rule> {
     rules
 }
 
-/// What stands of some identifiers, by kind and identifier.
-async fn stood(live: &dyn Live, ids: &Ids) -> Result<BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>>, StoreError> {
+/// What stood of some identifiers, by kind and identifier.
+pub(super) type Stood = BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>>;
+
+pub(super) async fn stood(live: &dyn Live, ids: &Ids) -> Result<Stood, StoreError> {
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let of = |kind| live.standing(kind, &ids);
     let [person, household, entity] = SubjectKind::ALL;
     let (person, household, entity) = futures::try_join!(of(person), of(household), of(entity))?;
-    let mut stood: BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>> = BTreeMap::new();
+    let mut stood = Stood::new();
     for Standing { kind, id, body } in [person, household, entity].into_iter().flatten() {
         stood.entry(kind).or_default().insert(id, body);
     }

@@ -21,6 +21,7 @@ mod simulate;
 mod site;
 mod store;
 mod stream;
+mod stream_days;
 mod support;
 mod test;
 mod trial;

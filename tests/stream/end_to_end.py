@@ -23,7 +23,7 @@ import tempfile
 import threading
 import time
 
-from confluent_kafka import Consumer, Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from receiver import Receiver
 from servers import Broker, Postgres, postgres_programs
@@ -263,8 +263,6 @@ class Outcome:
         consumer = Consumer(
             {"bootstrap.servers": broker.address, "group.id": f"{self.name}-reader", "auto.offset.reset": "earliest", "session.timeout.ms": 6000}
         )
-        from confluent_kafka import TopicPartition
-
         consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
         got, silent_since = [], time.monotonic()
         while time.monotonic() - silent_since < 5:
@@ -326,8 +324,7 @@ def check(outcome: Outcome):
     case = next(iter(first))
     message = next(number for number, (_, _, items) in told.items() if case in items)
     shown = ran("case", "show", "--store", outcome.store.url, case, "--by", "测试")
-    assert "told" in shown and ("platform" in shown or "bus" in shown), shown
-    assert message[:8] in shown or "message" not in shown, shown
+    assert "told" in shown and message in shown and "sent" in shown, shown
     # What could not be used.
     letters = [json.loads(line) for line in (outcome.folder / "dead.ndjson").read_text(encoding="utf-8").splitlines()]
     assert sorted(letter["reason"] for letter in letters) == ["missing-column", "not-an-event"], letters

@@ -118,7 +118,8 @@ impl History {
         let (heard, event) = (self.heard?, self.corrected.as_ref()?);
         let is_over = case.step.is_over() || case.step == Step::Declined || case.paid_on.is_some();
         let on_its_way = asked.iter().any(|(_, state)| *state == MessageState::Waiting);
-        if heard == case.amount || is_over || on_its_way || case.next(day) == Next::Tell {
+        let is_lost = case.open.contains_key(&Why::Lost);
+        if heard == case.amount || is_over || is_lost || on_its_way || case.next(day) == Next::Tell {
             return None;
         }
         let corrections = || asked.iter().map(|(message, _)| message).filter(|message| message.kind == Kind::Corrected);

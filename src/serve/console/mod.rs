@@ -129,7 +129,7 @@ pub fn routes(serving: &Serving) -> Router<Serving> {
         .route("/console/{lang}/lists", get(cases::lists))
         .route("/console/{lang}/runs", get(pages::runs))
         .route("/console/{lang}/runs/{id}", get(pages::run))
-        .route("/console/{lang}/trail", get(pages::trail).post(pages::trail_about))
+        .route("/console/{lang}/trail", get(trail::newest).post(trail::about))
         .route("/console/{lang}/bundles/{name}", get(pages::bundle_page))
         .route("/console/{lang}/{name}", get(pages::site_page))
         .with_state(console)

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use axum::extract::{Form, Path, Query};
+use axum::extract::{Form, Path};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use chrono::NaiveDate;
@@ -16,13 +16,12 @@ use super::desk::State as DeskState;
 use super::frame::Page;
 use super::overview::{self, Overview};
 use super::visit::{Visit, html as html_page};
-use super::{assets, policies as policy_pages, runs as run_pages, trail as trail_pages};
+use super::{assets, policies as policy_pages, runs as run_pages};
 use crate::cases::{Book, outcome};
 use crate::policy::document::{Case, PolicyDocument};
 use crate::policy::{Standing, standings};
 use crate::register::Sources;
 use crate::register::declaration::SubjectKind;
-use crate::register::identifier::subject_of;
 use crate::report::site::{self, Source};
 use crate::serve::api::at_work;
 use crate::serve::figures::{self, Coverage, Scope, Summed, least};
@@ -32,7 +31,7 @@ use crate::serve::rules::Rules;
 use crate::serve::settings::Role;
 use crate::serve::trail::of_caller;
 use crate::simulate::trial::{Edit, Telling as Told, Text};
-use crate::store::trail::{Action, Record};
+use crate::store::trail::Action;
 use crate::store::{RunId, StoredRun};
 
 /// The page of the condition language that the site is made with.
@@ -40,9 +39,6 @@ const LANGUAGE: &str = include_str!("../../../docs/language.md");
 
 /// How many people of each policy and kind of change the bench looks at.
 const PEOPLE: usize = 2;
-
-/// Entries of a page of the trail.
-const ENTRIES: usize = 100;
 
 /// What a page is about: the policies of the moment, the run of the moment if there is one, and the day.
 struct Moment {
@@ -456,64 +452,4 @@ pub(super) async fn run(visit: Visit, Path((_, id)): Path<(String, String)>) -> 
         Ok(None) => visit.trouble(&Problem::not_found("没有这一批次, 或已不再保留", "no such run, or it is no longer kept")),
         Err(error) => visit.trouble(&serving.store_failed(&error)),
     }
-}
-
-/// Which entries of the trail.
-#[derive(Deserialize)]
-pub(super) struct Before {
-    before: Option<u64>,
-}
-
-/// The newest entries of the trail, or those before one.
-pub(super) async fn trail(visit: Visit, Query(asked): Query<Before>) -> Response {
-    if let Err(page) = visit.must(visit.reach.trail) {
-        return page;
-    }
-    let store = visit.console.serving().store();
-    let read = async {
-        let head = store.trail_head().await?.map_or(0, |head| head.seq);
-        let last = asked.before.map_or(head, |before| before.saturating_sub(1).min(head));
-        let first = last.saturating_sub(ENTRIES as u64 - 1).max(1);
-        let mut records: Vec<Record> = if last == 0 { Vec::new() } else { store.trail_records(first, ENTRIES).await? };
-        records.retain(|record| record.seq <= last);
-        records.reverse();
-        Ok((records, (first > 1).then_some(first)))
-    };
-    match read.await {
-        Ok((records, older)) => shown_trail(&visit, &records, None, older).await,
-        Err(error) => visit.trouble(&visit.console.serving().store_failed(&error)),
-    }
-}
-
-/// What the form of the trail sends.
-#[derive(Deserialize)]
-pub(super) struct About {
-    #[serde(default)]
-    token: String,
-    #[serde(default)]
-    id: String,
-}
-
-/// The entries about a subject.
-pub(super) async fn trail_about(visit: Visit, Form(sent): Form<About>) -> Response {
-    let ours = visit.must(visit.reach.trail).and_then(|()| visit.must_be_ours(&sent.token));
-    if let Err(page) = ours {
-        return page;
-    }
-    let (kind, id) = subject_of(&sent.id);
-    let serving = visit.console.serving();
-    match serving.store().trail_about(kind, &id, None, ENTRIES).await {
-        Ok(records) => shown_trail(&visit, &records, Some(&id), None).await,
-        Err(error) => visit.trouble(&serving.store_failed(&error)),
-    }
-}
-
-/// Looking at the trail leaves a trace, too.
-async fn shown_trail(visit: &Visit, records: &[Record], about: Option<&str>, older: Option<u64>) -> Response {
-    let note = format!("console: {} entries", records.len());
-    if let Err(problem) = visit.console.serving().trail().note(of_caller(&visit.caller, "audit", Action::ReadTrail, note)).await {
-        return visit.trouble(&problem);
-    }
-    let body = trail_pages::page(visit.words, &visit.token, records, about, older);
-    visit.page(visit.words.pick("留痕", "Access trail"), "trail", &body)
 }

@@ -1,14 +1,144 @@
-//! The access trail: who looked at what, for which purpose, and when.
+//! The access trail: who looked at what, for which purpose, and when. Who watches over some regions sees the entries about those
+//! who are counted there.
 
+use std::sync::Arc;
+
+use axum::extract::{Form, Query};
+use axum::response::Response;
 use maud::{Markup, html};
+use serde::Deserialize;
 
 use super::frame::{Words, cell, number, table, text, token};
-use crate::register::identifier::mask;
+use super::visit::Visit;
+use crate::register::declaration::SubjectKind;
+use crate::register::identifier::{mask, subject_of};
 use crate::serve::clock;
-use crate::store::trail::{Action, Record};
+use crate::serve::problem::Problem;
+use crate::serve::trail::of_caller;
+use crate::store::trail::{Action, Content, Record, Subject};
+use crate::store::{StoreError, StoredRun};
+
+/// Entries of a page.
+const ENTRIES: usize = 100;
+
+/// Which entries.
+#[derive(Deserialize)]
+pub(super) struct Before {
+    before: Option<u64>,
+}
+
+/// The newest entries, or those before one.
+pub(super) async fn newest(visit: Visit, Query(asked): Query<Before>) -> Response {
+    if let Err(page) = visit.must(visit.reach.trail) {
+        return page;
+    }
+    let store = visit.console.serving().store();
+    let read = async {
+        let head = store.trail_head().await?.map_or(0, |head| head.seq);
+        let last = asked.before.map_or(head, |before| before.saturating_sub(1).min(head));
+        let first = last.saturating_sub(ENTRIES as u64 - 1).max(1);
+        let read = if last == 0 { Vec::new() } else { store.trail_records(first, ENTRIES).await? };
+        let watched = Watched::of(&visit).await?;
+        let mut records = Vec::new();
+        for record in read.into_iter().filter(|record| record.seq <= last).rev() {
+            if watched.holds_entry(&record).await? {
+                records.push(record);
+            }
+        }
+        Ok((records, (first > 1).then_some(first)))
+    };
+    match read.await {
+        Ok((records, older)) => shown(&visit, &records, None, older).await,
+        Err(error) => failed(&visit, &error),
+    }
+}
+
+/// What the form sends.
+#[derive(Deserialize)]
+pub(super) struct About {
+    #[serde(default)]
+    token: String,
+    #[serde(default)]
+    id: String,
+}
+
+/// The entries about a subject.
+pub(super) async fn about(visit: Visit, Form(sent): Form<About>) -> Response {
+    let ours = visit.must(visit.reach.trail).and_then(|()| visit.must_be_ours(&sent.token));
+    if let Err(page) = ours {
+        return page;
+    }
+    let (kind, id) = subject_of(&sent.id);
+    let read = async {
+        if !Watched::of(&visit).await?.holds(kind, &id).await? {
+            return Ok(None);
+        }
+        visit.console.serving().store().trail_about(kind, &id, None, ENTRIES).await.map(Some)
+    };
+    match read.await {
+        Ok(Some(records)) => shown(&visit, &records, Some((kind, &id)), None).await,
+        Ok(None) => match noted(&visit, Action::Refused, Some((kind, &id)), String::new()).await {
+            Ok(()) => visit.trouble(&Problem::unknown_subject()),
+            Err(problem) => visit.trouble(&problem),
+        },
+        Err(error) => failed(&visit, &error),
+    }
+}
+
+fn failed(visit: &Visit, error: &StoreError) -> Response {
+    visit.trouble(&visit.console.serving().store_failed(error))
+}
+
+/// Whom somebody watches over: all, or those who are counted in his regions.
+struct Watched<'a> {
+    visit: &'a Visit,
+    /// Where everybody is counted; none: he watches over all, or no run is there.
+    run: Option<Arc<dyn StoredRun>>,
+    is_all: bool,
+}
+
+impl<'a> Watched<'a> {
+    async fn of(visit: &'a Visit) -> Result<Self, StoreError> {
+        let is_all = visit.caller.grant.regions.iter().any(|own| own == "*");
+        let run = if is_all { None } else { visit.console.serving().store().current().await? };
+        Ok(Self { visit, run, is_all })
+    }
+
+    async fn holds(&self, kind: SubjectKind, id: &str) -> Result<bool, StoreError> {
+        let Some(run) = &self.run else { return Ok(self.is_all) };
+        let Some(subject) = run.subject(kind, id).await? else { return Ok(false) };
+        let (rules, day) = (self.visit.console.serving().rules(), run.run().summary.as_of);
+        let lies_in = |own: &String| *own == *subject.region || rules.workspace.regions.contains(own, &subject.region, day);
+        Ok(!subject.region.is_empty() && self.visit.caller.grant.regions.iter().any(lies_in))
+    }
+
+    /// An entry about nobody, and one that was erased, tell of nobody.
+    async fn holds_entry(&self, record: &Record) -> Result<bool, StoreError> {
+        let Some(subject) = record.said().and_then(|said| said.subject) else { return Ok(true) };
+        match SubjectKind::named(&subject.kind) {
+            Some(kind) => self.holds(kind, &subject.id).await,
+            None => Ok(self.is_all),
+        }
+    }
+}
+
+/// Looking at the trail leaves a trace, too: of whom it was looked at.
+async fn shown(visit: &Visit, records: &[Record], about: Option<(SubjectKind, &str)>, older: Option<u64>) -> Response {
+    if let Err(problem) = noted(visit, Action::ReadTrail, about, format!("console: {} entries", records.len())).await {
+        return visit.trouble(&problem);
+    }
+    let body = page(visit.words, &visit.token, records, about.map(|(_, id)| id), older);
+    visit.page(visit.words.pick("留痕", "Access trail"), "trail", &body)
+}
+
+async fn noted(visit: &Visit, action: Action, about: Option<(SubjectKind, &str)>, note: String) -> Result<(), Problem> {
+    let subject = about.map(|(kind, id)| Subject { kind: kind.name().to_owned(), id: id.to_owned() });
+    let content = Content { subject, ..of_caller(&visit.caller, "audit", action, note) };
+    visit.console.serving().trail().note(content).await
+}
 
 /// The page, newest entries first.
-pub(super) fn page(words: Words, form_token: &str, records: &[Record], about: Option<&str>, older: Option<u64>) -> Markup {
+fn page(words: Words, form_token: &str, records: &[Record], about: Option<&str>, older: Option<u64>) -> Markup {
     html! {
         h1 { (words.pick("留痕", "Access trail")) }
         p { (words.pick(

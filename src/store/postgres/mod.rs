@@ -101,6 +101,11 @@ fn held(text: &str) -> Cow<'_, str> {
     if text.contains('\0') { Cow::Owned(text.replace('\0', "\u{fffd}")) } else { Cow::Borrowed(text) }
 }
 
+/// The same of several.
+fn held_all<'t>(texts: &[&'t str]) -> Vec<Cow<'t, str>> {
+    texts.iter().map(|text| held(text)).collect()
+}
+
 /// What PostgreSQL tells. Its texts hold no passwords.
 #[expect(clippy::needless_pass_by_value, reason = "made for map_err")]
 fn failed(error: tokio_postgres::Error) -> StoreError {

@@ -220,7 +220,7 @@ fn a_leap_day_passes_and_a_year_begins() {
 #[test]
 fn a_turn_that_broke_off_goes_on_where_it_was() {
     for way in [Way::Parts, Way::Whole] {
-        let how = How { way: Some(way), together: 30, stops: Some(2) };
+        let how = How { way: Some(way), together: 8, stops: Some(2) };
         let (turns, _) = pass("2026-06-30", &["2026-07-01"], how);
         let [(_, first), (_, second)] = &turns[..] else { panic!("{turns:?}") };
         assert_eq!((first.complete, first.parts, second.complete), (false, 2, true));
@@ -292,7 +292,7 @@ fn history_of_days(turns: &[Happened]) {
                 together: 1 + usize::from(how / 3) * 4,
                 stops: (how % 2 == 0).then_some(u64::from(how / 50 + 1)),
             };
-            let until = as_of.checked_add_days(Days::new(u64::from(days % 45))).expect("a day");
+            let until = as_of.checked_add_days(Days::new(u64::from(1 + days % 44))).expect("a day");
             turn_to(&live, &fence, until, how).await;
             let (as_of, state) = state_of(&*live).await;
             assert_eq!((as_of, &state.turning), (until, &None));

@@ -29,7 +29,7 @@ pub(super) struct Forecast<'a> {
 impl Forecast<'_> {
     /// The first day behind `today` on which a bound expression, with the day as the fact [`DAY`], may come out otherwise.
     pub(super) fn next(&self, expr: &Expr, today: i64) -> i64 {
-        if !self.moves(expr) || self.is_never_known(expr, today) {
+        if self.is_settled(expr, today) || !self.moves(expr) || self.is_never_known(expr, today) {
             return NEVER;
         }
         let found = match &expr.kind {
@@ -43,6 +43,17 @@ impl Forecast<'_> {
             _ => self.passing(expr, today, &|day| self.grown(expr, day)),
         };
         if found > self.until { NEVER } else { found }
+    }
+
+    /// Whether one part of an `and` (an `or`) is no (yes) whatever the day: then nothing need be known of the others. Most policies are
+    /// not about most subjects, and that they are not is such a part.
+    fn is_settled(&self, expr: &Expr, today: i64) -> bool {
+        let (items, settling) = match &expr.kind {
+            Kind::And(items) => (items, false),
+            Kind::Or(items) => (items, true),
+            _ => return false,
+        };
+        items.iter().any(|item| self.at(item, today) == Some(Answer::Bool(settling)) && self.next(item, today) == NEVER)
     }
 
     /// The value on a day; none: unknown.
@@ -112,8 +123,18 @@ impl Forecast<'_> {
 
     /// Of an `and` (or an `or`): one part that is no (yes) settles it, so that all of these must change before it can.
     fn joined(&self, items: &[Expr], day: i64, settling: bool) -> i64 {
-        let settled = items.iter().filter(|item| self.at(item, day) == Some(Answer::Bool(settling)));
-        settled.map(|item| self.next(item, day)).max().unwrap_or_else(|| self.soonest(items, day))
+        let settled: Vec<&Expr> = items.iter().filter(|item| self.at(item, day) == Some(Answer::Bool(settling))).collect();
+        if settled.iter().any(|item| !self.moves(item)) {
+            return NEVER;
+        }
+        let mut last = None;
+        for item in settled {
+            last = last.max(Some(self.next(item, day)));
+            if last == Some(NEVER) {
+                break;
+            }
+        }
+        last.unwrap_or_else(|| self.soonest(items, day))
     }
 
     /// Of a `case`: its conditions up to the one that chooses, and what is chosen.

@@ -14,8 +14,12 @@ use crate::check::catalogue::FactId;
 use crate::check::ir::Value;
 use crate::register::declaration::SubjectKind;
 
-/// How far ahead: longer than a life.
-const AHEAD: i64 = 130 * 366;
+/// How many days ahead it is looked: what lies behind them is asked again by then. Looking further costs more for everybody, for
+/// most comparisons come out otherwise some day, and hardly any within two years.
+const AHEAD: i64 = 800;
+
+/// Who is asked again is so in the last days of these, spread so that not all are on the same day.
+const SPREAD: u64 = 400;
 
 /// Days of the subjects of one ground.
 pub struct Reckoning<'a> {
@@ -26,6 +30,12 @@ pub struct Reckoning<'a> {
     found: RefCell<HashMap<String, HashMap<FactId, i64>>>,
 }
 
+/// So many days before the last one: by the identifier, and the same wherever it is reckoned.
+fn spread(id: &str) -> i64 {
+    let sum = id.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+    i64::try_from(sum % SPREAD).unwrap_or(0)
+}
+
 impl<'a> Reckoning<'a> {
     /// Of some timers over some ground.
     #[must_use]
@@ -33,7 +43,7 @@ impl<'a> Reckoning<'a> {
         Self { timers, ground, today: i64::from(days(timers.as_of)), found: RefCell::default() }
     }
 
-    /// When the verdicts, grants or amounts of a subject may be others; none where no day changes them.
+    /// When the verdicts, grants or amounts of a subject may be others, or at the latest when it is to be asked again.
     #[must_use]
     pub fn next(&self, kind: SubjectKind, id: &str) -> Option<Next> {
         let renumbered = self.ground.renumbered(id).unwrap_or(NEVER).min(self.listed(kind, id));
@@ -43,7 +53,8 @@ impl<'a> Reckoning<'a> {
             policies.extend(self.date(day).map(|day| (day, policy.code.clone())));
         }
         policies.sort();
-        let day = policies.first()?.0;
+        let again = self.date(self.today + AHEAD - spread(id))?;
+        let day = policies.first().map_or(again, |(day, _)| again.min(*day));
         let last = day.checked_add_days(Days::new(TOLD_TOGETHER.unsigned_abs())).unwrap_or(day);
         policies.retain(|(day, _)| *day <= last);
         Some(Next { day, policies })
@@ -151,9 +162,8 @@ impl<'a> Reckoning<'a> {
 
     /// When a row may be seen, count, or give something else; where facts of another subject stand beside it, they count too.
     fn row(&self, register: &str, row: Row<'_>, plan: &RowPlan, beside: Option<(SubjectKind, &str)>) -> i64 {
-        if let Some(begins) = self.begins(register, row) {
-            return begins;
-        }
+        // A row that is recorded later than today may be seen all the same, where its register speaks for a later day.
+        let begins = self.begins(register, row).unwrap_or(NEVER);
         let columns = self.timers.catalogue.rows.get(register).map_or(0, Vec::len);
         let place = beside.and_then(|(kind, id)| self.ground.place(kind, id));
         let value = |index: usize| -> Option<Value> {
@@ -168,7 +178,7 @@ impl<'a> Reckoning<'a> {
             _ => NEVER,
         };
         let forecast = Forecast { value: &value, changes: &changes, until: self.today + AHEAD };
-        let counts = plan.filter.as_ref().map_or(NEVER, |filter| forecast.next(filter, self.today));
+        let counts = plan.filter.as_ref().map_or(NEVER, |filter| forecast.next(filter, self.today)).min(begins);
         if plan.filter.as_ref().is_some_and(|filter| forecast.is_no(filter, self.today)) {
             return counts;
         }
@@ -184,13 +194,11 @@ impl<'a> Reckoning<'a> {
         let declared = &self.timers.catalogue.registers.links[link];
         let rows = self.ground.tables().rows(&declared.register, &declared.from_column, id);
         let of_row = |row: Row<'a>| {
-            if let Some(begins) = self.begins(&declared.register, row) {
-                return begins;
-            }
+            let begins = self.begins(&declared.register, row).unwrap_or(NEVER);
             let value = |index: usize| row.value(index);
             let forecast = Forecast { value: &value, changes: &|_| NEVER, until: self.today + AHEAD };
             let filter = self.timers.link_filters.get(link).and_then(Option::as_ref);
-            let holds = filter.map_or(NEVER, |filter| forecast.next(filter, self.today));
+            let holds = filter.map_or(NEVER, |filter| forecast.next(filter, self.today)).min(begins);
             if filter.is_some_and(|filter| forecast.is_no(filter, self.today)) {
                 return holds;
             }

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 use super::client::send;
 use super::server::{CITY, Server, rows};
 use super::shape::misfits;
-use crate::store::postgres::Server as Postgres;
 use crate::support::run;
 
 type Row = BTreeMap<String, String>;
@@ -52,38 +51,6 @@ const UNMASKED: &str = "purposes: [{id: casework, label: x, facts: ['*'], unmask
 #[test]
 fn services_are_what_match_found() {
     all_services_are_what_match_found(&Server::start(UNMASKED));
-}
-
-/// The same from a store in PostgreSQL, and explanations, dossiers and who looked as from SQLite.
-#[test]
-fn a_store_in_postgres_tells_the_same() {
-    let Some(postgres) = Postgres::start() else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let place = runtime.block_on(postgres.place("city"));
-    let (server, other) = (Server::on_postgres(&place.address, UNMASKED), Server::start(UNMASKED));
-    all_services_are_what_match_found(&server);
-    let policies = ["990100-MZ-0007", "990100-MZ-0001"];
-    let mut compared = 0;
-    for (kind, id) in subjects(&[&rows("grants"), &rows("unknowns")]).into_iter().step_by(60) {
-        let explained = policies.map(|policy| format!("explain/{policy}"));
-        for what in explained.iter().map(String::as_str).chain(["dossier", "services?soon=true"]) {
-            let path = format!("/v1/subjects/{kind}/{id}/{what}");
-            let (one, two) = (server.get("admin", &path), other.get("admin", &path));
-            assert_eq!((one.status, one.json()), (two.status, two.json()), "{path}");
-            compared += 1;
-        }
-    }
-    assert!(compared > 60, "{compared} answers");
-    let somebody = rows("grants").iter().find(|row| row["subject_kind"] == "person").expect("somebody")["subject_id"].clone();
-    let looks = server.get("admin", &format!("/v1/subjects/person/{somebody}/looks"));
-    assert_eq!(looks.status, 200, "{}", looks.text());
-    assert!(!looks.json()["items"].as_array().expect("entries").is_empty(), "{}", looks.text());
-    for list in ["runs/current/coverage?limit=1000", "policies", "parameters"] {
-        let path = format!("/v1/{list}");
-        assert_eq!(server.get("admin", &path).json(), other.get("admin", &path).json(), "{path}");
-    }
-    let verified = run(&["audit", "verify", "--store", &place.address, "--lang", "en"]);
-    assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
 }
 
 pub(super) fn all_services_are_what_match_found(server: &Server) {

@@ -9,8 +9,7 @@ use crate::support::run;
 /// A server with the cases of the city's run.
 pub(crate) fn with_cases() -> Server {
     let server = Server::start("");
-    let store = server.folder.path().join("city.db");
-    let opened = run(&["case", "open", "--store", store.to_str().expect("UTF-8"), "--lang", "en"]);
+    let opened = run(&["case", "open", "--store", server.store(), "--lang", "en"]);
     assert_eq!(opened.code, Some(0), "{}", opened.stderr);
     server
 }
@@ -117,10 +116,8 @@ fn the_subject_is_not_told_who_objected_nor_what_officials_note_for_each_other()
     let server = with_cases();
     let grant = grant_in("990101");
     let id = &grant["grant_id"];
-    let store = server.folder.path().join("city.db");
     let act = |step: &str, who: &str, more: &[&str]| {
-        let store = store.to_str().expect("UTF-8");
-        let done = run(&[&["case", step, id.as_str(), "--store", store, "--actor", who, "--lang", "en"], more].concat());
+        let done = run(&[&["case", step, id.as_str(), "--store", server.store(), "--actor", who, "--lang", "en"], more].concat());
         assert_eq!(done.code, Some(0), "{}{}", done.stdout, done.stderr);
     };
     act("publish", "李丽", &["--department", "990100-MZ"]);

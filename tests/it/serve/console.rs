@@ -375,6 +375,34 @@ fn a_subject_is_found_by_a_posted_form_and_leaves_a_trace() {
 }
 
 #[test]
+fn who_watches_over_a_county_sees_the_trail_of_those_counted_there() {
+    let server = Server::start("");
+    let (inside, outside) = (person_in("990101"), person_in("990102"));
+    for id in [&inside, &outside] {
+        assert_eq!(server.get("admin", &format!("/v1/subjects/person/{id}/services")).status, 200);
+    }
+    let masked = |id: &str| format!("{}**********{}", &id[..4], &id[14..]);
+    let newest = |who: &str| Browser::sign_in(server.address, &key(who)).get("/console/en/trail").text().to_owned();
+    let (county, city) = (newest("watch"), newest("auditor"));
+    assert!(county.contains(&masked(&inside)) && !county.contains(&masked(&outside)), "{county}");
+    assert!(city.contains(&masked(&inside)) && city.contains(&masked(&outside)), "{city}");
+    let watch = Browser::sign_in(server.address, &key("watch"));
+    let about = |id: &str| watch.submit("/console/en/trail", "/console/en/trail", &[("id", id)]);
+    assert!(about(&inside).text().contains("read services"), "{}", about(&inside).text());
+    // Somebody counted elsewhere, and nobody: the same answer.
+    let (elsewhere, nobody) = (about(&outside), about("11010519491231002X"));
+    assert_eq!((elsewhere.status, nobody.status), (404, 404));
+    assert_eq!(elsewhere.text().replace(&field(elsewhere.text(), "token"), ""), nobody.text().replace(&field(nobody.text(), "token"), ""));
+    // That the trail was looked at is told to the subject, too, and so is the try.
+    for (id, action) in [(&inside, "read_trail"), (&outside, "refused")] {
+        let looks = server.get_as(&token(&citizen(id)), "/v1/subjects/person/me/looks", &[("Purpose", "self")]);
+        let told =
+            looks.json()["items"].as_array().expect("looks").iter().any(|look| look["action"] == action && look["purpose"] == "audit");
+        assert!(told, "{action}: {}", looks.text());
+    }
+}
+
+#[test]
 fn a_citizen_sees_himself_and_who_looked() {
     let server = started();
     let id = person_in("990101");

@@ -144,8 +144,7 @@ fn who_looked_is_written_down_and_told_to_the_subject() {
     let rest = server.get_as(&token, &next, &[("Purpose", "self")]).json();
     assert_eq!(rest["items"][0]["action"], "read_services", "{rest}");
     assert_eq!(server.get("clerk", &format!("/v1/subjects/person/{id}/looks")).status, 403);
-    let store = server.folder.path().join("city.db");
-    let verified = crate::support::run(&["audit", "verify", "--store", store.to_str().expect("UTF-8"), "--lang", "en"]);
+    let verified = crate::support::run(&["audit", "verify", "--store", server.store(), "--lang", "en"]);
     assert_eq!(verified.code, Some(0), "{}{}", verified.stdout, verified.stderr);
 }
 
@@ -170,10 +169,14 @@ fn nobody_is_in_the_log() {
     let _ = server.post("admin", "/v1/evaluate", &body);
     let _ = server.post("admin", &format!("/v1/subjects/person/{id}/what-if"), &json!({"changes": {"nothing": id}}));
     let _ = server.get("admin", &format!("/{id}?{id}"));
+    let _ = server.ask(&id, "admin", "/v1/policies", &[], b"");
+    assert_eq!(server.ask(&format!("M{id}"), "nobody at all", "/v1/policies", &[], b"").status, 401);
     std::thread::sleep(std::time::Duration::from_millis(300));
     let log = server.log();
     assert!(log.contains("/v1/subjects/{kind}/{id}/services"), "requests are logged by their route: {log}");
     for secret in [id.as_str(), "1946-03-31", &super::server::key("admin")] {
         assert!(!log.contains(secret), "`{secret}` is in the log");
     }
+    let metrics = super::client::send(server.address, "GET", "/metrics", &[], b"");
+    assert!(metrics.text().contains("method=\"_OTHER\"") && !metrics.text().contains(&id), "{}", metrics.text());
 }

@@ -36,6 +36,10 @@ fn path_tricks_lead_nowhere() {
         "/v1/subjects/person/%27%20OR%201%3D1--/services",
         "/v1/subjects/person/<script>alert(1)</script>/services",
         "/v1/subjects/gods/1/services",
+        "/v1/subjects/person/1%00/services",
+        "/v1/subjects/household/%00/looks",
+        "/v1/cases/%00",
+        "/v1/cases/%27%3B%20DROP%20TABLE%20case_row%3B--",
         "/v1/subjects/person//services",
         "/v1/runs/1;DROP%20TABLE%20runs",
         "/v1/runs/-1",
@@ -57,7 +61,7 @@ fn identifiers_cannot_be_tried_out() {
         .take(20)
         .map(|row| row["subject_id"].clone())
         .collect();
-    let invented = ["110105194912310021", "990102194607227490", "x", "' OR '1'='1", "%"];
+    let invented = ["110105194912310021", "990102194607227490", "x", "' OR '1'='1", "%", "\0", "x\0y"];
     let ask = |id: &str, what: &str| {
         let id: String = id.bytes().map(|byte| format!("%{byte:02x}")).collect();
         let answer = server.get("clerk", &format!("/v1/subjects/person/{id}/{what}"));

@@ -11,6 +11,8 @@ mod console;
 mod guard;
 mod hostile;
 mod issuers;
+mod places;
+mod postgres;
 mod server;
 mod settings;
 mod shape;

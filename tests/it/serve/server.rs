@@ -16,21 +16,42 @@ use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 use super::client::{Answer, send};
+use super::places::CityStore;
 use crate::support::{command, run};
 
 /// The sample city, matched once: result files and a store.
-pub(crate) static CITY: LazyLock<TempDir> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    let path = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
-    let arguments = ["match", "--format", "csv", "--out", &path("out"), "--store", &path("city.db"), "--lang", "en"];
-    let matched = run(&arguments);
-    assert_eq!(matched.code, Some(0), "{}", matched.stderr);
-    folder
+pub(crate) static CITY: LazyLock<City> = LazyLock::new(|| match std::env::var_os(MATCHED) {
+    Some(folder) => City { folder: folder.into(), made: None },
+    None => {
+        let made = tempfile::tempdir().expect("a temporary folder");
+        let path = |name: &str| made.path().join(name).to_str().expect("UTF-8").to_owned();
+        let arguments = ["match", "--format", "csv", "--out", &path("out"), "--store", &path("city.db"), "--lang", "en"];
+        let matched = run(&arguments);
+        assert_eq!(matched.code, Some(0), "{}", matched.stderr);
+        City { folder: made.path().to_owned(), made: Some(made) }
+    }
 });
+
+/// Tells tests that others run in what folder the city lies matched.
+pub(super) const MATCHED: &str = "MIANSHEN_TEST_CITY";
+
+/// The sample city in a folder.
+pub(crate) struct City {
+    folder: PathBuf,
+    #[expect(dead_code, reason = "held so that the files stay")]
+    made: Option<TempDir>,
+}
+
+impl City {
+    pub(crate) fn path(&self) -> &Path {
+        &self.folder
+    }
+}
 
 /// A server; it ends with the test.
 pub(crate) struct Server {
     child: Child,
+    store: CityStore,
     pub(crate) address: SocketAddr,
     /// What it has written to stderr so far.
     log: Arc<Mutex<String>>,
@@ -43,7 +64,7 @@ pub(crate) fn key(id: &str) -> String {
 }
 
 fn key_entry(id: &str, rest: &str) -> String {
-    let digest: String = Sha256::digest(key(id)).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = mianshen::hex::digits(&Sha256::digest(key(id)));
     format!("  - {{id: {id}, name: 李丽, sha256: {digest}, {rest}}}\n")
 }
 
@@ -54,6 +75,7 @@ pub(crate) fn settings(more: &str) -> String {
         key_entry("platform", "roles: [handler], regions: ['*'], departments: ['*'], purposes: [find_services]"),
         key_entry("clerk", "roles: [handler], regions: ['990101'], departments: ['990100-MZ'], purposes: [casework]"),
         key_entry("auditor", "roles: [auditor], regions: ['990100'], purposes: [audit]"),
+        key_entry("watch", "roles: [auditor], regions: ['990101'], purposes: [audit]"),
         key_entry("author", "roles: [policy_author]"),
         key_entry("nobody", "roles: [handler]"),
     ];
@@ -63,47 +85,32 @@ pub(crate) fn settings(more: &str) -> String {
     )
 }
 
+/// The same, with limits that no test meets unless it sets its own.
+pub(super) fn usual(more: &str) -> String {
+    let limits = if more.contains("limits:") { "" } else { "limits: {per_second: 100000, burst: 100000, timeout_seconds: 60}\n" };
+    settings(&format!("{limits}{more}"))
+}
+
 impl Server {
     /// Starts one with callers of every role.
     pub(crate) fn start(more: &str) -> Self {
-        let limits = if more.contains("limits:") { "" } else { "limits: {per_second: 100000, burst: 100000}\n" };
-        Self::with(&settings(&format!("{limits}{more}")))
+        Self::with(&usual(more))
     }
 
     /// Starts one with some settings on a copy of the city's store.
     pub(crate) fn with(settings: &str) -> Self {
-        Self::of(CITY.path(), settings)
+        Self::on(CityStore::copied(), settings)
     }
 
-    /// Starts one with callers of every role on a copy of a store.
-    pub(crate) fn on_store(from: &Path, more: &str) -> Self {
-        Self::of(from, &settings(&format!("limits: {{per_second: 100000, burst: 100000}}\n{more}")))
-    }
-
-    fn of(from: &Path, settings: &str) -> Self {
+    /// Starts one on a store.
+    pub(super) fn on(store: CityStore, settings: &str) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
-        copy_store(from, folder.path());
+        let settings = settings.replace("store: city.db", &format!("store: '{}'", store.address()));
         let policies = concat!(env!("CARGO_MANIFEST_DIR"), "/policies");
         let path = folder.path().join("serve.yaml");
         fs::write(&path, settings.replace("POLICIES", policies)).expect("written");
         fs::write(folder.path().join("issuer.pem"), public_pem()).expect("written");
-        Self::on(folder, &path)
-    }
-
-    /// Starts one on the city in a PostgreSQL database that `match` fills.
-    pub(crate) fn on_postgres(url: &str, more: &str) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let matched = run(&["match", "--out", folder.path().join("out").to_str().expect("UTF-8"), "--store", url, "--lang", "en"]);
-        assert_eq!(matched.code, Some(0), "{}", matched.stderr);
-        Self::with(
-            &settings(&format!("limits: {{per_second: 100000, burst: 100000}}\n{more}"))
-                .replace("store: city.db", &format!("store: '{url}'")),
-        )
-    }
-
-    /// Starts one with a settings file.
-    fn on(folder: TempDir, settings: &Path) -> Self {
-        let mut command = command(&["serve", "--lang", "en", "--settings", settings.to_str().expect("UTF-8")]);
+        let mut command = command(&["serve", "--lang", "en", "--settings", path.to_str().expect("UTF-8")]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("the server starts");
         let mut lines = BufReader::new(child.stderr.take().expect("stderr")).lines();
         let log = Arc::new(Mutex::new(String::new()));
@@ -117,7 +124,12 @@ impl Server {
         std::thread::spawn(move || {
             lines.map_while(Result::ok).for_each(|line| kept.lock().expect("a lock").push_str(&format!("{line}\n")));
         });
-        Self { child, address: address.expect("an address"), log, folder }
+        Self { child, store, address: address.expect("an address"), log, folder }
+    }
+
+    /// The address of its store.
+    pub(crate) fn store(&self) -> &str {
+        self.store.address()
     }
 
     pub(crate) fn log(&self) -> String {

@@ -35,6 +35,6 @@ fn a_new_key_comes_with_its_digest() {
     let run = run(&["serve", "--new-key", "desk", "--lang", "en"]);
     assert_eq!(run.code, Some(0), "{}", run.stderr);
     let key = run.stdout.lines().nth(1).expect("the key").trim();
-    let digest: String = Sha256::digest(key).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = mianshen::hex::digits(&Sha256::digest(key));
     assert!(run.stdout.contains(&format!("sha256: {digest}")), "{}", run.stdout);
 }

@@ -2,17 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::LazyLock;
 
 use arrow::util::display::array_value_to_string;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
 use super::agree::all_services_are_what_match_found;
 use super::client::Answer;
-use super::server::{CITY, Server, citizen, copy_store, rows, token};
+use super::server::{Server, citizen, rows, token};
 use crate::outcome::{Rows, SAMPLE};
-use crate::store::postgres::Server as Postgres;
 use crate::support::run;
 
 const POLICY: &str = "990100-MZ-0007";
@@ -23,18 +20,12 @@ const PURPOSES: &str = "purposes:
   - {id: audit, label: x, facts: ['*'], roles: [auditor]}
 ";
 
-/// The store of the city with the night's cases, and its registers loaded into the live part.
-static FOLLOWED: LazyLock<TempDir> = LazyLock::new(|| {
-    let folder = tempfile::tempdir().expect("a temporary folder");
-    copy_store(CITY.path(), folder.path());
-    follow(folder.path().join("city.db").to_str().expect("UTF-8"));
-    folder
-});
-
-/// Opens the cases of the night, then loads the registers.
-fn follow(store: &str) {
-    done(&["case", "open", "--store", store]);
-    done(&["stream", "load", "--store", store, "--sources", &format!("{SAMPLE}/sources.yaml")]);
+/// A server on the store of the city with the night's cases, and its registers loaded into the live part.
+fn followed() -> Server {
+    let server = Server::start(PURPOSES);
+    done(&["case", "open", "--store", server.store()]);
+    done(&["stream", "load", "--store", server.store(), "--sources", &format!("{SAMPLE}/sources.yaml")]);
+    server
 }
 
 #[track_caller]
@@ -109,21 +100,10 @@ fn granted(region: &str) -> Vec<String> {
 
 #[test]
 fn what_the_stream_finds_is_what_the_api_shows() {
-    let server = Server::on_store(FOLLOWED.path(), PURPOSES);
-    let store = server.folder.path().join("city.db").display().to_string();
+    let server = followed();
     // Before anything happens, what stands is what the run found, budgets and all.
     all_services_are_what_match_found(&server);
-    everything(&mut Followed { server: &server, store, events: 0 });
-}
-
-#[test]
-fn the_same_in_postgres() {
-    let Some(postgres) = Postgres::start() else { return };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    let place = runtime.block_on(postgres.place("city"));
-    let server = Server::on_postgres(&place.address, PURPOSES);
-    follow(&place.address);
-    everything(&mut Followed { server: &server, store: place.address.clone(), events: 0 });
+    everything(&mut Followed { store: server.store().to_owned(), server: &server, events: 0 });
 }
 
 fn everything(city: &mut Followed<'_>) {
@@ -235,14 +215,14 @@ fn city_cases(server: &Server, token: &str) -> Vec<Value> {
 /// A run of a later day than what the stream keeps is newer: it answers until the stream's day has come.
 #[test]
 fn a_run_of_a_later_day_comes_before_what_stands() {
-    let server = Server::on_store(FOLLOWED.path(), PURPOSES);
-    let store = server.folder.path().join("city.db").display().to_string();
+    let server = followed();
+    let store = server.store();
     let id = granted("990101")[0].clone();
     let basis = || server.get("admin", &format!("/v1/subjects/person/{id}/services")).json()["basis"].clone();
     assert_eq!(basis(), json!({"source": "stream", "as_of": "2026-06-30"}));
     let out = server.folder.path().join("later").display().to_string();
-    done(&["match", "--as-of", "2026-07-01", "--out", &out, "--store", &store]);
+    done(&["match", "--as-of", "2026-07-01", "--out", &out, "--store", store]);
     assert_eq!(basis(), json!({"source": "run", "as_of": "2026-07-01"}));
-    done(&["stream", "load", "--store", &store, "--sources", &format!("{SAMPLE}/sources.yaml"), "--as-of", "2026-07-01"]);
+    done(&["stream", "load", "--store", store, "--sources", &format!("{SAMPLE}/sources.yaml"), "--as-of", "2026-07-01"]);
     assert_eq!(basis(), json!({"source": "stream", "as_of": "2026-07-01"}));
 }

@@ -2,11 +2,13 @@
 //!
 //! A few times here; `tests/store/kill` does it a hundred times.
 
+#![expect(clippy::disallowed_methods, reason = "when a run is killed is told by how long one takes")]
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mianshen::register::declaration::SubjectKind;
 use mianshen::store::trail::{Trail, verify};
@@ -147,12 +149,14 @@ fn postgresql_survives_kills() {
 fn the_program_survives(address: &str) {
     let sources = format!("{SAMPLE}/sources.yaml");
     let arguments = ["match", "--policies", POLICIES, "--sources", &sources, "--store", address, "--keep-runs", "2"];
+    let started = Instant::now();
     let whole = command(&arguments).output().expect("the program runs");
     assert_eq!(whole.status.code(), Some(0), "{}", String::from_utf8_lossy(&whole.stderr));
+    let took = u64::try_from(started.elapsed().as_millis()).expect("not that long");
     let (mut published, mut entries, mut cut) = (1, 0, 0);
     for turn in 0..kills() {
         let mut child = command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a run");
-        std::thread::sleep(pause(turn + 1, 2_500));
+        std::thread::sleep(pause(turn + 1, took));
         child.kill().expect("killed");
         let ended = child.wait().expect("gone");
         let looking = ["audit", "show", "--store", address, "--subject", "H1", "--by", "监察员"];
@@ -180,6 +184,7 @@ fn the_program_survives(address: &str) {
             entries = verified.records;
         });
     }
+    assert!(cut * 2 >= kills(), "{cut} of {} runs were cut off", kills());
     eprintln!("{} kills of match and audit: {cut} runs cut off, run {published} is the newest, {entries} entries", kills());
     // What was left over is gone with the next load.
     let whole = command(&arguments).output().expect("the program runs");

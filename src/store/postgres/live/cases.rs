@@ -10,7 +10,7 @@ use super::{limited, query};
 use crate::store::StoreError;
 use crate::store::live::{CaseCount, CaseEvent, CaseFilter, CaseRow, MessageState, NO_DAY, behind, day_of, kind_of, state_number};
 use crate::store::postgres::trail::sized;
-use crate::store::postgres::{failed, held};
+use crate::store::postgres::{failed, held, held_all};
 use crate::store::trail::{Head, Seq};
 
 const CASES: &str = "SELECT id, policy, kind, subject, region, department, period, step, in_review, due, version, at, body
@@ -36,13 +36,12 @@ fn case(row: &Row) -> Result<CaseRow, StoreError> {
 }
 
 pub(super) async fn named(connection: &Object, ids: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
-    let ids: Vec<Cow<'_, str>> = ids.iter().map(|id| held(id)).collect();
-    query(connection, &format!("{CASES} WHERE id = ANY ($1) ORDER BY id"), &[&ids]).await?.iter().map(case).collect()
+    query(connection, &format!("{CASES} WHERE id = ANY ($1) ORDER BY id"), &[&held_all(ids)]).await?.iter().map(case).collect()
 }
 
 pub(super) async fn about(connection: &Object, subjects: &[&str]) -> Result<Vec<CaseRow>, StoreError> {
     let sql = format!("{CASES} WHERE subject = ANY ($1) ORDER BY subject, kind, id");
-    query(connection, &sql, &[&subjects]).await?.iter().map(case).collect()
+    query(connection, &sql, &[&held_all(subjects)]).await?.iter().map(case).collect()
 }
 
 pub(super) async fn filtered(connection: &Object, filter: &CaseFilter) -> Result<Vec<CaseRow>, StoreError> {

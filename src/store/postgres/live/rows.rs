@@ -7,6 +7,7 @@ use super::{limited, query};
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
 use crate::store::live::{LiveState, Mention, Position, RowsOf, Standing, Timer, TimerKey, day_of, kind_number, kind_of};
+use crate::store::postgres::{held, held_all};
 
 /// What rows of the current generation have.
 const CURRENT: &str = "generation = (SELECT id FROM mianshen.generation WHERE is_current)";
@@ -28,14 +29,14 @@ pub(super) async fn positions(connection: &Object) -> Result<Vec<Position>, Stor
 
 pub(super) async fn rows(connection: &Object, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
     let sql = format!("SELECT id, register, body FROM mianshen.register_row WHERE {CURRENT} AND id = ANY ($1) ORDER BY id, register");
-    let rows = query(connection, &sql, &[&ids]).await?;
+    let rows = query(connection, &sql, &[&held_all(ids)]).await?;
     Ok(rows.iter().map(|row| RowsOf { id: row.get(0), register: row.get(1), body: row.get(2) }).collect())
 }
 
 pub(super) async fn rows_in(connection: &Object, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
     let sql =
         format!("SELECT id, register, body FROM mianshen.register_row WHERE {CURRENT} AND id = ANY ($1) AND register = $2 ORDER BY id");
-    let rows = query(connection, &sql, &[&ids, &register]).await?;
+    let rows = query(connection, &sql, &[&held_all(ids), &register]).await?;
     Ok(rows.iter().map(|row| RowsOf { id: row.get(0), register: row.get(1), body: row.get(2) }).collect())
 }
 
@@ -51,20 +52,20 @@ pub(super) async fn rows_after(connection: &Object, (id, register): (&str, &str)
 pub(super) async fn mentions(connection: &Object, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
     let sql =
         format!("SELECT id, register, owner FROM mianshen.mention WHERE {CURRENT} AND id = ANY ($1) AND register = $2 ORDER BY id, owner");
-    let rows = query(connection, &sql, &[&ids, &register]).await?;
+    let rows = query(connection, &sql, &[&held_all(ids), &register]).await?;
     Ok(rows.iter().map(|row| Mention { id: row.get(0), register: row.get(1), owner: row.get(2) }).collect())
 }
 
 pub(super) async fn standing(connection: &Object, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {
     let sql = format!("SELECT id, body FROM mianshen.standing WHERE {CURRENT} AND kind = $1 AND id = ANY ($2) ORDER BY id");
-    let rows = query(connection, &sql, &[&kind_number(kind), &ids]).await?;
+    let rows = query(connection, &sql, &[&kind_number(kind), &held_all(ids)]).await?;
     Ok(rows.iter().map(|row| Standing { kind, id: row.get(0), body: row.get(1) }).collect())
 }
 
 pub(super) async fn stands(connection: &Object, kind: SubjectKind, id: &str) -> Result<Option<(LiveState, Option<Standing>)>, StoreError> {
     let sql = "SELECT g.as_of, g.body, s.body FROM mianshen.generation g
         LEFT JOIN mianshen.standing s ON s.generation = g.id AND s.kind = $1 AND s.id = $2 WHERE g.is_current";
-    let rows = query(connection, sql, &[&kind_number(kind), &id]).await?;
+    let rows = query(connection, sql, &[&kind_number(kind), &held(id)]).await?;
     let Some(row) = rows.first() else { return Ok(None) };
     let state = LiveState { as_of: day_of(row.get(0))?, body: row.get(1) };
     let body: Option<Vec<u8>> = row.get(2);

@@ -30,6 +30,9 @@ pub(super) use form::LIVE;
 /// What the writer keeps of the file in memory, in KiB.
 const CACHE: i64 = 65_536;
 
+/// What each reader keeps in memory at most, in KiB: the inner pages of the trees, until somebody writes.
+const READ_CACHE: i64 = 32_768;
+
 /// The live file.
 #[derive(Debug)]
 pub(super) struct LiveFile {
@@ -93,6 +96,7 @@ impl LiveFile {
         let log = Log::of(&writer, path.clone(), &LIVE)?;
         let readers = Pool::new(move || {
             let connection = open_to_read(&path, &LIVE)?;
+            connection.pragma_update(None, "cache_size", -READ_CACHE).map_err(failed)?;
             connection.set_prepared_statement_cache_capacity(64);
             Ok(connection)
         });

@@ -191,6 +191,14 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
     fill.rows(many).await.expect("more than are written together");
     fill.standing(vec![standing(Person, "q00001", "new")]).await.expect("standing");
     assert_eq!(one.rows(&["q00001"]).await, Ok(Vec::new()), "not before it is whole");
+    // Whatever somebody asks for that no database holds is nobody.
+    assert_eq!(one.rows(&["p1\0", "\0"]).await, Ok(Vec::new()));
+    assert_eq!(one.rows_in("population", &["p1\0"]).await, Ok(Vec::new()));
+    assert_eq!(one.mentions("population", &["p1\0"]).await, Ok(Vec::new()));
+    assert_eq!(one.standing(Person, &["p1\0"]).await, Ok(Vec::new()));
+    assert_eq!(one.stands(Person, "p1\0").await.expect("read").and_then(|(_, stands)| stands), None);
+    assert_eq!(one.cases_named(&["p1\0"]).await, Ok(Vec::new()));
+    assert_eq!(one.cases_about(&["p1\0"]).await, Ok(Vec::new()));
     fill.finish(state("2026-07-05", "policies 3"), vec![position("file:c", 7)]).await.expect("finished");
     assert_eq!(one.state().await, Ok(Some(state("2026-07-05", "policies 3"))));
     assert_eq!(one.positions().await, Ok(vec![position("file:c", 7)]), "positions come with it");
