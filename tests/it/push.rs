@@ -71,8 +71,13 @@ impl Place {
     }
 
     fn ask(&self, messages: Vec<NewMessage>) {
+        self.ask_at(1, messages);
+    }
+
+    /// Asks at a time: what was asked for long ago is given up at the first failure.
+    fn ask_at(&self, at: i64, messages: Vec<NewMessage>) {
         let live = self.live();
-        self.runtime.block_on(async { live.commit(&Batch { at: 1, messages, ..Batch::default() }).await.expect("asked for") });
+        self.runtime.block_on(async { live.commit(&Batch { at, messages, ..Batch::default() }).await.expect("asked for") });
     }
 
     fn count(&self, state: MessageState) -> usize {

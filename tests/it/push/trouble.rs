@@ -115,7 +115,7 @@ pub(super) fn a_receiver_in_trouble_loses_nothing(place: &Place) {
     ));
     let all: Vec<_> = (1..=EACH).flat_map(|number| SUBJECTS.map(|subject| message("a", subject, number))).collect();
     let asked: BTreeSet<String> = all.iter().map(|message| message.id.clone()).collect();
-    place.ask(all);
+    place.ask_at(mianshen::serve::clock::now(), all);
     let arguments = ["push", "--store", &place.store, "--settings", &settings, "--deliver-only", "--lang", "en"];
     let mut child = command(&arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("it starts");
     // Nobody is there, for as many tries as a channel has before it is left alone, and more.
