@@ -117,7 +117,7 @@ impl Places {
                 let means = Means { fence, clock, progress: means.bar, cancel };
                 stream.turn_day(&turn, &means).await.map_err(|error| failed(error, &self.place))
             });
-            let turned = held.during(turned).await.map_err(|error| self.store(error))??;
+            let turned = held.during(Box::pin(turned)).await.map_err(|error| self.store(error))??;
             means.bar.clear();
             let seconds = began.elapsed().as_secs_f64();
             tracing::info!(to = %turn.to, judged = turned.judged, standing = turned.standing, whole = turned.whole, seconds, "day");

@@ -28,9 +28,9 @@ fn canonical(id: &str) -> String {
 /// The links of a batch of the register's columns; rows that do not name both identifiers and the day are none.
 #[must_use]
 pub fn links_of(batch: &RecordBatch) -> Vec<IdentityLink> {
-    let text = |name: &str| batch.column_by_name(name).map(|column| column.as_string::<i32>());
+    let text = |name: &str| batch.column_by_name(name).map(AsArray::as_string::<i32>);
     let (Some(old), Some(new), Some(kind)) = (text("old_id"), text("new_id"), text("kind")) else { return Vec::new() };
-    let Some(on) = batch.column_by_name("on_date").map(|column| column.as_primitive::<Date32Type>()) else { return Vec::new() };
+    let Some(on) = batch.column_by_name("on_date").map(AsArray::as_primitive::<Date32Type>) else { return Vec::new() };
     let link = |row: usize| {
         let is_whole = old.is_valid(row) && new.is_valid(row) && on.is_valid(row);
         is_whole.then(|| IdentityLink {

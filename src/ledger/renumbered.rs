@@ -23,7 +23,9 @@ impl FromIterator<(String, String)> for Renumbered {
         for (earlier, today) in &today {
             before.entry(today.clone()).or_default().push(earlier.clone());
         }
-        before.values_mut().for_each(|earlier| earlier.sort_unstable());
+        for earlier in before.values_mut() {
+            earlier.sort_unstable();
+        }
         Self { today, before }
     }
 }

@@ -179,7 +179,7 @@ impl Teller<'_> {
         }
         beside.retain(|case| !changed.contains(case));
         seen.extend(self.seen(&beside).await?);
-        tellings.extend(self.to_be_told(seen, day, at_rest).await?);
+        tellings.extend(self.due_to_be_told(seen, day, at_rest).await?);
         Ok(Asked { next, ..self.ask(tellings, now).await? })
     }
 
@@ -243,7 +243,7 @@ impl Teller<'_> {
                     tellings.extend(self.reminder(one.case, today).await?);
                 }
             }
-            tellings.extend(self.to_be_told(waiting, today, at_rest).await?);
+            tellings.extend(self.due_to_be_told(waiting, today, at_rest).await?);
             let asked = self.ask(tellings, now).await?;
             (total.messages, total.silent) = (total.messages + asked.messages, total.silent + asked.silent);
         }
@@ -287,7 +287,7 @@ impl Teller<'_> {
 
     /// Of some cases, and of all that go with them, those that wait for being told. Those of a bundle wait until all of them are at
     /// rest, so that they go as one message.
-    async fn to_be_told(&self, seen_first: Vec<Seen>, day: NaiveDate, at_rest: i64) -> Result<Vec<Telling>, StoreError> {
+    async fn due_to_be_told(&self, seen_first: Vec<Seen>, day: NaiveDate, at_rest: i64) -> Result<Vec<Telling>, StoreError> {
         let settled = |one: &&Seen| one.at <= at_rest;
         let bundled: BTreeSet<&str> = seen_first
             .iter()

@@ -21,7 +21,7 @@ use super::rows::{HeldRow, RowForms};
 use super::source::Clock;
 use super::standing;
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
-use super::turn::{Found, Ids, RACES, Reckoned, Stream, TurnError, cases_about, stood};
+use super::turn::{AsRead, Found, Ids, RACES, Reckoned, Stream, TurnError, cases_about, stood};
 use super::view::Id;
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
@@ -250,7 +250,7 @@ impl Stream<'_> {
         let state = LiveState { as_of: turn.to, body: turn.state.write() };
         let (at, fence, state) = ((means.clock)(), Some(means.fence.clone()), Some(state));
         live.commit(&Batch { at, fence, generation, state, ..Batch::default() }).await?;
-        self.state = Some(Some((turn.to, turn.state.clone())));
+        self.state = Some(AsRead(Some((turn.to, turn.state.clone()))));
         turned.complete = true;
         Ok(turned)
     }

@@ -200,7 +200,7 @@ pub struct Leased {
     holder: String,
     clock: Clock,
     fence: Fence,
-    leased: i64,
+    since: i64,
 }
 
 impl Leased {
@@ -211,7 +211,7 @@ impl Leased {
     /// When the store cannot be written.
     pub async fn take(live: &Arc<dyn Live>, holder: &str, clock: &Clock, cancel: &Cancel) -> Result<Option<Self>, StoreError> {
         let Some(fence) = first_lease(&**live, holder, clock, cancel).await? else { return Ok(None) };
-        Ok(Some(Self { live: Arc::clone(live), holder: holder.to_owned(), clock: Arc::clone(clock), fence, leased: clock() }))
+        Ok(Some(Self { live: Arc::clone(live), holder: holder.to_owned(), clock: Arc::clone(clock), fence, since: clock() }))
     }
 
     /// What commits show.
@@ -226,12 +226,12 @@ impl Leased {
     ///
     /// [`StoreError::Fenced`] when it went to another; else when the store cannot be written.
     pub async fn renew_in_time(&mut self) -> Result<(), StoreError> {
-        if (self.clock)() - self.leased > LEASE / 3 { self.renew().await } else { Ok(()) }
+        if (self.clock)() - self.since > LEASE / 3 { self.renew().await } else { Ok(()) }
     }
 
     async fn renew(&mut self) -> Result<(), StoreError> {
         self.fence = renewed(&*self.live, self.fence.clone(), &self.holder, &self.clock).await?;
-        self.leased = (self.clock)();
+        self.since = (self.clock)();
         Ok(())
     }
 

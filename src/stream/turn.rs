@@ -131,9 +131,12 @@ pub struct Stream<'a> {
     actor: Actor,
     /// The registers that are followed, where they are named; else those of which an event was taken.
     followed: Option<BTreeSet<String>>,
-    /// The store's state, once it was asked for; none where it has none that can be read.
-    pub(super) state: Option<Option<(NaiveDate, State)>>,
+    /// The store's state, once it was asked for.
+    pub(super) state: Option<AsRead>,
 }
+
+/// The store's state; none where it has none that can be read.
+pub(super) struct AsRead(pub(super) Option<(NaiveDate, State)>);
 
 impl<'a> Stream<'a> {
     /// Over a store, by policies that are ready.
@@ -230,7 +233,7 @@ impl<'a> Stream<'a> {
         done.cases = batch.cases.len() as u64;
         commit(&*self.live, &mut batch).await?;
         if let Some(state) = state {
-            self.state = Some(Some((self.judge.as_of(), state)));
+            self.state = Some(AsRead(Some((self.judge.as_of(), state))));
         }
         Ok(done)
     }
@@ -239,9 +242,9 @@ impl<'a> Stream<'a> {
     async fn followed_now(&mut self, changes: &[Change]) -> Result<Option<State>, StoreError> {
         if self.state.is_none() {
             let state = self.live.state().await?;
-            self.state = Some(state.and_then(|state| Some((state.as_of, State::read(&state.body)?))));
+            self.state = Some(AsRead(state.and_then(|state| Some((state.as_of, State::read(&state.body)?)))));
         }
-        let Some(Some((_, state))) = &self.state else { return Ok(None) };
+        let Some(AsRead(Some((_, state)))) = &self.state else { return Ok(None) };
         let followed = self.followed.clone().unwrap_or_else(|| {
             let new = changes.iter().map(|change| &*change.register).filter(|register| state.data_days.contains_key(*register));
             state.followed.iter().cloned().chain(new.map(str::to_owned)).collect()

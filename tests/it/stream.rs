@@ -1,5 +1,7 @@
 //! `mianshen stream` as a black box: registers loaded, events followed, killed in the middle, and what leaves in the end.
 
+#![expect(clippy::disallowed_methods, reason = "how long a test waits is told by the clock")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;

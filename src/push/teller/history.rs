@@ -18,12 +18,16 @@ pub(super) struct History {
     /// How often the subject was told.
     pub(super) told: u32,
     /// The amount that the subject heard last; none where it heard of none, or has heard nothing.
-    heard: Option<Option<i64>>,
+    heard: Option<Heard>,
     /// The last correction.
     corrected: Option<Event>,
     /// Cases that give what is owed beside it.
     pub(super) beside: BTreeSet<String>,
 }
+
+/// An amount as it was heard; none: that there is one was not told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Heard(Option<i64>);
 
 /// What an event gives its subject to hear by itself. That a case waits for being told is no event's, but the case's.
 fn occasion(before: &Case, after: &Case, what: &What, day: NaiveDate) -> Option<Kind> {
@@ -72,7 +76,7 @@ impl History {
                 let counts = before.told_on.is_none() && after.told_on.is_some();
                 self.told += u32::from(counts);
                 if message.is_empty() && counts {
-                    self.heard = Some(after.amount);
+                    self.heard = Some(Heard(after.amount));
                 } else {
                     self.hear(&after.id, message, messages);
                 }
@@ -94,7 +98,7 @@ impl History {
     fn hear(&mut self, case: &str, id: &str, messages: &[MessageRow]) {
         let message = messages.iter().find(|row| row.message.id == id).and_then(read);
         if let Some(item) = message.and_then(|message| message.items.into_iter().find(|item| item.case == case)) {
-            self.heard = Some(item.amount.as_deref().and_then(amount_of));
+            self.heard = Some(Heard(item.amount.as_deref().and_then(amount_of)));
         }
     }
 
@@ -115,7 +119,7 @@ impl History {
     /// A correction is told to whom heard another amount; not where being told of the case tells the amount too, nor while a message is
     /// on its way: when it has arrived, it is looked at again.
     fn correction(&self, case: &Case, asked: &[(Message, MessageState)], day: NaiveDate) -> Option<Telling> {
-        let (heard, event) = (self.heard?, self.corrected.as_ref()?);
+        let (Heard(heard), event) = (self.heard?, self.corrected.as_ref()?);
         let is_over = case.step.is_over() || case.step == Step::Declined || case.paid_on.is_some();
         let on_its_way = asked.iter().any(|(_, state)| *state == MessageState::Waiting);
         let is_lost = case.open.contains_key(&Why::Lost);
@@ -124,7 +128,7 @@ impl History {
         }
         let corrections = || asked.iter().map(|(message, _)| message).filter(|message| message.kind == Kind::Corrected);
         // One that was given up is not asked for again.
-        let item = corrections().last().and_then(|message| message.items.iter().find(|item| item.case == case.id));
+        let item = corrections().next_back().and_then(|message| message.items.iter().find(|item| item.case == case.id));
         if item.is_some_and(|item| item.amount.as_deref().and_then(amount_of) == case.amount) {
             return None;
         }

@@ -203,10 +203,14 @@ fn pass(from: &str, looked_at: &[&str], how: How) -> (Vec<(NaiveDate, Turned)>, 
 fn weeks_pass_with_a_months_end() {
     let (turns, of) = pass("2026-06-30", &["2026-07-01", "2026-07-09", "2026-08-01", "2026-08-11"], USUAL);
     let is_first = |date: NaiveDate| chrono::Datelike::day(&date) == 1;
-    let ordinary: Vec<usize> = turns.iter().filter(|(date, _)| !is_first(*date)).map(|(_, turned)| turned.judged as usize).collect();
+    let ordinary: Vec<usize> =
+        turns.iter().filter(|(date, _)| !is_first(*date)).map(|(_, turned)| usize::try_from(turned.judged).expect("few")).collect();
     let last = day("2026-08-10");
-    let before_stale: usize =
-        turns.iter().filter(|(date, _)| !is_first(*date) && *date < last).map(|(_, turned)| turned.judged as usize).sum();
+    let before_stale: usize = turns
+        .iter()
+        .filter(|(date, _)| !is_first(*date) && *date < last)
+        .map(|(_, turned)| usize::try_from(turned.judged).expect("few"))
+        .sum();
     eprintln!("{of} subjects, judged on ordinary days: {ordinary:?}");
     assert!(before_stale * 10 < of * 30, "{before_stale} of {of} in some forty ordinary days: fewer than a tenth a day");
 }
@@ -270,7 +274,9 @@ fn history_of_days(turns: &[Happened]) {
         for (register, rows) in &CITY.rows {
             load.extend(rows.iter().map(|row| change(register, Order::LOADED, None, Some(row), 0)));
         }
-        load.iter().for_each(|change| told.hear(change));
+        for change in &load {
+            told.hear(change);
+        }
         bench.take(&load).await;
         // The load came as events: from here on, each register is followed by what is told of it.
         bench.stream = bench.stream.following(Some(BTreeSet::new()));

@@ -162,14 +162,16 @@ impl Timers {
             look.own_rows(register);
         }
         if let Some(all) = self.catalogue.rows.get(IDENTITY_LINKS) {
-            look.at.entry(IDENTITY_LINKS.to_owned()).or_default().columns.extend(all.iter().map(|(name, _)| name.to_string()));
+            look.at.entry(IDENTITY_LINKS.to_owned()).or_default().columns.extend(all.iter().map(|(name, _)| name.clone()));
         }
         for plan in self.facts.values() {
             match plan {
                 FactPlan::Rows { register, agrees_with, rows } => {
                     look.own_rows(register);
                     look.values(register, rows);
-                    agrees_with.iter().for_each(|other| look.own_rows(other));
+                    for other in agrees_with {
+                        look.own_rows(other);
+                    }
                 }
                 FactPlan::Linked { link, .. } | FactPlan::LinkEnd { link } => self.look_along(&mut look, *link),
                 FactPlan::Many { link, rows } => {
@@ -228,7 +230,7 @@ impl Look<'_> {
         let Some(columns) = self.catalogue.rows.get(register) else { return };
         let at = self.at.entry(register.to_owned()).or_default();
         for expr in rows.filter.iter().chain(&rows.values) {
-            expr.for_each_fact(&mut |index| at.columns.extend(columns.get(index).map(|(name, _)| name.to_string())));
+            expr.for_each_fact(&mut |index| at.columns.extend(columns.get(index).map(|(name, _)| name.clone())));
         }
     }
 }

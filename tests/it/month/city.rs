@@ -107,7 +107,7 @@ impl City {
         for _ in 0..2 {
             events.extend(self.death(day));
             events.extend(self.birth(day));
-            events.extend(self.payment(day));
+            events.push(self.payment(day));
         }
         events.extend(self.renumbering(day));
         for _ in 0..8 {
@@ -241,7 +241,7 @@ impl City {
     }
 
     /// A department pays beside the ledger.
-    fn payment(&mut self, day: NaiveDate) -> Option<String> {
+    fn payment(&mut self, day: NaiveDate) -> String {
         let (_, id) = self.somebody();
         let period = day.format("%Y-%m").to_string();
         let paid = [
@@ -253,7 +253,7 @@ impl City {
             ("paid_on", &day.to_string()),
         ];
         let row = self.row("grants_paid", &paid);
-        Some(self.insert("grants_paid", row, day))
+        self.insert("grants_paid", row, day)
     }
 
     /// Somebody moves to where somebody else lives.

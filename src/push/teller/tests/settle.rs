@@ -49,6 +49,9 @@ struct Run {
     next: Seq,
 }
 
+/// Kind, number, and of each case its policy and amount.
+type Told = (Kind, u32, Vec<(String, String)>);
+
 impl Run {
     fn new() -> Self {
         let live = Arc::new(Memory::default());
@@ -152,8 +155,8 @@ impl Run {
         self.live.messages()
     }
 
-    /// What was told: kind, number, and of each case its policy and amount.
-    fn told(&self) -> Vec<(Kind, u32, Vec<(String, String)>)> {
+    /// What was told.
+    fn told(&self) -> Vec<Told> {
         let items = |message: &Message| {
             message.items.iter().map(|item| (item.policy.code.clone(), item.amount.clone().unwrap_or_default())).collect()
         };
