@@ -600,10 +600,8 @@ fn subject_as(id: &str, verdict: Verdict) -> StoredSubject {
     StoredSubject { id: id.to_owned(), grants, ..subject(verdict) }
 }
 
-#[test]
-fn the_case_of_who_was_renumbered_goes_on() {
-    let (before, today) = ("11010519491231002X", "110105194912310089");
-    let renumbered: Renumbered = [(before.to_owned(), today.to_owned())].into_iter().collect();
+/// One policy that pays by itself, for a month.
+fn rules_of_june() -> BTreeMap<String, Rule> {
     let rule = Rule {
         version: 1,
         department: DEPARTMENT.to_owned(),
@@ -611,7 +609,14 @@ fn the_case_of_who_was_renumbered_goes_on() {
         period: "2026-06".to_owned(),
         delivery: delivery(Mode::Automatic),
     };
-    let rules = BTreeMap::from([("990100-MZ-0007".to_owned(), rule)]);
+    BTreeMap::from([("990100-MZ-0007".to_owned(), rule)])
+}
+
+#[test]
+fn the_case_of_who_was_renumbered_goes_on() {
+    let (before, today) = ("11010519491231002X", "110105194912310089");
+    let renumbered: Renumbered = [(before.to_owned(), today.to_owned())].into_iter().collect();
+    let rules = rules_of_june();
     let mut book = Book::default();
     book.found(&current_as(before), 0);
     let rows = |book: &Book| book.rows.values().cloned().collect::<Vec<CaseRow>>();
@@ -634,14 +639,7 @@ fn the_case_of_who_was_renumbered_goes_on() {
 fn of_two_cases_that_a_merger_left_one_goes_on() {
     let (before, today) = ("11010519491231002X", "110105194912310089");
     let renumbered: Renumbered = [(before.to_owned(), today.to_owned())].into_iter().collect();
-    let rule = Rule {
-        version: 1,
-        department: DEPARTMENT.to_owned(),
-        unit: "CNY".to_owned(),
-        period: "2026-06".to_owned(),
-        delivery: delivery(Mode::Automatic),
-    };
-    let rules = BTreeMap::from([("990100-MZ-0007".to_owned(), rule)]);
+    let rules = rules_of_june();
     for is_paid in [false, true] {
         let mut book = Book::default();
         book.found(&current_as(before), 0);

@@ -100,6 +100,16 @@ impl Told {
         }
     }
 
+    /// Hears of all rows of the city, as a load tells them.
+    fn load(&mut self) -> Vec<Change> {
+        let all = CITY.rows.iter().flat_map(|(register, rows)| rows.iter().map(move |row| (register, row)));
+        let load: Vec<Change> = all.map(|(register, row)| change(register, Order::LOADED, None, Some(row), 0)).collect();
+        for change in &load {
+            self.hear(change);
+        }
+        load
+    }
+
     /// The rows as they are now.
     fn rows(&self) -> BTreeMap<String, Vec<RecordBatch>> {
         let mut now = BTreeMap::new();
@@ -340,13 +350,7 @@ fn history(turns: &[Vec<(Step, u8)>]) -> (BTreeSet<String>, BTreeSet<String>) {
         let mut bench = Bench { live, fence, stream, position: None };
         let mut oracle = judge();
         let mut told = Told::default();
-        let mut load = Vec::new();
-        for (register, rows) in &CITY.rows {
-            load.extend(rows.iter().map(|row| change(register, Order::LOADED, None, Some(row), 0)));
-        }
-        for change in &load {
-            told.hear(change);
-        }
+        let load = told.load();
         bench.take(&load).await;
         let expected = batch(&mut oracle, &bench, &told.rows()).await;
         let mut before = bench.standing().await;

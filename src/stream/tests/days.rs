@@ -270,13 +270,7 @@ fn history_of_days(turns: &[Happened]) {
         let stream = Stream::new(Arc::clone(&live), judge_of(CITY.as_of, &first)).expect("a stream");
         let mut bench = Bench { live: Arc::clone(&live), fence: fence.clone(), stream, position: None };
         let mut told = Told::default();
-        let mut load = Vec::new();
-        for (register, rows) in &CITY.rows {
-            load.extend(rows.iter().map(|row| change(register, Order::LOADED, None, Some(row), 0)));
-        }
-        for change in &load {
-            told.hear(change);
-        }
+        let load = told.load();
         bench.take(&load).await;
         // The load came as events: from here on, each register is followed by what is told of it.
         bench.stream = bench.stream.following(Some(BTreeSet::new()));
