@@ -1,6 +1,7 @@
 //! The access trail: who looked at what, for which purpose, and when. Who watches over some regions sees the entries about those
 //! who are counted there.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use axum::extract::{Form, Query};
@@ -40,8 +41,15 @@ pub(super) async fn newest(visit: Visit, Query(asked): Query<Before>) -> Respons
         let read = if last == 0 { Vec::new() } else { store.trail_records(first, ENTRIES).await? };
         let watched = Watched::of(&visit).await?;
         let mut records = Vec::new();
+        let mut known: HashMap<Option<Subject>, bool> = HashMap::new();
         for record in read.into_iter().filter(|record| record.seq <= last).rev() {
-            if watched.holds_entry(&record).await? {
+            let about = record.said().and_then(|said| said.subject);
+            let is_shown = match known.get(&about) {
+                Some(is_shown) => *is_shown,
+                None => watched.holds_about(about.as_ref()).await?,
+            };
+            known.insert(about, is_shown);
+            if is_shown {
                 records.push(record);
             }
         }
@@ -106,15 +114,16 @@ impl<'a> Watched<'a> {
 
     async fn holds(&self, kind: SubjectKind, id: &str) -> Result<bool, StoreError> {
         let Some(run) = &self.run else { return Ok(self.is_all) };
-        let Some(subject) = run.subject(kind, id).await? else { return Ok(false) };
-        let (rules, day) = (self.visit.console.serving().rules(), run.run().summary.as_of);
-        let lies_in = |own: &String| *own == *subject.region || rules.workspace.regions.contains(own, &subject.region, day);
-        Ok(!subject.region.is_empty() && self.visit.caller.grant.regions.iter().any(lies_in))
+        let serving = self.visit.console.serving();
+        let rules = serving.rules();
+        // Where somebody is counted today decides, as everywhere.
+        let Some(found) = serving.looking(&**run, &rules).find(kind, id).await? else { return Ok(false) };
+        Ok(self.visit.caller.covers(&found.subject.region, &rules.workspace.regions, found.ground.as_of()))
     }
 
     /// An entry about nobody, and one that was erased, tell of nobody.
-    async fn holds_entry(&self, record: &Record) -> Result<bool, StoreError> {
-        let Some(subject) = record.said().and_then(|said| said.subject) else { return Ok(true) };
+    async fn holds_about(&self, subject: Option<&Subject>) -> Result<bool, StoreError> {
+        let Some(subject) = subject else { return Ok(true) };
         match SubjectKind::named(&subject.kind) {
             Some(kind) => self.holds(kind, &subject.id).await,
             None => Ok(self.is_all),

@@ -45,6 +45,13 @@ impl Caller {
         Some(own.map(|policy| policy.code.clone()).collect())
     }
 
+    /// Whether a region (empty: unknown) is one of the caller's, or lies in one.
+    #[must_use]
+    pub fn covers(&self, region: &str, regions: &RegionTree, day: NaiveDate) -> bool {
+        let lies_in = |own: &String| own == "*" || (!region.is_empty() && (own == region || regions.contains(own, region, day)));
+        self.grant.regions.iter().any(lies_in)
+    }
+
     /// Lets through only callers in one of some roles.
     ///
     /// # Errors
@@ -93,11 +100,7 @@ impl Access {
         if self.role == Role::Citizen {
             return self.caller.grant.subjects.iter().any(|(own_kind, own)| *own_kind == kind && own == id);
         }
-        self.caller
-            .grant
-            .regions
-            .iter()
-            .any(|own| own == "*" || (!region.is_empty() && (own == region || regions.contains(own, region, day))))
+        self.caller.covers(region, regions, day)
     }
 
     /// Whether a policy is the business of the caller: a handler has that of his departments.
