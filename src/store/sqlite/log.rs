@@ -55,7 +55,11 @@ impl Log {
     /// Brings pages over on a connection of its own, while the writer goes on; it waits for the little that is left in the
     /// end, so that the log can begin anew. Does nothing where somebody is at it.
     pub(super) fn settle(&self, writer: &Mutex<Connection>) -> Result<(), StoreError> {
-        let Ok(_alone) = self.0.settling.try_lock() else { return Ok(()) };
+        let _alone = match self.0.settling.try_lock() {
+            Ok(alone) => alone,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(()),
+        };
         let counted = self.0.changes.swap(0, Ordering::Relaxed);
         let done = open(&self.0.path, self.0.form).and_then(|aside| bring_over(&aside, writer));
         if done.is_err() {

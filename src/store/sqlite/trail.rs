@@ -87,6 +87,9 @@ impl TrailFile {
         let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let seqs = chosen(&transaction, &erasure.selection)?;
         if seqs.is_empty() {
+            // Where they were erased before, the log may still have them: others held its pages then.
+            drop(transaction);
+            self.log.cut(&writer)?;
             return Ok(0);
         }
         for seq in &seqs {
