@@ -134,7 +134,10 @@ impl StreamDay {
     /// Of a state of the stream, by the policies of the moment; none where the stream has not written the state.
     fn new(rules: &Rules, state: &LiveState) -> Option<Self> {
         let kept = State::read(&state.body)?;
-        let ahead = kept.turning.as_ref().map(|turning| (turning.after.clone(), Arc::new(Self::of(rules, state, &kept, turning.to))));
+        let ahead = kept.turning.as_ref().map(|turning| {
+            let moved = kept.clone().moved_to(turning.to);
+            (turning.after.clone(), Arc::new(Self::of(rules, state, &moved, turning.to)))
+        });
         Some(Self { ahead, ..Self::of(rules, state, &kept, state.as_of) })
     }
 

@@ -148,10 +148,7 @@ pub async fn next_turn(
             turn.concerns(rules, code, Why::Register);
         }
     }
-    for (_, day) in state.data_days.iter_mut().filter(|(name, day)| state.followed.contains(*name) && **day < to) {
-        *day = to;
-    }
-    turn.state = state;
+    turn.state = state.moved_to(to);
     Ok(Some(turn))
 }
 

@@ -203,6 +203,15 @@ pub struct Turning {
 }
 
 impl State {
+    /// As it is on another day: registers that are followed speak for it.
+    #[must_use]
+    pub fn moved_to(mut self, to: chrono::NaiveDate) -> Self {
+        for (_, day) in self.data_days.iter_mut().filter(|(name, day)| self.followed.contains(*name) && **day < to) {
+            *day = to;
+        }
+        self
+    }
+
     /// As it is kept.
     #[must_use]
     pub fn write(&self) -> Vec<u8> {

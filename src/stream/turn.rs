@@ -294,7 +294,9 @@ impl<'a> Stream<'a> {
         let others: Vec<Option<Other>> =
             tokio::task::block_in_place(|| there.par_iter().with_min_len(64).map(other).collect::<Result<_, _>>())?;
         for (kind, subject) in &there {
-            stood.get_mut(kind).map(|of_kind| of_kind.remove(&subject.id));
+            if let Some(of_kind) = stood.get_mut(kind) {
+                of_kind.remove(&subject.id);
+            }
         }
         for Other { subject, body, owed } in others.into_iter().flatten() {
             if owed {
