@@ -265,10 +265,7 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
         cancel: cancel.clone(),
         told: &mut tell,
     };
-    let faults = |error: FollowError| match error {
-        FollowError::Told(told) => vec![*told],
-        FollowError::Turn(error) => failed(error, &places.place),
-    };
+    let faults = |error: FollowError| not_followed(error, &places.place);
     let mut follower = Follower::new(held, following).await.map_err(faults)?;
     places.follow(&mut follower, args.turn_days, &means).await?;
     Ok(summary(&follower.end().await.map_err(faults)?, context))
@@ -397,6 +394,13 @@ pub(super) async fn open(arg: &StoreArg, make: bool) -> Result<(String, PathBuf,
 
 pub(super) fn told(error: DossierError) -> Faults {
     vec![error.into_diagnostic()]
+}
+
+pub(super) fn not_followed(error: FollowError, place: &str) -> Faults {
+    match error {
+        FollowError::Told(told) => vec![*told],
+        FollowError::Turn(error) => failed(error, place),
+    }
 }
 
 pub(super) fn failed(error: TurnError, place: &str) -> Faults {

@@ -9,11 +9,11 @@ use chrono::{Days, NaiveDate};
 
 use super::folder::PolicyFolder;
 use super::progress::Bar;
-use super::stream::{Faults, TurnArgs, failed, followed, open, policies, told};
+use super::stream::{Faults, TurnArgs, failed, followed, not_followed, open, policies, told};
 use super::{Context, Exit};
 use crate::check::CheckedPolicy;
 use crate::diagnostic::progress::Cancel;
-use crate::diagnostic::{Diagnostic, code};
+use crate::diagnostic::{Diagnostic, Message, code};
 use crate::report::count;
 use crate::serve::clock;
 use crate::store::live::Live;
@@ -130,10 +130,7 @@ impl Places {
 
     /// Follows sources; with `turns`, from day to day by the clock.
     pub(super) async fn follow(&self, follower: &mut Follower<'_>, turns: bool, means: &TurnMeans<'_>) -> Result<(), Faults> {
-        let follows = |error: FollowError| match error {
-            FollowError::Told(told) => vec![*told],
-            FollowError::Turn(error) => failed(error, &self.place),
-        };
+        let follows = |error: FollowError| not_followed(error, &self.place);
         loop {
             let (as_of, _) = self.state().await?;
             let until = if turns { clock::beijing() } else { as_of };
@@ -229,7 +226,7 @@ pub(super) async fn turn(args: &TurnArgs, context: &Context, threads: usize, can
     if let Some(turning) = state.turning {
         let (zh, en) =
             (format!("转入 {} 还没有做完, 再运行一次", turning.to), format!("the turn to {} is not done yet, run it again", turning.to));
-        summary.push_str(if pick("zh", "en") == "zh" { &zh } else { &en });
+        summary.push_str(context.say(&Message::new(zh, en)));
         summary.push('\n');
         return Ok((summary, Exit::Findings));
     }

@@ -43,7 +43,8 @@ pub fn about(access: &Access, action: Action, (kind, id): (SubjectKind, &str), i
         caller: access.caller.id.clone(),
         purpose: access.purpose.id.clone(),
         action,
-        subject: Some(Subject { kind: kind.name().to_owned(), id: id.to_owned() }),
+        // Of a case whose content is erased nobody is known.
+        subject: (!id.is_empty()).then(|| Subject { kind: kind.name().to_owned(), id: id.to_owned() }),
         items,
         note: String::new(),
     }
