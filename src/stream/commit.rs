@@ -1,6 +1,6 @@
 //! The commit of a turn, beside others who move cases on meanwhile: above all the push, which notes on each case that it was told of.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::ledger::{Case, Event, What, made};
 use crate::store::StoreError;
@@ -25,11 +25,20 @@ pub(super) async fn commit(live: &dyn Live, batch: &mut Batch) -> Result<(), Sto
     live.commit(batch).await.map(|_| ())
 }
 
-/// Puts steps behind what happened to their cases since.
-async fn behind(live: &dyn Live, steps: &mut [CaseStep]) -> Result<(), StoreError> {
-    let ids: Vec<&str> = steps.iter().map(|step| step.row.id.as_str()).collect();
+/// Puts steps behind what happened to their cases since. A grant whose case was erased has nobody's name any more by which it could be
+/// found: it begins no second one.
+async fn behind(live: &dyn Live, steps: &mut Vec<CaseStep>) -> Result<(), StoreError> {
+    let ids: Vec<String> = steps.iter().map(|step| step.row.id.clone()).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let rows = live.cases_named(&ids).await?;
     let now: HashMap<&str, &CaseRow> = rows.iter().map(|row| (row.id.as_str(), row)).collect();
+    let mut erased = HashSet::new();
+    for row in &rows {
+        if Case::of(row)?.erased_on.is_some() {
+            erased.insert(row.id.clone());
+        }
+    }
+    steps.retain(|step| step.expect > 0 || !erased.contains(&step.row.id));
     for step in steps {
         let Some(row) = now.get(step.row.id.as_str()).filter(|row| row.version != step.expect) else { continue };
         let anew = || StoreError::Raced(row.id.clone());
@@ -118,6 +127,23 @@ mod tests {
         assert!(case.told_on.is_none() && case.amount == Some(12_000), "to be told anew");
         let less = beside(told(), What::Corrected { before: Some(10_000), after: Some(9_000) }).await;
         assert_eq!(less, Err(StoreError::Raced("c1".to_owned())), "what was heard is for somebody to look at");
+    }
+
+    #[tokio::test]
+    async fn a_grant_whose_case_was_erased_begins_no_second_one() {
+        let live = Memory::default();
+        let begun = Case::begin("c1", &event(found())).expect("a case");
+        let content = serde_json::to_vec(&event(found())).expect("JSON");
+        let first = CaseStep { row: begun.row(), expect: 0, events: vec![content] };
+        live.commit(&Batch { cases: vec![first.clone()], ..Batch::default() }).await.expect("found");
+        let closed = serde_json::to_vec(&event(What::Withdrawn)).expect("JSON");
+        let erased = Case { erased_on: Some(event(What::Withdrawn).day), ..begun };
+        let erased = CaseStep { row: erased.row(), expect: 1, events: vec![closed] };
+        live.commit(&Batch { cases: vec![erased], ..Batch::default() }).await.expect("erased");
+        let mut batch = Batch { cases: vec![first], ..Batch::default() };
+        commit(&live, &mut batch).await.expect("the turn goes on");
+        assert!(batch.cases.is_empty());
+        assert_eq!(live.case("c1").await.expect("read").expect("the case").version, 2);
     }
 
     #[tokio::test]
