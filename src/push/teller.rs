@@ -163,7 +163,10 @@ impl Teller<'_> {
     pub async fn follow(&self, from: Seq, limit: usize, now: i64) -> Result<Asked, StoreError> {
         let at_rest = self.at_rest(now);
         let mut events = self.live.events_from(from, limit).await?;
-        events.retain(|event| event.at <= at_rest);
+        // Who commits later may have an earlier time: nothing behind the first that is too young is passed over.
+        if let Some(young) = events.iter().position(|event| event.at > at_rest) {
+            events.truncate(young);
+        }
         let Some(next) = events.last().map(|last| last.seq + 1) else { return Ok(Asked { next: from, ..Asked::default() }) };
         // What was erased is nobody's to tell.
         let changed: BTreeSet<String> = events.into_iter().filter(|event| event.content.is_some()).map(|event| event.case).collect();

@@ -334,6 +334,24 @@ async fn live_through(bursts: &[Burst], at_most: usize, eager: bool, crashes: bo
     run
 }
 
+#[tokio::test]
+async fn who_commits_later_with_an_earlier_time_hides_nobody() {
+    let run = Run::new();
+    let (world, plan) = (&run.world, super::plan(0, false));
+    let began = world.at();
+    let go_to = |seconds: i64| world.now.store(began + seconds * 1_000_000, Ordering::SeqCst);
+    go_to(3);
+    world.find(&[("c1", POLICIES[2], plan.clone())]).await;
+    // A turn that began before, and took longer.
+    go_to(0);
+    world.find(&[("c2", POLICIES[0], plan)]).await;
+    go_to(61);
+    assert_eq!(world.follow().await.next, 1, "the first is too young yet: nothing behind it is passed over");
+    go_to(64);
+    let asked = world.follow().await;
+    assert_eq!((asked.messages, asked.next), (2, 3));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
 
