@@ -4,6 +4,7 @@
 //! whether the other is there is told only where both see the same processes.
 
 use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::Path;
 
 use rand::TryRng;
@@ -18,7 +19,7 @@ const WORD: &str = "stream";
 pub fn own() -> String {
     let pid = std::process::id();
     match (here(), began(pid)) {
-        (Some(here), Some(Began { at, .. })) => format!("{WORD} {here} {pid} {at}"),
+        (Some(here), Ok(Began { at, .. })) => format!("{WORD} {here} {pid} {at}"),
         _ => {
             let mut bytes = [0_u8; 8];
             // Without random numbers the number of the process must do.
@@ -38,11 +39,19 @@ pub fn is_gone(holder: &str) -> bool {
     if here != format!("{boot} {namespace}") || !Path::new("/proc/1").exists() {
         return false;
     }
-    began(pid).is_none_or(|found| found.is_over || found.at != at)
+    match began(pid) {
+        Ok(found) => found.is_over || found.at != at,
+        // One that may not be looked at is there.
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    }
 }
 
 /// Since when the machine runs, and which processes are seen.
 fn here() -> Option<String> {
+    // Where this is not our own number, the processes seen are not those of our namespace.
+    if fs::read_link("/proc/self").ok()?.to_str()? != std::process::id().to_string() {
+        return None;
+    }
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     let namespace = fs::read_link("/proc/self/ns/pid").ok()?;
     Some(format!("{} {}", boot.trim(), namespace.to_str()?))
@@ -55,13 +64,16 @@ struct Began {
     is_over: bool,
 }
 
-/// None where there is no such process.
-fn began(pid: u32) -> Option<Began> {
-    let text = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name stands in parentheses, and may hold anything.
-    let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
-    let is_over = matches!(fields.next()?, "Z" | "X");
-    Some(Began { at: fields.nth(18)?.parse().ok()?, is_over })
+/// Not found where there is no such process.
+fn began(pid: u32) -> io::Result<Began> {
+    let text = fs::read_to_string(format!("/proc/{pid}/stat"))?;
+    let read = || {
+        // The name stands in parentheses, and may hold anything.
+        let mut fields = text[text.rfind(')')? + 1..].split_ascii_whitespace();
+        let is_over = matches!(fields.next()?, "Z" | "X");
+        Some(Began { at: fields.nth(18)?.parse().ok()?, is_over })
+    };
+    read().ok_or_else(|| io::Error::from(ErrorKind::InvalidData))
 }
 
 #[cfg(test)]
