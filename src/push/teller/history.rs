@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::{Telling, is_void, note, read, waits};
 use crate::ledger::{Case, Event, Next, Step, What, Why, amount_of};
-use crate::push::message::{Kind, Message};
+use crate::push::message::{self, Kind, Message};
 use crate::store::StoreError;
 use crate::store::live::{CaseEvent, MessageRow, MessageState};
 
@@ -105,7 +105,13 @@ impl History {
     /// What the subject is to hear of a case as it is now, and was not told yet; beside that it waits for being told.
     pub(super) fn to_tell(&self, case: &Case, messages: &[MessageRow], day: NaiveDate) -> Vec<Telling> {
         let asked: Vec<(Message, MessageState)> = messages.iter().filter_map(|row| Some((read(row)?, row.state))).collect();
-        let is_asked = |kind: Kind, number: u32| asked.iter().any(|(message, _)| message.kind == kind && message.number == number);
+        // Of a message whose words were erased with another case, the identifier is there still.
+        let is_same =
+            |row: &MessageRow, kind, number| row.message.id == message::id(kind, number, row.message.cases.iter().map(String::as_str));
+        let is_asked = |kind: Kind, number: u32| {
+            asked.iter().any(|(message, _)| message.kind == kind && message.number == number)
+                || messages.iter().any(|row| is_same(row, kind, number))
+        };
         let mut tellings = Vec::new();
         for (kind, (number, event)) in &self.last {
             if holds(*kind, &event.what, case, day) && !is_asked(*kind, *number) {
