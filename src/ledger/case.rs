@@ -362,7 +362,8 @@ impl Case {
     /// Whether nobody has looked at its amount yet: it was found, and only the program has done anything since.
     #[must_use]
     pub fn is_untouched(&self) -> bool {
-        self.step == Step::Found && self.reviewers.is_empty() && self.reckoned == self.whole() && !self.open.contains_key(&Why::Objection)
+        let was_objected = self.objected || self.open.contains_key(&Why::Objection);
+        self.step == Step::Found && self.reviewers.is_empty() && self.reckoned == self.whole() && !was_objected
     }
 
     fn remember(&mut self, event: &Event) {
@@ -399,7 +400,10 @@ impl Case {
         if self.open.is_empty() {
             return;
         }
-        self.reviewers.push(by.clone());
+        // Who answers an objection, too, is one official all the same.
+        if !self.reviewers.iter().any(|before| before.is_same(by)) {
+            self.reviewers.push(by.clone());
+        }
         if self.reviewers.len() >= usize::from(self.plan.reviews.max(1)) {
             self.open.clear();
             self.reviewed = true;

@@ -600,6 +600,20 @@ fn subject_as(id: &str, verdict: Verdict) -> StoredSubject {
     StoredSubject { id: id.to_owned(), grants, ..subject(verdict) }
 }
 
+#[test]
+fn of_two_who_must_review_one_who_answers_an_objection_is_not_both() {
+    let mut book = Book::default();
+    let plan = Plan::of(Mode::Review, &Delivery { second_review: true, ..delivery(Mode::Review) }, false);
+    book.found(&current_of(Some(10_000), plan), 0);
+    book.act(Command::Review, &official("张三"), 0).expect("the first");
+    book.act(Command::Object, &official("张三"), 0).expect("somebody objects");
+    book.act(Command::Review, &official("张三"), 0).expect("it is answered");
+    let case = book.case();
+    assert!(!case.reviewed && case.is_held() && case.reviewers.len() == 1, "{case:?}");
+    book.act(Command::Review, &official("李四"), 0).expect("the second");
+    assert!(book.case().reviewed);
+}
+
 /// One policy that pays by itself, for a month.
 fn rules_of_june() -> BTreeMap<String, Rule> {
     let rule = Rule {
