@@ -190,14 +190,16 @@ fn put_back(case: &Case, now: i64) -> Option<i64> {
     if case.reckoned == Some(now) {
         return None;
     }
+    // What others give beside it is not its own to pay.
+    let own = now - case.beside;
     let Some(before) = &case.superseded else {
-        return Some(now).filter(|now| case.is_untouched() && case.amount.is_some_and(|amount| *now < amount));
+        return Some(own).filter(|own| case.is_untouched() && case.amount.is_some_and(|amount| *own < amount));
     };
     let was = before.less.as_ref().and_then(|less| less.was);
     if before.reckoned == Some(now) || was == Some(now) {
         return before.amount;
     }
-    before.amount.map(|amount| amount.max(now)).filter(|back| case.amount.is_some_and(|amount| *back < amount))
+    before.amount.map(|amount| amount.max(own)).filter(|back| case.amount.is_some_and(|amount| *back < amount))
 }
 
 /// The case that makes up for another: the same for the same amount that it comes to, whoever finds it. What others give beside
