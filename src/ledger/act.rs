@@ -253,7 +253,7 @@ fn waiting(case: &Case, next: Next) -> Message {
 }
 
 /// Whether a command is an actor's to give.
-fn who(case: &Case, command: &str, actor: &Actor) -> Result<(), Message> {
+pub(super) fn who(case: &Case, command: &str, actor: &Actor) -> Result<(), Message> {
     let may = match command {
         "review" | "return" | "withdraw" | "correct" | "pay" | "close" => actor.role == Role::Official,
         "publish" | "tell" => matches!(actor.role, Role::Official | Role::System),

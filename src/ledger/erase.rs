@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
 
+use super::act::who;
 use super::case::Case;
-use super::event::{Actor, Grant, Role};
+use super::event::{Actor, Grant};
 use crate::diagnostic::Message;
 use crate::store::StoreError;
 use crate::store::live::CaseRow;
@@ -72,16 +73,7 @@ fn may(case: &Case, actor: &Actor, ground: &str) -> Result<(), Message> {
     if case.erased_on.is_some() {
         return fault("内容已删除", "its content was erased before");
     }
-    if actor.role != Role::Official {
-        return fault("这一步不由您办理", "this step is not yours");
-    }
-    if actor.name.trim().is_empty() {
-        return fault("须写明真实姓名", "a real name is needed");
-    }
-    if actor.department != case.grant.department {
-        let own = &case.grant.department;
-        return Err(Message::new(format!("由部门 {own} 办理"), format!("department {own} answers for it")));
-    }
+    who(case, "close", actor)?;
     if ground.trim().is_empty() {
         return fault("须写明理由", "a ground must be given");
     }
