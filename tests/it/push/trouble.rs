@@ -3,7 +3,6 @@
 #![expect(clippy::disallowed_methods, reason = "how long a test waits is told by the clock")]
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -11,14 +10,14 @@ use std::time::{Duration, Instant};
 use mianshen::push::Message;
 use mianshen::store::live::MessageState;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 use super::{Place, by_hand, message};
 use crate::support::command;
 
 const EACH: u32 = 3;
 /// What the settings allow.
-const TIMEOUT: Duration = Duration::from_secs(1);
+const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What the receiver does with a request, by its subject and how often the message came.
 enum Does {
@@ -93,8 +92,8 @@ async fn serve(stream: TcpStream, got: Got) -> std::io::Result<()> {
     }
 }
 
-async fn listen(address: SocketAddr) -> Got {
-    let listener = TcpListener::bind(address).await.expect("the port is free again");
+async fn listen(socket: TcpSocket) -> Got {
+    let listener = socket.listen(64).expect("it listens");
     let got = Got::default();
     let taken = Arc::clone(&got);
     tokio::spawn(async move {
@@ -108,9 +107,10 @@ async fn listen(address: SocketAddr) -> Got {
 }
 
 pub(super) fn a_receiver_in_trouble_loses_nothing(place: &Place) {
-    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = free.local_addr().expect("an address");
-    drop(free);
+    // The port is ours from now on, though nobody listens yet.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind("127.0.0.1:0".parse().expect("an address")).expect("a port");
+    let address = socket.local_addr().expect("an address");
     let settings = place.settings(&format!(
         "pace: {{at_once: 4, first_wait_seconds: 1, most_wait_seconds: 2, failures: 4, rest_seconds: 1}}\nchannels:\n  - {{name: a, webhook: {{url: 'http://{address}/in', secret_file: secret, timeout_seconds: {}}}}}\n",
         TIMEOUT.as_secs()
@@ -124,7 +124,7 @@ pub(super) fn a_receiver_in_trouble_loses_nothing(place: &Place) {
     std::thread::sleep(Duration::from_secs(6));
     assert_eq!((place.count(MessageState::Waiting), place.count(MessageState::Sent)), (asked.len(), 0));
     assert!(child.try_wait().expect("asked").is_none(), "it goes on");
-    let got = place.runtime.block_on(listen(address));
+    let got = place.runtime.block_on(listen(socket));
     let until = Instant::now() + Duration::from_mins(2);
     while place.count(MessageState::Sent) < asked.len() {
         assert!(Instant::now() < until, "{} of {} are sent", place.count(MessageState::Sent), asked.len());
