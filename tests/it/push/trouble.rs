@@ -92,7 +92,7 @@ async fn serve(stream: TcpStream, got: Got) -> std::io::Result<()> {
     }
 }
 
-async fn listen(socket: TcpSocket) -> Got {
+fn listen(socket: TcpSocket) -> Got {
     let listener = socket.listen(64).expect("it listens");
     let got = Got::default();
     let taken = Arc::clone(&got);
@@ -124,7 +124,7 @@ pub(super) fn a_receiver_in_trouble_loses_nothing(place: &Place) {
     std::thread::sleep(Duration::from_secs(6));
     assert_eq!((place.count(MessageState::Waiting), place.count(MessageState::Sent)), (asked.len(), 0));
     assert!(child.try_wait().expect("asked").is_none(), "it goes on");
-    let got = place.runtime.block_on(listen(socket));
+    let got = place.runtime.block_on(async { listen(socket) });
     let until = Instant::now() + Duration::from_mins(2);
     while place.count(MessageState::Sent) < asked.len() {
         assert!(Instant::now() < until, "{} of {} are sent", place.count(MessageState::Sent), asked.len());
