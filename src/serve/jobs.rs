@@ -15,7 +15,10 @@ const KEPT: usize = 64;
 
 /// The jobs of a server, the newest last.
 #[derive(Debug, Default)]
-pub struct Jobs(Mutex<VecDeque<Arc<Job>>>);
+pub struct Jobs {
+    kept: Mutex<VecDeque<Arc<Job>>>,
+    starting: tokio::sync::Mutex<()>,
+}
 
 /// One job.
 #[derive(Debug)]
@@ -28,13 +31,19 @@ pub struct Job {
 }
 
 impl Jobs {
+    /// Whoever looks whether a job is there, and starts one where none is, holds this meanwhile: of two who come at once with the
+    /// same key, or for the last place, the second finds what the first did.
+    pub async fn starting(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.starting.lock().await
+    }
+
     /// A new job of somebody.
     pub fn start(&self, id: String, owner: &str) -> Arc<Job> {
         let stage = Stage { name: Text::from(&Message::new("开始", "starting")), rows: 0, total: None };
         let told = Simulation { id, state: SimulationState::Running, stage: Some(stage), results: None, findings: Vec::new() };
         let job =
             Arc::new(Job { owner: owner.to_owned(), cancel: Cancel::default(), told: Mutex::new(told), changed: watch::Sender::new(0) });
-        let mut jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut jobs = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         jobs.push_back(Arc::clone(&job));
         while jobs.len() > KEPT {
             let ended = jobs.iter().position(|job| job.told().state != SimulationState::Running).unwrap_or(0);
@@ -46,20 +55,20 @@ impl Jobs {
     /// A job by its identifier.
     #[must_use]
     pub fn get(&self, id: &str) -> Option<Arc<Job>> {
-        let jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         jobs.iter().find(|job| job.told().id == id).cloned()
     }
 
     /// How many are at work.
     #[must_use]
     pub fn at_work(&self) -> usize {
-        let jobs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let jobs = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         jobs.iter().filter(|job| job.told().state == SimulationState::Running).count()
     }
 
     /// Asks all to stop.
     pub fn cancel_all(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|job| job.cancel());
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).iter().for_each(|job| job.cancel());
     }
 }
 

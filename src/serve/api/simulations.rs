@@ -65,6 +65,7 @@ pub async fn start(
         None => serving.run().await?.run().summary.as_of,
     };
     let id = key::new().map_err(|_| Problem::internal())?[3..35].to_owned();
+    let starting = serving.jobs().starting().await;
     let id = match headers.get(KEY_HEADER).and_then(|value| value.to_str().ok()) {
         Some(word) => once(&serving, &caller, word, &format!("{asked:?}"), id).await?,
         None => id,
@@ -89,6 +90,7 @@ pub async fn start(
             job
         }
     };
+    drop(starting);
     let place = format!("/v1/simulations/{id}");
     Ok((StatusCode::ACCEPTED, [(header::LOCATION, place)], Json(job.told())).into_response())
 }
