@@ -87,3 +87,55 @@ pub fn whole(minimum: i64) -> Value {
 pub fn text() -> Value {
     defined("text")
 }
+
+/// For tests: the keys that a schema has, and those that a reader of the same file asks for.
+#[cfg(test)]
+pub mod known {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use serde_json::Value;
+
+    use crate::diagnostic::{Diagnostic, SourceFile};
+    use crate::yaml::{self, Node};
+
+    /// The keys of one mapping.
+    pub type Keys = BTreeSet<String>;
+
+    /// The keys known at each place with the key `zz`.
+    ///
+    /// # Panics
+    ///
+    /// Where one of them is not asked for by the reader.
+    pub fn read(text: &str, read: impl Fn(&Arc<SourceFile>, &Node) -> Vec<Diagnostic>) -> BTreeSet<Keys> {
+        let file = SourceFile::new("t.yaml", text);
+        let (node, told) = yaml::parse(&file);
+        assert!(told.is_empty());
+        let told = read(&file, &node.expect("a tree"));
+        let unknown: Vec<_> = told.iter().filter(|told| told.code.name == "unknown-key").collect();
+        assert_eq!(unknown.len(), text.matches("zz:").count(), "every mapping was read: {told:?}");
+        let keys = |told: &&Diagnostic| {
+            let known = told.help.iter().find_map(|help| help.en.strip_prefix("keys known here: ")).expect("the keys known");
+            known.split(", ").map(str::to_owned).collect()
+        };
+        unknown.iter().map(keys).collect()
+    }
+
+    /// The keys of every closed mapping of a schema.
+    ///
+    /// # Panics
+    ///
+    /// Where it is no schema.
+    pub fn written(schema: &Value, found: &mut BTreeSet<Keys>) {
+        match schema {
+            Value::Object(entries) => {
+                if entries.get("additionalProperties") == Some(&Value::Bool(false)) {
+                    found.insert(entries["properties"].as_object().expect("properties").keys().cloned().collect());
+                }
+                entries.values().for_each(|value| written(value, found));
+            }
+            Value::Array(items) => items.iter().for_each(|item| written(item, found)),
+            _ => {}
+        }
+    }
+}

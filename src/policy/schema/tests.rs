@@ -5,9 +5,8 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 use super::{SchemaOf, schema};
-use crate::diagnostic::{Diagnostic, SourceFile};
 use crate::policy::{read_bundles, read_cases, read_parameters, read_policy};
-use crate::yaml::{self, Node};
+use crate::yaml::schema::known::{Keys, read, written};
 
 /// A policy whose every mapping has the key `zz`, with the mapping of the schema that each stands for.
 const POLICY: &str = "\
@@ -46,36 +45,6 @@ const CASES: &str = "equivalent:\n  - {part: a, change: b, because: c, zz: 1}\nc
 
 const BUNDLES: &str = "bundles:\n  - {id: a, name: 甲, policies: [A, {policy: B, zz: 1}], zz: 1}\nzz: 1\n";
 
-type Keys = BTreeSet<String>;
-
-/// The keys known at each place with the key `zz`.
-fn read(text: &str, read: impl Fn(&Node) -> Vec<Diagnostic>) -> BTreeSet<Keys> {
-    let (node, told) = yaml::parse(&SourceFile::new("t.yaml", text));
-    assert!(told.is_empty());
-    let told = read(&node.expect("a tree"));
-    let unknown: Vec<_> = told.iter().filter(|told| told.code.name == "unknown-key").collect();
-    assert_eq!(unknown.len(), text.matches("zz:").count(), "every mapping was read: {told:?}");
-    let keys = |told: &&Diagnostic| {
-        let known = told.help.iter().find_map(|help| help.en.strip_prefix("keys known here: ")).expect("the keys known");
-        known.split(", ").map(str::to_owned).collect()
-    };
-    unknown.iter().map(keys).collect()
-}
-
-/// The keys of every closed mapping of a schema.
-fn written(schema: &Value, found: &mut BTreeSet<Keys>) {
-    match schema {
-        Value::Object(entries) => {
-            if entries.get("additionalProperties") == Some(&Value::Bool(false)) {
-                found.insert(entries["properties"].as_object().expect("properties").keys().cloned().collect());
-            }
-            entries.values().for_each(|value| written(value, found));
-        }
-        Value::Array(items) => items.iter().for_each(|item| written(item, found)),
-        _ => {}
-    }
-}
-
 #[track_caller]
 fn check(of: SchemaOf, known: &BTreeSet<Keys>) {
     let whole = schema(of);
@@ -88,7 +57,7 @@ fn check(of: SchemaOf, known: &BTreeSet<Keys>) {
 
 #[test]
 fn the_keys_of_policies() {
-    let known = read(POLICY, |node| read_policy(node).1);
+    let known = read(POLICY, |_, node| read_policy(node).1);
     check(SchemaOf::Policy, &known);
     let mut keys = BTreeSet::new();
     written(&schema(SchemaOf::Policy), &mut keys);
@@ -100,17 +69,17 @@ fn the_keys_of_policies() {
 
 #[test]
 fn the_keys_of_parameters() {
-    check(SchemaOf::Parameters, &read(PARAMETERS, |node| read_parameters(node).1));
+    check(SchemaOf::Parameters, &read(PARAMETERS, |_, node| read_parameters(node).1));
 }
 
 #[test]
 fn the_keys_of_cases() {
-    check(SchemaOf::Cases, &read(CASES, |node| read_cases(node).1));
+    check(SchemaOf::Cases, &read(CASES, |_, node| read_cases(node).1));
 }
 
 #[test]
 fn the_keys_of_bundles() {
-    check(SchemaOf::Bundles, &read(BUNDLES, |node| read_bundles(node).1));
+    check(SchemaOf::Bundles, &read(BUNDLES, |_, node| read_bundles(node).1));
 }
 
 #[test]
