@@ -18,6 +18,7 @@ use crate::policy::{self, SchemaOf};
 use crate::register;
 use crate::register::declaration::{FactDeclaration, SubjectKind};
 use crate::report::site::sections;
+use crate::serve;
 
 /// The page of the language, of which the functions are a part.
 const LANGUAGE: &str = include_str!("../../docs/language.md");
@@ -66,6 +67,8 @@ pub enum SchemaArg {
     Links,
     /// registers/computed.yaml
     Computed,
+    /// serve.yaml
+    Serve,
 }
 
 /// Writes one piece of reference to stdout.
@@ -80,6 +83,7 @@ pub fn run(args: &Args, context: &Context) -> Exit {
             SchemaArg::Register => register::schema(register::SchemaOf::Register),
             SchemaArg::Links => register::schema(register::SchemaOf::Links),
             SchemaArg::Computed => register::schema(register::SchemaOf::Computed),
+            SchemaArg::Serve => serve::settings_schema(),
         };
         return context.print(&format!("{schema:#}\n"), Exit::Clean);
     }

@@ -31,9 +31,11 @@ pub mod problem;
 pub mod rules;
 pub mod settings;
 mod settings_from_yaml;
+mod settings_schema;
 pub mod standing;
 pub mod state;
 pub mod traces;
 pub mod trail;
 
 pub use settings_from_yaml::ALGORITHMS;
+pub use settings_schema::schema as settings_schema;

@@ -55,6 +55,8 @@ pub struct Issuer {
     pub issuer: String,
     /// The `aud` that its tokens must have.
     pub audience: String,
+    /// What is put before the subject of its tokens, so that nobody of one issuer is taken for somebody of another.
+    pub prefix: String,
     /// Its public keys.
     pub keys: Keys,
     /// The algorithms that its tokens may be signed with; none of them symmetric.

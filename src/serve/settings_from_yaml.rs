@@ -65,7 +65,7 @@ fn whole(root: &Node, folder: &Path, settings: &mut Settings, diagnostics: &mut 
     }
     store(&mut fields, folder, settings);
     settings.tls = fields.optional("tls").and_then(|node| tls(node, folder, fields.diagnostics()));
-    settings.issuers = fields.list("issuers").iter().filter_map(|node| issuer(node, folder, fields.diagnostics())).collect();
+    settings.issuers = issuers(&mut fields, folder);
     settings.api_keys = fields.list("api_keys").iter().filter_map(|node| api_key(node, fields.diagnostics())).collect();
     let purposes: Vec<Purpose> = fields.list("purposes").iter().filter_map(|node| purpose(node, fields.diagnostics())).collect();
     if !purposes.is_empty() {
@@ -139,14 +139,34 @@ fn tls(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<
     Some(Tls { certificate: certificate?, key: key? })
 }
 
+fn issuers(fields: &mut Fields<'_>, folder: &Path) -> Vec<Issuer> {
+    let mut known: Vec<Issuer> = Vec::new();
+    for node in fields.list("issuers") {
+        let Some(issuer) = issuer(node, folder, fields.diagnostics()) else { continue };
+        if known.iter().any(|known| known.issuer != issuer.issuer && known.prefix == issuer.prefix) {
+            let (zh, en) = (
+                "两个签发方的人会相混: sub 相同的会当作同一个人",
+                "people of two issuers would be mixed up: the same `sub` would be one person",
+            );
+            fields.report(invalid(node, zh, en).help(
+                "给其中一个加上 prefix, 如 prefix: 'cas:', 以后不要再改",
+                "give one of them a prefix, such as prefix: 'cas:', and do not change it later",
+            ));
+        }
+        known.push(issuer);
+    }
+    known
+}
+
 fn issuer(node: &Node, folder: &Path, diagnostics: &mut Vec<Diagnostic>) -> Option<Issuer> {
     let mut fields = Fields::new(node, diagnostics)?;
     let (issuer, audience) = (fields.required_text("issuer"), fields.required_text("audience"));
+    let prefix = fields.text("prefix").unwrap_or_default();
     let keys = keys(&mut fields, folder, issuer.as_deref());
     let algorithms = fields.choices("algorithms", ALGORITHMS);
     fields.finish();
     let algorithms = if algorithms.is_empty() { vec![Algorithm::ES256, Algorithm::RS256, Algorithm::EdDSA] } else { algorithms };
-    Some(Issuer { issuer: issuer?, audience: audience?, keys: keys?, algorithms })
+    Some(Issuer { issuer: issuer?, audience: audience?, prefix, keys: keys?, algorithms })
 }
 
 /// One of `keys` (a file), `keys_url` (a set) and `discovery: true`.
@@ -337,6 +357,19 @@ mod tests {
         faults("store: postgres://a:b@c/d\n", &[("settings-invalid", "postgres://a:b@c/d")]);
         faults("api_keys: [{id: a, name: b, sha256: 12, roles: [boss]}]\n", &[("wrong-shape", "12"), ("wrong-shape", "boss")]);
         faults("issuers: [{issuer: a, audience: b, keys: none.pem}]\n", &[("settings-invalid", "none.pem")]);
+    }
+
+    #[test]
+    fn people_of_two_issuers_stay_apart() {
+        let of = |first: &str, second: &str| {
+            let one = |rest: &str| format!("{{audience: b, keys_url: 'https://id.example/jwks', {rest}}}");
+            read(&format!("issuers: [{}, {}]\n", one(first), one(second)))
+        };
+        let told = of("issuer: a", "issuer: c").expect_err("mixed up");
+        assert!(told.len() == 1 && told[0].headline.en.contains("two issuers"), "{told:?}");
+        assert!(of("issuer: a, prefix: 'x:'", "issuer: c, prefix: 'x:'").is_err());
+        assert!(of("issuer: a", "issuer: c, prefix: 'c:'").is_ok());
+        assert!(of("issuer: a", "issuer: a").is_ok(), "one issuer for two audiences");
     }
 
     #[test]

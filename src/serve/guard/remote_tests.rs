@@ -149,6 +149,7 @@ async fn tokens_follow_the_keys_of_their_issuer() {
     let settings = Issuer {
         issuer: NAME.to_owned(),
         audience: "mianshen".to_owned(),
+        prefix: String::new(),
         keys: Keys::At(at(&address)),
         algorithms: vec![Algorithm::EdDSA],
     };

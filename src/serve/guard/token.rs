@@ -37,6 +37,7 @@ type Checked = HashMap<[u8; 32], (Arc<Caller>, u64)>;
 
 struct Trusted {
     issuer: String,
+    prefix: String,
     keys: Held,
     validation: Validation,
 }
@@ -125,7 +126,7 @@ impl Tokens {
                     validation.set_audience(&[&issuer.audience]);
                     validation.set_issuer(&[&issuer.issuer]);
                     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
-                    trusted.push(Trusted { issuer: issuer.issuer.clone(), keys, validation });
+                    trusted.push(Trusted { issuer: issuer.issuer.clone(), prefix: issuer.prefix.clone(), keys, validation });
                 }
                 Err(fault) => faults.push(fault),
             }
@@ -207,7 +208,7 @@ impl Tokens {
             issuer.keys.with(|keys| {
                 keys.iter().filter(by_id).filter(|key| key.key.family() == header.alg.family()).find_map(|key| {
                     let claims: Claims = decode(token, &key.key, &validation).ok()?.claims;
-                    Some((caller(&claims), claims.exp))
+                    Some((caller(&claims, &issuer.prefix), claims.exp))
                 })
             })
         })
@@ -263,7 +264,7 @@ fn keys_of(path: &Path) -> Result<Vec<Key>, String> {
     Ok(vec![Key { id: None, key: key.map_err(|error| error.to_string())? }])
 }
 
-fn caller(claims: &Claims) -> Caller {
+fn caller(claims: &Claims, prefix: &str) -> Caller {
     let role = |word: &String| Role::WORDS.iter().find(|(known, _)| known == word).map(|(_, role)| *role);
     let own = |own: &Own| {
         let kind = SubjectKind::named(&own.kind)?;
@@ -277,7 +278,7 @@ fn caller(claims: &Claims) -> Caller {
         purposes: if claims.purposes.is_empty() { vec!["*".to_owned()] } else { claims.purposes.clone() },
         subjects: claims.subjects.iter().filter_map(own).collect(),
     };
-    Caller { id: claims.sub.clone(), name: claims.name.clone().unwrap_or_else(|| claims.sub.clone()), grant }
+    Caller { id: format!("{prefix}{}", claims.sub), name: claims.name.clone().unwrap_or_else(|| claims.sub.clone()), grant }
 }
 
 #[cfg(test)]
@@ -297,7 +298,7 @@ mod tests {
 
     fn issuer(keys: &Path) -> Issuer {
         let (issuer, audience) = ("https://id.example".to_owned(), "mianshen".to_owned());
-        Issuer { issuer, audience, keys: Keys::File(keys.to_owned()), algorithms: vec![Algorithm::EdDSA] }
+        Issuer { issuer, audience, prefix: String::new(), keys: Keys::File(keys.to_owned()), algorithms: vec![Algorithm::EdDSA] }
     }
 
     fn token(kid: Option<&str>, exp: u64) -> String {
@@ -324,6 +325,8 @@ mod tests {
             assert_eq!((caller.id.as_str(), caller.name.as_str(), caller.grant.roles.as_slice()), ("c1", "王小明", &[Role::Citizen][..]));
             assert_eq!(caller.grant.subjects, [(SubjectKind::Person, "11010519491231002X".to_owned())]);
         }
+        let apart = Tokens::load(&[Issuer { prefix: "cas:".to_owned(), ..issuer(&path) }], None).expect("a key");
+        assert_eq!(apart.caller(&token(Some("now"), later)).expect("a caller").id, "cas:c1");
         assert!(tokens.caller(&token(None, u64::MAX >> 11)).is_some(), "without a name every key is tried");
         assert!(tokens.caller(&token(Some("before"), later)).is_none());
         assert!(tokens.caller(&token(Some("now"), 1)).is_none());
