@@ -35,6 +35,9 @@ use mianshen::stream::turn::{Done, Stream};
 use rand::{RngExt as _, SeedableRng};
 use serde_json::{Map, Value, json};
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// The source's name; the time stands behind it, so that no run goes on where another ended.
 const SOURCE: &str = "bench";
 
@@ -254,8 +257,8 @@ struct Log {
     turns: Vec<Duration>,
     /// How long events waited, from when they fell due.
     waited: Vec<Duration>,
-    /// When the events of this turn were given, and the first one's position.
-    given: Option<(Instant, i64)>,
+    /// When the events of turns were given that are not in the store yet, and the first one's position.
+    given: VecDeque<(Instant, i64)>,
 }
 
 /// Events as they fall due.
@@ -294,14 +297,16 @@ impl ChangeSource for Paced {
         let now = Instant::now();
         let is_due = |event: &RawEvent| self.due(event.origin.position).is_none_or(|due| due <= now);
         let count = self.events.iter().take(at_most).take_while(|event| is_due(event)).count();
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).given = Some((now, from));
+        if count > 0 {
+            self.log.lock().unwrap_or_else(PoisonError::into_inner).given.push_back((now, from));
+        }
         Ok(Taken::Events(self.events.drain(..count).collect()))
     }
 
     async fn committed(&mut self, positions: &[Position]) -> Result<(), Box<Diagnostic>> {
         let now = Instant::now();
         let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some((at, from)), Some(position)) = (log.given.take(), positions.first()) {
+        if let (Some((at, from)), Some(position)) = (log.given.pop_front(), positions.first()) {
             log.turns.push(now - at);
             log.waited.extend((from..position.next).filter_map(|position| Some(now - self.due(position)?)));
         }

@@ -280,7 +280,9 @@ impl Stream<'_> {
                 self.settle(&ids, &found, stood, &cases, &mut batch)?;
             }
         }
-        self.view.committed();
+        if self.view.is_full() {
+            self.forget();
+        }
         Ok(batch)
     }
 }

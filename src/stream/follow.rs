@@ -11,7 +11,7 @@ use super::source::{ChangeSource, Clock, Taken as Given};
 use super::turn::{Done, Stream, Taken, TurnError};
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::progress::Cancel;
-use crate::store::live::{Fence, Live};
+use crate::store::live::{Fence, Live, Position};
 use crate::store::{Held, StoreError};
 
 /// How long the lease holds after each renewal, in microseconds: whoever takes over from one that was killed waits no longer, and on
@@ -119,7 +119,17 @@ pub struct Follower<'f> {
     cancel: Cancel,
     told: &'f mut (dyn FnMut(&Done, usize) + Send),
     positions: Positions,
+    /// The turn that the store is writing.
+    under_way: Option<UnderWay>,
     followed: Followed,
+}
+
+/// What there will be to tell of a turn.
+struct UnderWay {
+    /// How far sources are read with it.
+    reached: Vec<Position>,
+    count: usize,
+    refused: usize,
 }
 
 impl<'f> Follower<'f> {
@@ -133,7 +143,7 @@ impl<'f> Follower<'f> {
         let known = held.live.positions().await?;
         source.seek(&known).await?;
         let positions = Positions::new(known);
-        Ok(Self { held, decoder, source, dead_letters, at_most, cancel, told, positions, followed: Followed::default() })
+        Ok(Self { held, decoder, source, dead_letters, at_most, cancel, told, positions, under_way: None, followed: Followed::default() })
     }
 
     /// The lease on the store.
@@ -147,17 +157,23 @@ impl<'f> Follower<'f> {
     ///
     /// As [`follow`].
     pub async fn run(&mut self, stream: &mut Stream<'_>, until: Option<i64>) -> Result<Rest, FollowError> {
-        while !self.cancel.is_cancelled() {
-            if until.is_some_and(|until| (self.held.clock)() >= until) {
-                return Ok(Rest::UntilThen);
+        let rest = loop {
+            if self.cancel.is_cancelled() {
+                break Rest::Ended;
             }
-            let mut events = match self.source.next(self.at_most, WAIT).await? {
+            if until.is_some_and(|until| (self.held.clock)() >= until) {
+                break Rest::UntilThen;
+            }
+            // While a turn is being written, only what is there already is taken: nobody waits with the answer to it.
+            let wait = if self.under_way.is_some() { Duration::ZERO } else { WAIT };
+            let mut events = match self.source.next(self.at_most, wait).await? {
                 Given::Events(events) => events,
-                Given::Ended => break,
+                Given::Ended => break Rest::Ended,
             };
             self.held.renew_in_time().await?;
             self.positions.keep_new(&mut events);
             if events.is_empty() {
+                self.settle(stream).await?;
                 continue;
             }
             let count = events.len();
@@ -169,18 +185,33 @@ impl<'f> Follower<'f> {
                     letters.write(&decoded.refused)?;
                 }
             }
-            let taken =
-                Taken { changes: &decoded.changes, positions: steps.clone(), at: (self.held.clock)(), fence: self.held.fence.clone() };
-            let done = self.held.during(stream.take(taken)).await??;
-            let reached = self.positions.commit(&steps);
-            self.source.committed(&reached).await?;
-            self.followed.turns += 1;
-            self.followed.events += count as u64;
-            self.followed.refused += decoded.refused.len() as u64;
-            self.followed.done.add(&done);
-            (self.told)(&done, count);
-        }
-        Ok(Rest::Ended)
+            let next = UnderWay { reached: self.positions.go_on(&steps), count, refused: decoded.refused.len() };
+            let taken = Taken { changes: decoded.changes, positions: steps, at: (self.held.clock)(), fence: self.held.fence.clone() };
+            let done = self.held.during(stream.take_next(taken)).await??;
+            let before = self.under_way.replace(next);
+            self.is_in_store(before, done).await?;
+        };
+        self.settle(stream).await?;
+        Ok(rest)
+    }
+
+    /// Waits until the store has all that was taken.
+    async fn settle(&mut self, stream: &mut Stream<'_>) -> Result<(), FollowError> {
+        let done = self.held.during(stream.rest()).await??;
+        let under_way = self.under_way.take();
+        self.is_in_store(under_way, done).await
+    }
+
+    /// Tells of a turn that the store has now.
+    async fn is_in_store(&mut self, under_way: Option<UnderWay>, done: Option<Done>) -> Result<(), FollowError> {
+        let (Some(UnderWay { reached, count, refused }), Some(done)) = (under_way, done) else { return Ok(()) };
+        self.source.committed(&reached).await?;
+        self.followed.turns += 1;
+        self.followed.events += count as u64;
+        self.followed.refused += refused as u64;
+        self.followed.done.add(&done);
+        (self.told)(&done, count);
+        Ok(())
     }
 
     /// Gives the lease back.

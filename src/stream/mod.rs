@@ -11,6 +11,7 @@
 //! At every moment what stands is what a batch over the same rows would find, before allocation.
 
 pub mod apply;
+mod beside;
 pub mod change;
 mod commit;
 pub mod day;

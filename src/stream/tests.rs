@@ -2,6 +2,7 @@
 
 #![expect(clippy::type_complexity, reason = "what a history remembers has no name of its own")]
 
+mod beside;
 mod days;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -271,7 +272,7 @@ impl Bench<'_> {
     async fn take(&mut self, changes: &[Change]) -> Done {
         let to = changes.iter().map(|change| change.origin.next).max().unwrap_or(0).max(self.position.unwrap_or(0));
         let step = crate::store::live::PositionStep { source: "test".to_owned(), partition: 0, from: self.position, to };
-        let taken = Taken { changes, positions: vec![step], at: 1, fence: self.fence.clone() };
+        let taken = Taken { changes: changes.to_vec(), positions: vec![step], at: 1, fence: self.fence.clone() };
         let done = self.stream.take(taken).await.expect("taken");
         self.position = Some(to);
         done

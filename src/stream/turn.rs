@@ -4,7 +4,8 @@
 //!  changes ─ apply ─▶ rows ─ reach ─▶ touched ─ judge ─▶ what stands now ≠ what stood ─ ledger ─▶ cases ─▶ one commit, with positions
 //! ```
 //!
-//! Nothing is kept between turns but what is in the store: whoever goes on after a crash goes on where the last commit ended.
+//! Nothing is kept between turns but what is in the store, or on its way there ([`super::beside`]): whoever goes on after a crash
+//! goes on where the last commit ended.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
@@ -13,8 +14,8 @@ use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
 use super::apply::{Applied, ApplyError, apply};
+use super::beside::UnderWay;
 use super::change::Change;
-use super::commit::commit;
 use super::judge::{Judge, Judged};
 use super::load::{State, some_columns};
 use super::reach::{Needed, Reach, Touched, Ways};
@@ -79,9 +80,9 @@ impl From<arrow::error::ArrowError> for TurnError {
 }
 
 /// What a turn takes.
-pub struct Taken<'t> {
+pub struct Taken {
     /// The changes, in the order in which they came.
-    pub changes: &'t [Change],
+    pub changes: Vec<Change>,
     /// How far sources are read with them.
     pub positions: Vec<PositionStep>,
     /// When, in microseconds since 1970 (UTC).
@@ -127,7 +128,9 @@ pub struct Stream<'a> {
     ways: Ways,
     /// What was read, kept from turn to turn, and under which lease and of which generation it was.
     pub(super) view: View,
-    of: Option<(Fence, i64)>,
+    pub(super) of: Option<(Fence, i64)>,
+    /// The turn that the store is writing.
+    pub(super) under_way: Option<UnderWay>,
     actor: Actor,
     /// The registers that are followed, where they are named; else those of which an event was taken.
     followed: Option<BTreeSet<String>>,
@@ -149,7 +152,7 @@ impl<'a> Stream<'a> {
         let forms = Arc::new(RowForms::new(registers)?);
         let ways = Ways::new(&judge.paths().all(), &forms, registers);
         let view = View::new(Arc::clone(&live), Arc::clone(&forms));
-        Ok(Self { live, judge, forms, ways, view, of: None, actor: Actor::system("stream"), followed: None, state: None })
+        Ok(Self { live, judge, forms, ways, view, of: None, under_way: None, actor: Actor::system("stream"), followed: None, state: None })
     }
 
     /// Names the registers that are followed, in the place of those of which an event was taken: their data days move with the day.
@@ -171,45 +174,16 @@ impl<'a> Stream<'a> {
         &self.forms
     }
 
-    /// Takes changes, and commits all that follows from them.
-    ///
-    /// # Errors
-    ///
-    /// See [`TurnError`]; nothing is committed then.
-    pub async fn take(&mut self, taken: Taken<'_>) -> Result<Done, TurnError> {
-        let generation = self.live.generation().await?.ok_or_else(|| StoreError::Failed("no generation was filled yet".to_owned()))?;
-        let of = Some((taken.fence.clone(), generation));
-        if self.of != of {
-            self.forget();
-        }
-        let mut done = Box::pin(self.take_all(&taken, generation)).await;
-        // Something happened to a case that changes what is to be made of it.
-        for _ in 0..RACES {
-            if !matches!(done, Err(TurnError::Store(StoreError::Raced(_)))) {
-                break;
-            }
-            self.forget();
-            done = Box::pin(self.take_all(&taken, generation)).await;
-        }
-        match &done {
-            Ok(_) => {
-                self.view.committed();
-                self.of = of;
-            }
-            // What was changed in memory was never written.
-            Err(_) => self.forget(),
-        }
-        done
-    }
-
-    fn forget(&mut self) {
+    /// Forgets what was read and changed: the store is asked anew.
+    pub(super) fn forget(&mut self) {
         self.view = View::new(Arc::clone(&self.live), Arc::clone(&self.forms));
-        self.of = None;
+        (self.of, self.state) = (None, None);
     }
 
-    async fn take_all(&mut self, taken: &Taken<'_>, generation: i64) -> Result<Done, TurnError> {
-        let state = self.followed_now(taken.changes).await?;
-        let Applied { touched, changed, known, unplaced } = apply(taken.changes, &self.forms, &mut self.view).await?;
+    /// Makes what is to be committed of changes.
+    pub(super) async fn make(&mut self, taken: &Taken, generation: i64) -> Result<(Batch, Done), TurnError> {
+        let state = self.followed_now(&taken.changes).await?;
+        let Applied { touched, changed, known, unplaced } = apply(&taken.changes, &self.forms, &mut self.view).await?;
         let (fence, generation) = (Some(taken.fence.clone()), Some(generation));
         let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions.clone(), ..Batch::default() };
         let mut done = Done { changed, known, unplaced, ..Done::default() };
@@ -218,24 +192,30 @@ impl<'a> Stream<'a> {
         for part in subjects.chunks(TOGETHER) {
             let ids: Ids = part.iter().map(|id| self.view.name(*id).to_string()).collect();
             let tied = self.tied(part).await?;
-            let cases = cases_about(&*self.live, &self.view.names(&tied)).await?;
+            let names = self.view.names(&tied);
+            let mut cases = cases_about(&*self.live, &names).await?;
+            if let Some(under_way) = &self.under_way {
+                under_way.over_cases(&names, &mut cases);
+            }
             // What stood is read while others are judged.
             let live = Arc::clone(&self.live);
-            let (stood, found) = futures::try_join!(
+            let (mut stood, found) = futures::try_join!(
                 async { Ok::<_, TurnError>(stood(&*live, &ids).await?) },
                 self.judge(part, &ids, &cases, Reckoned::Tomorrow)
             )?;
+            if let Some(under_way) = &self.under_way {
+                under_way.over_standing(&ids, &mut stood);
+            }
             self.settle(&ids, &found, stood, &cases, &mut batch)?;
         }
         batch.state = state.as_ref().map(|state| LiveState { as_of: self.judge.as_of(), body: state.write() });
         (batch.rows, batch.mentioned, batch.unmentioned) = self.view.written();
         done.standing = batch.standing.len() as u64;
         done.cases = batch.cases.len() as u64;
-        commit(&*self.live, &mut batch).await?;
         if let Some(state) = state {
             self.state = Some(AsRead(Some((self.judge.as_of(), state))));
         }
-        Ok(done)
+        Ok((batch, done))
     }
 
     /// The store's state, where other registers are followed with these changes.

@@ -129,8 +129,37 @@ pub struct View {
     size: usize,
     /// What was changed, and is not written yet.
     changed: BTreeSet<(Id, Register)>,
-    mentioned: BTreeSet<Place>,
-    unmentioned: BTreeSet<Place>,
+    /// Mentions that changed with it.
+    new: Mentions,
+    /// Mentions that are on their way to the store: it may tell of them, or not yet.
+    under_way: Mentions,
+}
+
+/// Where identifiers stand that stood there not, and where they stand no more.
+#[derive(Debug, Default)]
+struct Mentions {
+    there: BTreeSet<Place>,
+    gone: BTreeSet<Place>,
+}
+
+impl Mentions {
+    /// Puts them over the owners that an identifier was known under in a register.
+    fn over(&self, id: Id, register: Register, owners: &mut Vec<Id>) {
+        let places = (id, register, 0)..=(id, register, Id::MAX);
+        owners.retain(|owner| !self.gone.contains(&(id, register, *owner)));
+        for (_, _, owner) in self.there.range(places) {
+            if !owners.contains(owner) {
+                owners.push(*owner);
+            }
+        }
+    }
+
+    fn put(&mut self, place: Place, is_there: bool) {
+        let (undone, done) = if is_there { (&mut self.gone, &mut self.there) } else { (&mut self.there, &mut self.gone) };
+        if !undone.remove(&place) {
+            done.insert(place);
+        }
+    }
 }
 
 impl View {
@@ -144,8 +173,8 @@ impl View {
             known: Vec::new(),
             size: 0,
             changed: BTreeSet::new(),
-            mentioned: BTreeSet::new(),
-            unmentioned: BTreeSet::new(),
+            new: Mentions::default(),
+            under_way: Mentions::default(),
         }
     }
 
@@ -295,12 +324,11 @@ impl View {
             let mut found: HashMap<Id, Vec<Id>> = part.iter().map(|name| (self.id(name), Vec::new())).collect();
             for Mention { id, owner, .. } in self.live.mentions(&form.name, part).await? {
                 let (id, owner) = (self.id(&id), self.id(&owner));
-                if !self.unmentioned.contains(&(id, register, owner)) {
-                    found.entry(id).or_default().push(owner);
-                }
+                found.entry(id).or_default().push(owner);
             }
             for (id, mut owners) in found {
-                owners.extend(self.mentioned.range((id, register, 0)..=(id, register, Id::MAX)).map(|(_, _, owner)| *owner));
+                self.under_way.over(id, register, &mut owners);
+                self.new.over(id, register, &mut owners);
                 self.size += 32 + owners.len() * size_of::<Id>();
                 let mentions = &mut self.of_mut(id).mentions;
                 let at = mentions.partition_point(|(at, _)| *at < register);
@@ -356,11 +384,7 @@ impl View {
             owners.retain(|known| *known != owner);
             owners.extend(is_there.then_some(owner));
         }
-        let (there, gone) = (&mut self.mentioned, &mut self.unmentioned);
-        let (undone, done) = if is_there { (gone, there) } else { (there, gone) };
-        if !undone.remove(&place) {
-            done.insert(place);
-        }
+        self.new.put(place, is_there);
     }
 
     /// What is to be written.
@@ -381,17 +405,24 @@ impl View {
             mentions.sort_unstable();
             mentions
         };
-        (rows, mentions(&self.mentioned), mentions(&self.unmentioned))
+        (rows, mentions(&self.new.there), mentions(&self.new.gone))
     }
 
-    /// Everything that was changed is in the store now: it is kept as it is, where it is not too much.
-    pub fn committed(&mut self) {
+    /// Everything that was changed is on its way to the store.
+    pub fn sent(&mut self) {
         self.changed.clear();
-        self.mentioned.clear();
-        self.unmentioned.clear();
-        if self.size > KEPT {
-            *self = Self::new(Arc::clone(&self.live), Arc::clone(&self.forms));
-        }
+        self.under_way = std::mem::take(&mut self.new);
+    }
+
+    /// What was on its way is in the store.
+    pub fn arrived(&mut self) {
+        self.under_way = Mentions::default();
+    }
+
+    /// Whether there is too much in memory to be kept.
+    #[must_use]
+    pub fn is_full(&self) -> bool {
+        self.size > KEPT
     }
 }
 

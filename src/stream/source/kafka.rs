@@ -224,6 +224,7 @@ impl ChangeSource for KafkaSource {
             self.take_new().await?;
             let message = if self.read.is_empty() {
                 tokio::select! {
+                    biased;
                     message = self.consumer.recv() => Some(message),
                     // Partitions may have been assigned without a message.
                     () = tokio::time::sleep(Duration::from_millis(100)) => None,

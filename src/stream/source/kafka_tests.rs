@@ -94,7 +94,7 @@ impl Stored {
             return None;
         }
         let steps: Vec<PositionStep> = positions.steps(&events);
-        let after = positions.commit(&steps);
+        let after = positions.go_on(&steps);
         at.extend(after.iter().map(|position| ((position.source.clone(), position.partition), position.next)));
         committed.extend(events);
         Some(after)

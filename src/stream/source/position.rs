@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::store::live::{Position, PositionStep};
 use crate::stream::change::RawEvent;
 
-/// The positions of all sources, as the store has them.
+/// The positions of all sources, as the store has them or will have them with what is on its way.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Positions(BTreeMap<(String, i32), i64>);
 
@@ -41,8 +41,8 @@ impl Positions {
         to.into_iter().map(step).collect()
     }
 
-    /// Notes that steps were committed; gives the positions after them.
-    pub fn commit(&mut self, steps: &[PositionStep]) -> Vec<Position> {
+    /// Goes on behind steps; gives the positions after them.
+    pub fn go_on(&mut self, steps: &[PositionStep]) -> Vec<Position> {
         for step in steps {
             self.0.insert((step.source.clone(), step.partition), step.to);
         }
@@ -70,7 +70,7 @@ mod tests {
         let step = |partition, from, to| PositionStep { source: "kafka:a".into(), partition, from, to };
         let steps = positions.steps(&events);
         assert_eq!(steps, [step(0, None, 4), step(1, Some(5), 7)]);
-        positions.commit(&steps);
+        positions.go_on(&steps);
         assert_eq!(positions.steps(&[event(0, 9)]), [step(0, Some(4), 10)]);
         let mut again = events;
         positions.keep_new(&mut again);

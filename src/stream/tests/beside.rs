@@ -1,0 +1,130 @@
+//! Turns that are made while the ones before are being written leave the same as those that wait for them.
+
+use super::*;
+use crate::ledger::{Actor, Case, Event, VERSION, What, fold, made};
+use crate::store::StoreError;
+use crate::store::live::{Batch, CaseFilter, CaseRow};
+
+impl Bench<'_> {
+    /// Takes one change beside the commit of the one before.
+    async fn take_next(&mut self, change: Change) -> Option<Done> {
+        let to = change.origin.next;
+        let step = crate::store::live::PositionStep { source: "test".to_owned(), partition: 0, from: self.position, to };
+        let taken = Taken { changes: vec![change], positions: vec![step], at: 1, fence: self.fence.clone() };
+        self.position = Some(to);
+        self.stream.take_next(taken).await.expect("taken")
+    }
+
+    async fn cases(&self) -> Vec<CaseRow> {
+        self.live.cases(&CaseFilter { limit: 1_000_000, ..CaseFilter::default() }).await.expect("read")
+    }
+
+    /// Does something to a case, as an official or the push does at any time.
+    async fn meddle(&self, number: usize, what: What) {
+        let cases = self.cases().await;
+        let Some(row) = cases.get(number % cases.len().max(1)) else { return };
+        let actor = Actor::system("test");
+        let event = Event { v: VERSION, day: CITY.as_of, actor, note: String::new(), request: String::new(), what };
+        let step = made(row, Case::of(row).expect("ours"), &[event]);
+        match self.live.commit(&Batch { at: 1, cases: vec![step], ..Batch::default() }).await {
+            // The turn under way was faster.
+            Ok(_) | Err(StoreError::Raced(_)) => {}
+            Err(error) => panic!("{error}"),
+        }
+    }
+
+    /// Every case is what its events make of it.
+    async fn cases_are_sound(&self) {
+        for row in self.cases().await {
+            let events = self.live.case_events(&row.id).await.expect("read");
+            assert_eq!(fold(&events).expect("ours"), Some(Case::of(&row).expect("ours")), "{}", row.id);
+        }
+    }
+}
+
+fn same(turns: &[Vec<Step>], is_meddled_with: bool) -> u64 {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
+    let (policies, _) = before_allocation(in_force());
+    let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
+    let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
+    let judge = || Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
+    let mut steps_of_cases = 0;
+    runtime.block_on(async {
+        let mut benches = Vec::new();
+        let mut truth = Told::default();
+        let load = truth.load();
+        for folder in &folders {
+            let (live, fence) = empty(folder.path()).await;
+            let stream = Stream::new(Arc::clone(&live), judge()).expect("a stream");
+            let mut bench = Bench { live, fence, stream, position: None };
+            bench.take(&load).await;
+            benches.push(bench);
+        }
+        let [beside, waiting] = &mut benches[..] else { unreachable!("two") };
+        for change in &load {
+            truth.hear(change);
+        }
+        let mut position = 1;
+        for turn in turns {
+            let (mut one, mut other) = (Done::default(), Done::default());
+            for (at, step) in turn.iter().enumerate() {
+                position += 1;
+                let happened = happens(*step, &truth.rows(), Order::timed(position, position), position);
+                truth.hear(&happened);
+                beside.take_next(happened.clone()).await.iter().for_each(|done| one.add(done));
+                other.add(&waiting.take(&[happened]).await);
+                if is_meddled_with {
+                    let told = What::Told { channel: "a".to_owned(), message: format!("m{position}") };
+                    let what = if at % 2 == 0 { told } else { What::Withdrawn };
+                    beside.meddle(step[0] as usize, what.clone()).await;
+                    waiting.meddle(step[0] as usize, what).await;
+                }
+            }
+            beside.stream.rest().await.expect("written").iter().for_each(|done| one.add(done));
+            assert_eq!(differing(&beside.standing().await, &waiting.standing().await), Vec::<String>::new(), "{turn:?}");
+            if is_meddled_with {
+                beside.cases_are_sound().await;
+            } else {
+                assert_eq!(one, other, "{turn:?}");
+                assert_eq!(beside.cases().await, waiting.cases().await, "{turn:?}");
+            }
+            steps_of_cases += one.cases;
+        }
+    });
+    steps_of_cases
+}
+
+/// Steps that hit few rows again and again, so that a turn meets what the one before left on its way.
+fn close_together(seed: u32, turns: usize) -> Vec<Vec<Step>> {
+    let mut state = seed;
+    let mut number = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state >> 8
+    };
+    let step = |number: &mut dyn FnMut() -> u32| -> Step {
+        let mut step: Step = std::array::from_fn(|_| number());
+        (step[1], step[2], step[3]) = (step[1] % 6, step[2] % 4, step[3] % 6);
+        step
+    };
+    (0..turns).map(|_| (0..10).map(|_| step(&mut number)).collect()).collect()
+}
+
+#[test]
+fn turns_beside_each_other_leave_what_turns_that_wait_leave() {
+    assert!(same(&close_together(3, 6), false) > 0, "cases moved");
+}
+
+#[test]
+fn what_others_do_to_cases_meanwhile_is_built_upon() {
+    same(&close_together(5, 4), true);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 20, ..ProptestConfig::default() })]
+
+    #[test]
+    fn whatever_happens(turns in prop::collection::vec(prop::collection::vec(any::<Step>(), 1..8), 1..3), meddled in any::<bool>()) {
+        same(&turns, meddled);
+    }
+}
