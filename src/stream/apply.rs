@@ -140,7 +140,7 @@ async fn read(all: &[(&Change, Of<'_>, Vec<Said>)], view: &mut View) -> Result<(
         }
     }
     for (register, owners) in owners {
-        view.read_rows_in(register, owners).await?;
+        view.read_rows_in(&[register], owners).await?;
     }
     Ok(())
 }

@@ -65,24 +65,20 @@ impl Needed {
         }
     }
 
-    /// Reads those of some: of whoever is read in several registers all at once, for rows of one lie side by side.
+    /// Reads those of some.
     async fn read(&self, view: &mut View, ids: &IdSet) -> Result<(), StoreError> {
         let mut whole = Vec::new();
-        let mut by_register: BTreeMap<Register, Vec<Id>> = BTreeMap::new();
+        let mut by_registers: BTreeMap<&[Register], Vec<Id>> = BTreeMap::new();
         for id in ids {
             match self.0.get(id) {
-                Some(Registered::These(these)) if these.len() < 2 => {
-                    for register in these {
-                        by_register.entry(*register).or_default().push(*id);
-                    }
-                }
-                Some(_) => whole.push(*id),
+                Some(Registered::These(these)) => by_registers.entry(these).or_default().push(*id),
+                Some(Registered::All) => whole.push(*id),
                 None => {}
             }
         }
         view.read_rows(whole).await?;
-        for (register, ids) in by_register {
-            view.read_rows_in(register, ids).await?;
+        for (registers, ids) in by_registers {
+            view.read_rows_in(registers, ids).await?;
         }
         Ok(())
     }
@@ -278,7 +274,7 @@ impl<'a> Reach<'a> {
         } else {
             ids
         };
-        self.view.read_rows_in(register, owners.iter().copied()).await?;
+        self.view.read_rows_in(&[register], owners.iter().copied()).await?;
         let mut found = IdSet::new();
         for owner in owners {
             for ends in self.view.held(*owner, register).map(Held::ends).unwrap_or_default() {
@@ -310,12 +306,12 @@ impl<'a> Reach<'a> {
     /// Works out what each identifier is tied to.
     async fn tie(&mut self, ids: &IdSet) -> Result<(), StoreError> {
         let Some(identity) = self.ways.identity else { return Ok(()) };
-        let mut open: Vec<Id> = ids.iter().filter(|id| !self.tied.contains_key(*id)).copied().collect();
+        self.view.read_linked(identity).await?;
+        let mut open: Vec<Id> = ids.iter().filter(|id| self.view.is_linked(**id) && !self.tied.contains_key(*id)).copied().collect();
         let first = open.clone();
         let mut links: HashMap<Id, IdSet> = HashMap::new();
         while !open.is_empty() {
-            // Whoever is asked about is nearly always looked at next: all rows are read at once.
-            self.view.read_rows(open.iter().copied()).await?;
+            self.view.read_rows_in(&[identity], open.iter().copied()).await?;
             self.view.read_mentions(identity, open.iter().copied()).await?;
             let mut next = IdSet::new();
             for id in open {

@@ -133,6 +133,8 @@ pub struct View {
     new: Mentions,
     /// Mentions that are on their way to the store: it may tell of them, or not yet.
     under_way: Mentions,
+    /// A register in which few stand, and whoever stands in it or has rows there that name somebody, or did.
+    linked: Option<(Register, IdSet)>,
 }
 
 /// Where identifiers stand that stood there not, and where they stand no more.
@@ -175,6 +177,7 @@ impl View {
             changed: BTreeSet::new(),
             new: Mentions::default(),
             under_way: Mentions::default(),
+            linked: None,
         }
     }
 
@@ -239,24 +242,56 @@ impl View {
         Ok(())
     }
 
-    /// Reads the rows that some identifiers have in one register, where they were not read before.
+    /// Reads the rows that some identifiers have in some registers, where they were not read before.
     ///
     /// # Errors
     ///
     /// As [`Self::read_rows`].
-    pub async fn read_rows_in(&mut self, register: Register, ids: impl IntoIterator<Item = Id>) -> Result<(), StoreError> {
-        let wanted = self.wanted(ids, |known| !known.is_read(register));
+    pub async fn read_rows_in(&mut self, registers: &[Register], ids: impl IntoIterator<Item = Id>) -> Result<(), StoreError> {
+        let wanted = self.wanted(ids, |known| registers.iter().any(|register| !known.is_read(*register)));
         let forms = Arc::clone(&self.forms);
-        let Some(form) = forms.at(register) else { return Ok(()) };
-        let live = Arc::clone(&self.live);
+        let names: Vec<&str> = registers.iter().filter_map(|register| forms.at(*register)).map(|form| &*form.name).collect();
+        let (live, registers_named) = (Arc::clone(&self.live), &*names);
         let live = &*live;
         let found = self.names_of(&wanted);
-        let found = found.iter().map(|names| async move { live.rows_in(&form.name, &borrowed(names)).await });
+        let found = found.iter().map(|names| async move { live.rows_in(registers_named, &borrowed(names)).await });
         self.take(found).await?;
         for id in wanted {
-            self.of_mut(id).is_asked(register);
+            for register in registers {
+                self.of_mut(id).is_asked(*register);
+            }
         }
         Ok(())
+    }
+
+    /// Reads who stands in a register in which few do, once: of all others it is then known that they stand nowhere in it.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    pub async fn read_linked(&mut self, register: Register) -> Result<(), StoreError> {
+        if self.linked.as_ref().is_some_and(|(known, _)| *known == register) {
+            return Ok(());
+        }
+        let forms = Arc::clone(&self.forms);
+        let Some(form) = forms.at(register) else { return Ok(()) };
+        let mut linked = IdSet::new();
+        for Mention { id, owner, .. } in self.live.all_mentions(&form.name).await? {
+            linked.extend([self.id(&id), self.id(&owner)]);
+        }
+        for (id, at, owner) in self.under_way.there.iter().chain(&self.new.there) {
+            if *at == register {
+                linked.extend([*id, *owner]);
+            }
+        }
+        self.linked = Some((register, linked));
+        Ok(())
+    }
+
+    /// Whether somebody may stand in the register that [`Self::read_linked`] read, or have rows there.
+    #[must_use]
+    pub fn is_linked(&self, id: Id) -> bool {
+        self.linked.as_ref().is_none_or(|(_, linked)| linked.contains(&id))
     }
 
     /// Those of whom something is not known, each once, in their order, which is that of the store as far as may be.
@@ -385,6 +420,9 @@ impl View {
             owners.extend(is_there.then_some(owner));
         }
         self.new.put(place, is_there);
+        if let Some((_, linked)) = self.linked.as_mut().filter(|(at, _)| *at == register && is_there) {
+            linked.extend([id, owner]);
+        }
     }
 
     /// What is to be written.

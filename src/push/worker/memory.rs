@@ -156,11 +156,15 @@ impl Live for Memory {
         none()
     }
 
-    async fn rows_in(&self, _: &str, _: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
+    async fn rows_in(&self, _: &[&str], _: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
         none()
     }
 
     async fn mentions(&self, _: &str, _: &[&str]) -> Result<Vec<Mention>, StoreError> {
+        none()
+    }
+
+    async fn all_mentions(&self, _: &str) -> Result<Vec<Mention>, StoreError> {
         none()
     }
 

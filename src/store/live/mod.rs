@@ -91,12 +91,12 @@ pub trait Live: Send + Sync + fmt::Debug {
     /// When the store cannot be read.
     async fn rows(&self, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError>;
 
-    /// The rows of one register of the subjects named, by identifier; identifiers without rows are left out.
+    /// The rows of some registers of the subjects named, by identifier and register; identifiers without rows are left out.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    async fn rows_in(&self, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError>;
+    async fn rows_in(&self, registers: &[&str], ids: &[&str]) -> Result<Vec<RowsOf>, StoreError>;
 
     /// The rows of all registers and subjects, by identifier and register, those after one where one is given, at most `limit` of
     /// them.
@@ -113,6 +113,13 @@ pub trait Live: Send + Sync + fmt::Debug {
     ///
     /// When the store cannot be read.
     async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError>;
+
+    /// Whoever stands in rows of others in one register. All mentions are looked through: for a register in which few stand, once.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot be read.
+    async fn all_mentions(&self, register: &str) -> Result<Vec<Mention>, StoreError>;
 
     /// What stands of the subjects named; those of whom nothing is stored are left out.
     ///

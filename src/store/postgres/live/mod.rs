@@ -79,8 +79,8 @@ impl Live for PostgresLive {
         rows::rows(&connection(&self.pool).await?, ids).await
     }
 
-    async fn rows_in(&self, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
-        rows::rows_in(&connection(&self.pool).await?, register, ids).await
+    async fn rows_in(&self, registers: &[&str], ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
+        rows::rows_in(&connection(&self.pool).await?, registers, ids).await
     }
 
     async fn rows_after(&self, after: Option<(&str, &str)>, limit: usize) -> Result<Vec<RowsOf>, StoreError> {
@@ -89,6 +89,10 @@ impl Live for PostgresLive {
 
     async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
         rows::mentions(&connection(&self.pool).await?, register, ids).await
+    }
+
+    async fn all_mentions(&self, register: &str) -> Result<Vec<Mention>, StoreError> {
+        rows::all_mentions(&connection(&self.pool).await?, register).await
     }
 
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {

@@ -33,10 +33,12 @@ pub(super) async fn rows(connection: &Object, ids: &[&str]) -> Result<Vec<RowsOf
     Ok(rows.iter().map(|row| RowsOf { id: row.get(0), register: row.get(1), body: row.get(2) }).collect())
 }
 
-pub(super) async fn rows_in(connection: &Object, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
-    let sql =
-        format!("SELECT id, register, body FROM mianshen.register_row WHERE {CURRENT} AND id = ANY ($1) AND register = $2 ORDER BY id");
-    let rows = query(connection, &sql, &[&held_all(ids), &register]).await?;
+pub(super) async fn rows_in(connection: &Object, registers: &[&str], ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
+    let sql = format!(
+        "SELECT id, register, body FROM mianshen.register_row
+         WHERE {CURRENT} AND id = ANY ($1) AND register = ANY ($2) ORDER BY id, register"
+    );
+    let rows = query(connection, &sql, &[&held_all(ids), &registers]).await?;
     Ok(rows.iter().map(|row| RowsOf { id: row.get(0), register: row.get(1), body: row.get(2) }).collect())
 }
 
@@ -53,6 +55,12 @@ pub(super) async fn mentions(connection: &Object, register: &str, ids: &[&str]) 
     let sql =
         format!("SELECT id, register, owner FROM mianshen.mention WHERE {CURRENT} AND id = ANY ($1) AND register = $2 ORDER BY id, owner");
     let rows = query(connection, &sql, &[&held_all(ids), &register]).await?;
+    Ok(rows.iter().map(|row| Mention { id: row.get(0), register: row.get(1), owner: row.get(2) }).collect())
+}
+
+pub(super) async fn all_mentions(connection: &Object, register: &str) -> Result<Vec<Mention>, StoreError> {
+    let sql = format!("SELECT id, register, owner FROM mianshen.mention WHERE {CURRENT} AND register = $1 ORDER BY id, owner");
+    let rows = query(connection, &sql, &[&register]).await?;
     Ok(rows.iter().map(|row| Mention { id: row.get(0), register: row.get(1), owner: row.get(2) }).collect())
 }
 

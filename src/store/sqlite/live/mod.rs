@@ -163,9 +163,9 @@ impl Live for LiveFile {
         self.read(move |connection| rows::rows(connection, &ids)).await
     }
 
-    async fn rows_in(&self, register: &str, ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
-        let (register, ids) = (register.to_owned(), owned(ids));
-        self.read(move |connection| rows::rows_in(connection, &register, &ids)).await
+    async fn rows_in(&self, registers: &[&str], ids: &[&str]) -> Result<Vec<RowsOf>, StoreError> {
+        let (registers, ids) = (owned(registers), owned(ids));
+        self.read(move |connection| rows::rows_in(connection, &registers, &ids)).await
     }
 
     async fn rows_after(&self, after: Option<(&str, &str)>, limit: usize) -> Result<Vec<RowsOf>, StoreError> {
@@ -177,6 +177,11 @@ impl Live for LiveFile {
     async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError> {
         let (register, ids) = (register.to_owned(), owned(ids));
         self.read(move |connection| rows::mentions(connection, &register, &ids)).await
+    }
+
+    async fn all_mentions(&self, register: &str) -> Result<Vec<Mention>, StoreError> {
+        let register = register.to_owned();
+        self.read(move |connection| rows::all_mentions(connection, &register)).await
     }
 
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {

@@ -51,15 +51,26 @@ pub(super) fn positions(connection: &Connection) -> Result<Vec<Position>, StoreE
 pub(super) fn rows(connection: &Connection, ids: &[String]) -> Result<Vec<RowsOf>, StoreError> {
     let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
     let sql = "SELECT register, body FROM register_row WHERE generation = ?1 AND id = ?2 ORDER BY register";
-    let read = |id: &str, row: &Row<'_>| Ok(RowsOf { id: id.to_owned(), register: row.get(0)?, body: row.get(1)? });
+    let read = |id: &str, row: &Row<'_>| Ok(Some(RowsOf { id: id.to_owned(), register: row.get(0)?, body: row.get(1)? }));
     each(connection, sql, ids, |statement, id| statement.query(params![generation, id]), read)
 }
 
-pub(super) fn rows_in(connection: &Connection, register: &str, ids: &[String]) -> Result<Vec<RowsOf>, StoreError> {
+/// The rows of one identifier lie side by side: where several registers are asked for, it is dearer to look for each than to pass over
+/// the others.
+pub(super) fn rows_in(connection: &Connection, registers: &[String], ids: &[String]) -> Result<Vec<RowsOf>, StoreError> {
     let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
-    let sql = "SELECT body FROM register_row WHERE generation = ?1 AND id = ?2 AND register = ?3";
-    let read = |id: &str, row: &Row<'_>| Ok(RowsOf { id: id.to_owned(), register: register.to_owned(), body: row.get(0)? });
-    each(connection, sql, ids, |statement, id| statement.query(params![generation, id, register]), read)
+    if let [register] = registers {
+        let sql = "SELECT body FROM register_row WHERE generation = ?1 AND id = ?2 AND register = ?3";
+        let read = |id: &str, row: &Row<'_>| Ok(Some(RowsOf { id: id.to_owned(), register: register.clone(), body: row.get(0)? }));
+        return each(connection, sql, ids, |statement, id| statement.query(params![generation, id, register]), read);
+    }
+    let sql = "SELECT register, body FROM register_row WHERE generation = ?1 AND id = ?2 ORDER BY register";
+    let read = |id: &str, row: &Row<'_>| {
+        let register = row.get_ref(0)?.as_str()?;
+        let Ok(at) = registers.binary_search_by(|known| known.as_str().cmp(register)) else { return Ok(None) };
+        Ok(Some(RowsOf { id: id.to_owned(), register: registers[at].clone(), body: row.get(1)? }))
+    };
+    each(connection, sql, ids, |statement, id| statement.query(params![generation, id]), read)
 }
 
 pub(super) fn rows_after(connection: &Connection, id: &str, register: &str, limit: usize) -> Result<Vec<RowsOf>, StoreError> {
@@ -76,24 +87,34 @@ pub(super) fn rows_after(connection: &Connection, id: &str, register: &str, limi
 pub(super) fn mentions(connection: &Connection, register: &str, ids: &[String]) -> Result<Vec<Mention>, StoreError> {
     let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
     let sql = "SELECT owner FROM mention WHERE generation = ?1 AND id = ?2 AND register = ?3 ORDER BY owner";
-    let read = |id: &str, row: &Row<'_>| Ok(Mention { id: id.to_owned(), register: register.to_owned(), owner: row.get(0)? });
+    let read = |id: &str, row: &Row<'_>| Ok(Some(Mention { id: id.to_owned(), register: register.to_owned(), owner: row.get(0)? }));
     each(connection, sql, ids, |statement, id| statement.query(params![generation, id, register]), read)
 }
 
-/// What a query gives for one identifier after the other.
+pub(super) fn all_mentions(connection: &Connection, register: &str) -> Result<Vec<Mention>, StoreError> {
+    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let sql = "SELECT id, owner FROM mention WHERE generation = ?1 AND register = ?2 ORDER BY id, owner";
+    let mention = |row: &Row<'_>| {
+        let read = || Ok(Mention { id: row.get(0)?, register: register.to_owned(), owner: row.get(1)? });
+        read().map_err(failed)
+    };
+    all(connection, sql, params![generation, register], mention)
+}
+
+/// What a query gives for one identifier after the other; rows that give nothing are left out.
 fn each<T>(
     connection: &Connection,
     sql: &str,
     ids: &[String],
     query: impl for<'s> Fn(&'s mut CachedStatement<'_>, &str) -> rusqlite::Result<Rows<'s>>,
-    read: impl Fn(&str, &Row<'_>) -> rusqlite::Result<T>,
+    read: impl Fn(&str, &Row<'_>) -> rusqlite::Result<Option<T>>,
 ) -> Result<Vec<T>, StoreError> {
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     let mut found = Vec::new();
     for id in ids {
         let mut rows = query(&mut statement, id).map_err(failed)?;
         while let Some(row) = rows.next().map_err(failed)? {
-            found.push(read(id, row).map_err(failed)?);
+            found.extend(read(id, row).map_err(failed)?);
         }
     }
     Ok(found)

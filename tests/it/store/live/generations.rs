@@ -100,13 +100,17 @@ pub(super) async fn what_is_committed_is_read(place: &Place) {
     assert_eq!(live.standing_after(Person, Some("p1"), 9).await, Ok(vec![standing(Person, "p3", "s3")]));
     assert_eq!(live.state().await, Ok(Some(state("2026-07-01", "policies 2"))));
     assert_eq!(live.rows(&[]).await, Ok(Vec::new()));
-    assert_eq!(live.rows_in("population", &["p3", "p1", "nobody"]).await, Ok(vec![found_in[0].clone(), found_in[2].clone()]));
+    assert_eq!(live.rows_in(&["population"], &["p3", "p1", "nobody"]).await, Ok(vec![found_in[0].clone(), found_in[2].clone()]));
     assert_eq!(live.rows_after(None, 9).await, Ok(found_in.clone()));
     assert_eq!(live.rows_after(None, 1).await, Ok(found_in[..1].to_vec()));
     assert_eq!(live.rows_after(Some(("p1", "population")), 9).await, Ok(found_in[1..].to_vec()));
     assert_eq!(live.rows_after(Some(("p1", "births")), 1).await, Ok(found_in[..1].to_vec()), "between two registers of one");
     assert_eq!(live.rows_after(Some(("p3", "population")), 9).await, Ok(Vec::new()));
-    assert_eq!(live.rows_in("deaths", &["p1"]).await, Ok(Vec::new()));
+    assert_eq!(live.rows_in(&["deaths"], &["p1"]).await, Ok(Vec::new()));
+    assert_eq!(live.rows_in(&["deaths", "population"], &["p2", "p1"]).await, Ok(found_in[..2].to_vec()), "those of several registers");
+    assert_eq!(live.rows_in(&["births", "deaths"], &["p2", "p1"]).await, Ok(Vec::new()));
+    assert_eq!(live.all_mentions("births").await, Ok(found));
+    assert_eq!(live.all_mentions("deaths").await, Ok(Vec::new()));
     assert_eq!(live.mentions("deaths", &["p3", "p1"]).await, Ok(Vec::new()));
 }
 
@@ -193,7 +197,7 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
     assert_eq!(one.rows(&["q00001"]).await, Ok(Vec::new()), "not before it is whole");
     // Whatever somebody asks for that no database holds is nobody.
     assert_eq!(one.rows(&["p1\0", "\0"]).await, Ok(Vec::new()));
-    assert_eq!(one.rows_in("population", &["p1\0"]).await, Ok(Vec::new()));
+    assert_eq!(one.rows_in(&["population"], &["p1\0"]).await, Ok(Vec::new()));
     assert_eq!(one.mentions("population", &["p1\0"]).await, Ok(Vec::new()));
     assert_eq!(one.standing(Person, &["p1\0"]).await, Ok(Vec::new()));
     assert_eq!(one.stands(Person, "p1\0").await.expect("read").and_then(|(_, stands)| stands), None);
