@@ -14,6 +14,7 @@ use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
 use super::apply::{Applied, ApplyError, apply};
+use super::background::Heard;
 use super::beside::UnderWay;
 use super::change::Change;
 use super::judge::{Judge, Judged};
@@ -131,6 +132,8 @@ pub struct Stream<'a> {
     pub(super) of: Option<(Fence, i64)>,
     /// The turn that the store is writing.
     pub(super) under_way: Option<UnderWay>,
+    /// What turns did, where others judge beside this stream.
+    pub(super) heard: Option<Heard>,
     actor: Actor,
     /// The registers that are followed, where they are named; else those of which an event was taken.
     followed: Option<BTreeSet<String>>,
@@ -152,7 +155,8 @@ impl<'a> Stream<'a> {
         let forms = Arc::new(RowForms::new(registers)?);
         let ways = Ways::new(&judge.paths().all(), &forms, registers);
         let view = View::new(Arc::clone(&live), Arc::clone(&forms));
-        Ok(Self { live, judge, forms, ways, view, of: None, under_way: None, actor: Actor::system("stream"), followed: None, state: None })
+        let actor = Actor::system("stream");
+        Ok(Self { live, judge, forms, ways, view, of: None, under_way: None, heard: None, actor, followed: None, state: None })
     }
 
     /// Names the registers that are followed, in the place of those of which an event was taken: their data days move with the day.
@@ -187,6 +191,9 @@ impl<'a> Stream<'a> {
         let (fence, generation) = (Some(taken.fence.clone()), Some(generation));
         let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions.clone(), ..Batch::default() };
         let mut done = Done { changed, known, unplaced, ..Done::default() };
+        if let Some(heard) = &mut self.heard {
+            heard.rows(&touched, &self.forms, &self.view);
+        }
         let subjects = self.reached(&touched).await?;
         done.touched = subjects.len() as u64;
         for part in subjects.chunks(TOGETHER) {
@@ -212,6 +219,9 @@ impl<'a> Stream<'a> {
         (batch.rows, batch.mentioned, batch.unmentioned) = self.view.written();
         done.standing = batch.standing.len() as u64;
         done.cases = batch.cases.len() as u64;
+        if let Some(heard) = &mut self.heard {
+            heard.others(&batch);
+        }
         if let Some(state) = state {
             self.state = Some(AsRead(Some((self.judge.as_of(), state))));
         }
@@ -233,7 +243,7 @@ impl<'a> Stream<'a> {
     }
 
     /// Who is touched by changed rows, in the order of identifiers.
-    async fn reached(&mut self, touched: &BTreeSet<Touched>) -> Result<Vec<Id>, StoreError> {
+    pub(super) async fn reached(&mut self, touched: &BTreeSet<Touched>) -> Result<Vec<Id>, StoreError> {
         if touched.is_empty() {
             return Ok(Vec::new());
         }

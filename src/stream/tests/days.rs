@@ -170,7 +170,7 @@ async fn loaded(folder: &Path, as_of: NaiveDate) -> (Arc<dyn Live>, Fence) {
     let address = Address::parse(&folder.join("city.db").to_string_lossy()).expect("an address");
     let live = address.make().await.expect("a store").live().await.expect("its live part");
     let mut judge = judge_of(as_of, &first_state(as_of));
-    let loaded = load(&*live, &mut judge, &CITY.sources, &CITY.regions, Vec::new()).await.expect("loaded");
+    let loaded = load(&*live, &mut judge, &CITY.sources, &CITY.regions, Vec::new(), None).await.expect("loaded");
     assert!(loaded.timers > 0, "some have days ahead of them");
     let fence = live.lease("test", 0, i64::MAX / 2).await.expect("held");
     (live, fence)
