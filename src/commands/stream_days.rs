@@ -22,7 +22,7 @@ use crate::store::{Held, StoreError};
 use crate::stream::background::Background;
 use crate::stream::change::Decoder;
 use crate::stream::day::{Means, Turned, next_turn};
-use crate::stream::follow::{FollowError, Follower, Leased, Rest};
+use crate::stream::follow::{Follower, Leased, Rest};
 use crate::stream::holder;
 use crate::stream::judge::{Ground, Judge, before_allocation};
 use crate::stream::load::State;

@@ -216,7 +216,9 @@ pub(super) fn judged_anew(difference: &Difference) -> Message {
     let policies = count(difference.policies as u64);
     Message::new(
         format!("政策与现有结论所依据的不同 ({policies} 项): 有关的对象先重判一遍"),
-        format!("the policies are not those by which everybody was judged ({policies} differ): all whom they concern are judged anew first"),
+        format!(
+            "the policies are not those by which everybody was judged ({policies} differ): all whom they concern are judged anew first"
+        ),
     )
 }
 

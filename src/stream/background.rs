@@ -197,7 +197,8 @@ pub struct Background<'a> {
 impl<'a> Background<'a> {
     /// By a stream for the day that stands, whose policies have these digests and differ from those that serve.
     #[must_use]
-    pub fn new(new: Stream<'a>, policies: PolicyDigests, difference: &Difference) -> Self {
+    pub fn new(mut new: Stream<'a>, policies: PolicyDigests, difference: &Difference) -> Self {
+        new.repeals = true;
         Self {
             new,
             policies,
@@ -237,9 +238,11 @@ impl<'a> Background<'a> {
         let live = Arc::clone(&self.new.live);
         let generation = live.generation().await?;
         let is_first = self.generation.is_none();
-        let Some(stands) = live.state().await?.filter(|stands| {
-            stands.as_of == self.new.as_of() && *self.generation.get_or_insert(generation) == generation
-        }) else {
+        let Some(stands) = live
+            .state()
+            .await?
+            .filter(|stands| stands.as_of == self.new.as_of() && *self.generation.get_or_insert(generation) == generation)
+        else {
             return Ok(Stage::Elsewhere);
         };
         // What was done before is read anyway.
@@ -257,7 +260,9 @@ impl<'a> Background<'a> {
         } else {
             // As many more as come anew, so that it comes to an end.
             let some: Vec<String> = self.again.iter().take(self.together + new).cloned().collect();
-            some.iter().for_each(|id| drop(self.again.remove(id)));
+            for id in &some {
+                self.again.remove(id);
+            }
             self.judge(some).await?;
         }
         if self.aside.size > self.room {

@@ -238,6 +238,7 @@ impl Stream<'_> {
     ///
     /// See [`TurnError`]; the parts that were committed stay, and the turn goes on from there.
     pub async fn turn_day(&mut self, turn: &DayTurn, means: &Means<'_>) -> Result<Turned, TurnError> {
+        self.repeals = turn.policies.is_some();
         let live = Arc::clone(&self.live);
         let generation = live.generation().await?;
         let Concerned { mut ids, due, of } = concerned(&*live, turn).await?;

@@ -262,7 +262,11 @@ impl State {
                     None => None,
                     Some(by) => Some(ByPolicies { digest: by.get("digest")?.as_str()?.to_owned(), kinds: kinds(by.get("kinds")?)? }),
                 };
-                Some(Turning { to: turning.get("to")?.as_str()?.parse().ok()?, after: turning.get("after")?.as_str()?.to_owned(), policies })
+                Some(Turning {
+                    to: turning.get("to")?.as_str()?.parse().ok()?,
+                    after: turning.get("after")?.as_str()?.to_owned(),
+                    policies,
+                })
             }
         };
         Some(Self {
@@ -293,7 +297,9 @@ mod tests {
             data_days: BTreeMap::from([("population".to_owned(), day("2026-06-30"))]),
             allow_missing: BTreeSet::from(["death".to_owned()]),
             followed: BTreeSet::from(["population".to_owned()]),
-            policies: PolicyDigests::of_json(&serde_json::json!({"shared": "ab", "policies": {"990100-MZ-0001": "cd person person,household"}})),
+            policies: PolicyDigests::of_json(
+                &serde_json::json!({"shared": "ab", "policies": {"990100-MZ-0001": "cd person person,household"}}),
+            ),
             due: BTreeSet::from([SubjectKind::Household]),
             turning: Some(Turning { to: day("2026-07-01"), after: "990101".to_owned(), policies: None }),
         };

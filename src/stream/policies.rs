@@ -111,10 +111,13 @@ impl PolicyDigests {
     /// In what others differ from these; `before`: none where it is not known what they were.
     #[must_use]
     pub fn differ_from(&self, before: Option<&Self>) -> Difference {
-        let Some(before) = before.filter(|before| before.shared == self.shared) else {
-            let policies = before.map_or(self.policies.len(), |before| self.policies.len().max(before.policies.len()));
-            return Difference { policies, kinds: SubjectKind::ALL.into(), is_unknown: before.is_none() };
+        let Some(before) = before else {
+            return Difference { policies: self.policies.len(), kinds: SubjectKind::ALL.into(), is_unknown: true };
         };
+        if before.shared != self.shared {
+            let kinds = self.policies.values().chain(before.policies.values()).flat_map(|policy| policy.concerned.clone()).collect();
+            return Difference { policies: self.policies.len().max(before.policies.len()), kinds, is_unknown: false };
+        }
         let codes: BTreeSet<&String> = self.policies.keys().chain(before.policies.keys()).collect();
         let mut difference = Difference { policies: 0, kinds: BTreeSet::new(), is_unknown: false };
         for code in codes {
@@ -216,7 +219,7 @@ fn concerned(rules: &Rules<'_>, by_code: &BTreeMap<&str, Vec<&CheckedPolicy>>) -
 fn parameters_of(catalogue: &Catalogue, policy: &CheckedPolicy) -> BTreeSet<String> {
     let mut names: BTreeSet<String> = parameter_uses(catalogue, policy).into_iter().map(|named| named.name).collect();
     for expr in [Some(&policy.coverage), Some(&policy.criteria), policy.rank.as_ref()].into_iter().flatten() {
-        for_each_parameter(expr, &mut |name, _| drop(names.insert(name.to_string())));
+        for_each_parameter(expr, &mut |name, _| names.extend([name.to_string()]));
     }
     names
 }
@@ -224,7 +227,7 @@ fn parameters_of(catalogue: &Catalogue, policy: &CheckedPolicy) -> BTreeSet<Stri
 /// The parameters that facts and links name.
 fn of_facts(catalogue: &Catalogue) -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    let mut look = |expr: &Expr| for_each_parameter(expr, &mut |name, _| drop(names.insert(name.to_string())));
+    let mut look = |expr: &Expr| for_each_parameter(expr, &mut |name, _| names.extend([name.to_string()]));
     for kind in SubjectKind::ALL {
         for fact in catalogue.facts(kind) {
             match &fact.definition {
@@ -263,9 +266,9 @@ fn registers(registers: &Registers, hash: &mut Hash) {
 }
 
 fn regions(regions: &RegionTree, hash: &mut Hash) {
-    let all = regions.regions().map(|region| {
-        format!("{:?}", (&region.code, &region.parent, region.level, region.from, region.to, &region.replaced_by))
-    });
+    let all = regions
+        .regions()
+        .map(|region| format!("{:?}", (&region.code, &region.parent, region.level, region.from, region.to, &region.replaced_by)));
     hash.all("regions", all);
 }
 
