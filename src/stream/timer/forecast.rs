@@ -29,7 +29,7 @@ pub(super) struct Forecast<'a> {
 impl Forecast<'_> {
     /// The first day behind `today` on which a bound expression, with the day as the fact [`DAY`], may come out otherwise.
     pub(super) fn next(&self, expr: &Expr, today: i64) -> i64 {
-        if self.is_settled(expr, today) || !self.moves(expr) || self.is_never_known(expr, today) {
+        if !self.moves(expr) || self.is_settled(expr, today) || self.is_never_known(expr, today) {
             return NEVER;
         }
         let found = match &expr.kind {
@@ -53,7 +53,9 @@ impl Forecast<'_> {
             Kind::Or(items) => (items, true),
             _ => return false,
         };
-        items.iter().any(|item| self.at(item, today) == Some(Answer::Bool(settling)) && self.next(item, today) == NEVER)
+        let settling: Vec<&Expr> = items.iter().filter(|item| self.at(item, today) == Some(Answer::Bool(settling))).collect();
+        // What stays is cheaper to tell than what will not come out otherwise.
+        settling.iter().any(|item| !self.moves(item)) || settling.iter().any(|item| self.next(item, today) == NEVER)
     }
 
     /// The value on a day; none: unknown.

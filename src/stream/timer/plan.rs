@@ -8,7 +8,7 @@ use super::ground::LookedAt;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Aggregate, Catalogue, Definition, FactId};
-use crate::check::ir::Expr;
+use crate::check::ir::{Expr, Kind};
 use crate::dossier::build::base_register;
 use crate::dossier::intake::IDENTITY_LINKS;
 use crate::explain::calendar::with_day;
@@ -280,10 +280,30 @@ fn policy_plan(judge: &mut Judge<'_>, policy: &CheckedPolicy) -> PolicyPlan {
         worth.push(judge.all_conditions(&other));
         worth.extend(other.amount.clone());
     }
-    let mut moving = |expr: &Expr| crate::explain::calendar::moving(judge, expr, kind);
+    let mut moving = |expr: &Expr| flat(&crate::explain::calendar::moving(judge, expr, kind));
     let (conditions, worth) = (moving(&conditions), worth.iter().map(&mut moving).collect());
     let each = each_plan(judge, policy);
     PolicyPlan { code: policy.document.code.clone(), kind, conditions, worth, each, of_household: Vec::new() }
+}
+
+/// An expression with the parts of an `and` in an `and` (an `or` in an `or`) side by side: one part that settles the whole is then found
+/// at once.
+fn flat(expr: &Expr) -> Expr {
+    let mut expr = expr.map_children(&mut flat);
+    match &mut expr.kind {
+        Kind::And(items) => *items = std::mem::take(items).into_iter().flat_map(|item| parts(item, true)).collect(),
+        Kind::Or(items) => *items = std::mem::take(items).into_iter().flat_map(|item| parts(item, false)).collect(),
+        _ => {}
+    }
+    expr
+}
+
+fn parts(item: Expr, is_and: bool) -> Vec<Expr> {
+    match item.kind {
+        Kind::And(items) if is_and => items,
+        Kind::Or(items) if !is_and => items,
+        kind => vec![Expr { kind, ..item }],
+    }
 }
 
 /// The policies about the same kind of subject that one excludes, or that exclude it.

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use chrono::{Days, NaiveDate};
 
 use super::forecast::{Forecast, NEVER};
-use super::ground::{Ground, Row};
+use super::ground::{Ground, Place, Row};
 use super::plan::{EachPlan, FactPlan, PolicyPlan, RowPlan, Timers, beginnings};
 use super::{Next, TOLD_TOGETHER};
 use crate::check::bind::days;
@@ -30,6 +30,15 @@ pub struct Reckoning<'a> {
     found: RefCell<HashMap<String, HashMap<FactId, i64>>>,
 }
 
+/// A subject that is asked about, with what was found of its facts.
+struct Scope<'s> {
+    kind: SubjectKind,
+    id: &'s str,
+    place: Option<Place>,
+    /// By fact, the first day on which it may be another, once that was asked.
+    changes: RefCell<Vec<Option<i64>>>,
+}
+
 /// So many days before the last one: by the identifier, and the same wherever it is reckoned.
 fn spread(id: &str) -> i64 {
     let sum = id.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
@@ -47,9 +56,10 @@ impl<'a> Reckoning<'a> {
     #[must_use]
     pub fn next(&self, kind: SubjectKind, id: &str) -> Option<Next> {
         let renumbered = self.ground.renumbered(id).unwrap_or(NEVER).min(self.listed(kind, id));
+        let scope = self.scope(kind, id);
         let mut policies: Vec<(NaiveDate, String)> = Vec::new();
         for policy in self.timers.policies.iter().filter(|policy| policy.kind == kind) {
-            let day = self.policy(policy, id).min(renumbered);
+            let day = self.policy(policy, &scope).min(renumbered);
             policies.extend(self.date(day).map(|day| (day, policy.code.clone())));
         }
         policies.sort();
@@ -73,18 +83,24 @@ impl<'a> Reckoning<'a> {
         }
     }
 
-    fn policy(&self, policy: &PolicyPlan, id: &str) -> i64 {
-        let (conditions, is_no) = self.conditions(policy, id);
+    fn scope<'s>(&self, kind: SubjectKind, id: &'s str) -> Scope<'s> {
+        Scope { kind, id, place: self.ground.place(kind, id), changes: RefCell::default() }
+    }
+
+    fn policy(&self, policy: &PolicyPlan, scope: &Scope<'_>) -> i64 {
+        let id = scope.id;
+        let (conditions, is_no) = self.conditions(policy, scope);
         if is_no {
             return conditions;
         }
-        let worth = self
-            .of_subject(policy.kind, id, |forecast| policy.worth.iter().map(|expr| forecast.next(expr, self.today)).min().unwrap_or(NEVER));
+        let worth =
+            self.of_subject(scope, |forecast| policy.worth.iter().map(|expr| forecast.next(expr, self.today)).min().unwrap_or(NEVER));
         let each = policy.each.as_ref().map_or(NEVER, |each| self.each(each, id));
         let given = super::ALWAYS_READ[..2].iter().map(|register| self.rows_begin(register, id)).min().unwrap_or(NEVER);
         let of_household = match self.timers.household {
             Some(link) if !policy.of_household.is_empty() => self.linked(link, id, &|end| {
-                policy.of_household.iter().map(|other| self.conditions(&self.timers.policies[*other], end).0).min().unwrap_or(NEVER)
+                let scope = self.scope(SubjectKind::Household, end);
+                policy.of_household.iter().map(|other| self.conditions(&self.timers.policies[*other], &scope).0).min().unwrap_or(NEVER)
             }),
             _ => NEVER,
         };
@@ -92,19 +108,27 @@ impl<'a> Reckoning<'a> {
     }
 
     /// When the verdict of a policy may be another, and whether it is a no today.
-    fn conditions(&self, policy: &PolicyPlan, id: &str) -> (i64, bool) {
-        let is_no = RefCell::new(false);
-        let day = self.of_subject(policy.kind, id, |forecast| {
-            *is_no.borrow_mut() = forecast.is_no(&policy.conditions, self.today);
-            forecast.next(&policy.conditions, self.today)
-        });
-        (day, is_no.into_inner())
+    fn conditions(&self, policy: &PolicyPlan, scope: &Scope<'_>) -> (i64, bool) {
+        self.of_subject(scope, |forecast| {
+            let is_no = forecast.is_no(&policy.conditions, self.today);
+            (forecast.next(&policy.conditions, self.today), is_no)
+        })
     }
 
-    fn of_subject(&self, kind: SubjectKind, id: &str, ask: impl FnOnce(&Forecast<'_>) -> i64) -> i64 {
-        let place = self.ground.place(kind, id);
-        let value = |index: usize| self.ground.value(kind, place, index);
-        let changes = |index: usize| self.fact(FactId { kind, index }, id);
+    fn of_subject<T>(&self, scope: &Scope<'_>, ask: impl FnOnce(&Forecast<'_>) -> T) -> T {
+        let value = |index: usize| self.ground.value(scope.kind, scope.place, index);
+        let changes = |index: usize| {
+            if let Some(Some(known)) = scope.changes.borrow().get(index) {
+                return *known;
+            }
+            let found = self.fact(FactId { kind: scope.kind, index }, scope.id);
+            let mut known = scope.changes.borrow_mut();
+            if known.len() <= index {
+                known.resize(index + 1, None);
+            }
+            known[index] = Some(found);
+            found
+        };
         ask(&Forecast { value: &value, changes: &changes, until: self.today + AHEAD })
     }
 
