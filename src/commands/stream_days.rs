@@ -216,7 +216,7 @@ impl Places {
         // Whoever was judged by those that serve, and whoever was loaded by others meanwhile.
         let mut difference: Difference = new.digests.differ_from(Some(&serving.digests));
         difference.kinds.extend(new.digests.differ_from(state.policies.as_ref()).kinds);
-        if !serving.digests.judge_all(&difference.kinds) {
+        if serving.digests.lack_kinds_of(&new.digests) {
             return Ok((Rest::Asked, Outcome::Full));
         }
         let of = OfDay::new(&new.folder, stream.as_of());

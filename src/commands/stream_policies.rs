@@ -17,6 +17,7 @@ use crate::diagnostic::{Diagnostic, Message, Severity};
 use crate::hex;
 use crate::policy::yaml_files;
 use crate::report::count;
+use crate::serve::clock;
 use crate::store::StoreError;
 use crate::store::live::Fence;
 use crate::stream::background::{Background, Stage, Switched};
@@ -65,12 +66,12 @@ impl<'w> Watch<'w> {
     pub(super) fn new(dir: &Path, every: u64, context: &'w Context) -> Self {
         let every = (every > 0).then(|| Duration::from_secs(every));
         let now = listing(dir);
-        let next = Instant::now() + every.unwrap_or_default();
+        let next = clock::moment() + every.unwrap_or_default();
         Self { dir: dir.to_owned(), every, context, seen: now.clone(), loaded: now, next, loading: None }
     }
 
     fn is_due(&self) -> bool {
-        self.every.is_some() && self.loading.as_ref().map_or_else(|| Instant::now() >= self.next, JoinHandle::is_finished)
+        self.every.is_some() && self.loading.as_ref().map_or_else(|| clock::moment() >= self.next, JoinHandle::is_finished)
     }
 
     /// The folder as it is now, where it has changed since it was last loaded, and has no errors; these are told once.
@@ -83,17 +84,17 @@ impl<'w> Watch<'w> {
             }
         }
         let every = self.every?;
-        if self.loading.is_some() || Instant::now() < self.next {
+        if self.loading.is_some() || clock::moment() < self.next {
             return None;
         }
         let now = listing(&self.dir);
-        self.next = Instant::now() + every;
+        self.next = clock::moment() + every;
         if now != self.loaded && now == self.seen {
             self.loaded.clone_from(&now);
             let dir = self.dir.clone();
             self.loading = Some(tokio::task::spawn_blocking(move || Version::of(PolicyFolder::load(&dir))));
         } else if now != self.loaded {
-            self.next = Instant::now() + every.min(AT_REST);
+            self.next = clock::moment() + every.min(AT_REST);
         }
         self.seen = now;
         None

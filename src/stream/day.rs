@@ -17,7 +17,7 @@ use rayon::prelude::*;
 
 use super::commit::commit;
 use super::load::{State, Turning, all_cases};
-use super::policies::{ByPolicies, PolicyDigests};
+use super::policies::ByPolicies;
 use super::rows::{HeldRow, RowForms};
 use super::source::Clock;
 use super::standing;
@@ -178,13 +178,6 @@ impl Default for DayTurn {
 }
 
 impl DayTurn {
-    /// A turn on the day that stands: all of some kinds are judged anew, by these policies.
-    pub(super) fn on(day: NaiveDate, before: &State, kinds: &BTreeSet<SubjectKind>, policies: &PolicyDigests) -> Self {
-        let due = before.due.difference(kinds).copied().collect();
-        let state = State { policies: Some(policies.clone()), due, turning: None, ..before.clone() };
-        Self { from: day, to: day, before: before.clone(), state, everybody: kinds.clone(), ..Self::default() }
-    }
-
     /// For people.
     fn name(&self) -> Message {
         if self.policies.is_some() {

@@ -130,10 +130,11 @@ impl PolicyDigests {
         difference
     }
 
-    /// Whether some kinds were all judged by these: of others nothing stands that one could go by.
+    /// Whether others judge a kind of subject that these do not judge: of those nothing stands.
     #[must_use]
-    pub fn judge_all(&self, kinds: &BTreeSet<SubjectKind>) -> bool {
-        kinds.iter().all(|kind| self.policies.values().any(|policy| policy.kind == *kind || policy.concerned.contains(kind)))
+    pub fn lack_kinds_of(&self, others: &Self) -> bool {
+        let judges = |all: &Self, kind: SubjectKind| all.policies.values().any(|policy| policy.kind == kind);
+        SubjectKind::ALL.into_iter().any(|kind| judges(others, kind) && !judges(self, kind))
     }
 
     /// As it is kept.
@@ -188,10 +189,20 @@ pub async fn next_policy_turn(live: &dyn Live, now: &PolicyDigests) -> Result<Op
         None => {}
     }
     // Of a kind that nobody was judged of, nothing stands by which they could be gone through.
-    let is_known = state.policies.as_ref().is_none_or(|before| before.judge_all(&difference.kinds));
-    let policies = Some(ByPolicies { digest: by, kinds: difference.kinds.clone() });
-    let way = (!is_known).then_some(Way::Whole);
-    let turn = DayTurn { after, way, policies, ..DayTurn::on(stands.as_of, &state, &difference.kinds, now) };
+    let lacks_kinds = state.policies.as_ref().is_some_and(|before| before.lack_kinds_of(now));
+    let (from, everybody) = (stands.as_of, difference.kinds.clone());
+    let due = state.due.difference(&everybody).copied().collect();
+    let turn = DayTurn {
+        from,
+        to: from,
+        state: State { policies: Some(now.clone()), due, ..state.clone() },
+        before: state,
+        after,
+        way: lacks_kinds.then_some(Way::Whole),
+        policies: Some(ByPolicies { digest: by, kinds: everybody.clone() }),
+        everybody,
+        ..DayTurn::default()
+    };
     Ok(Some((turn, difference)))
 }
 

@@ -403,6 +403,27 @@ fn a_policy_that_is_new_begins_cases_and_one_that_is_gone_stops_none() {
 }
 
 #[test]
+fn subjects_of_a_kind_that_was_not_judged_before_are_found() {
+    static PEOPLE: LazyLock<Law> = LazyLock::new(|| {
+        let mut law = Law::of(&[], &[]);
+        law.checked.policies.retain(|policy| policy.document.subject != SubjectKind::Entity);
+        law.set.policies.retain(|document| document.subject != SubjectKind::Entity);
+        law.digests = PolicyDigests::of(&law.rules());
+        law
+    });
+    runtime().block_on(async {
+        let mut place = Place::new().await;
+        place.turn_to(&PEOPLE, Some(Way::Parts), None).await;
+        place.stands_by(&PEOPLE, "nobody judges employers").await;
+        assert!(PEOPLE.digests.lack_kinds_of(&OLD.digests) && !OLD.digests.lack_kinds_of(&PEOPLE.digests));
+        let turned = place.turn_to(&OLD, None, Some(3)).await;
+        assert!(turned.whole && !turned.complete);
+        assert!(place.turn_to(&OLD, None, None).await.complete);
+        place.stands_by(&OLD, "employers are there again").await;
+    });
+}
+
+#[test]
 fn what_does_not_fit_into_memory_is_told_before_anything_is_written() {
     runtime().block_on(async {
         let mut place = Place::new().await;
