@@ -14,6 +14,7 @@ use crate::push::Templates;
 use crate::region::{self, RegionTree};
 use crate::register;
 use crate::register::declaration::Registers;
+use crate::stream::timer::calendar::Rules;
 use crate::yaml::Texts;
 
 /// A policies folder. What could be read is here even where diagnostics tell of errors.
@@ -98,6 +99,12 @@ impl PolicyFolder {
             .filter(|policy| chosen.get(&(policy.document.code.as_str(), policy.document.version)) == Some(&true))
             .map(|policy| (policy.document.code.clone(), policy.clone()))
             .collect()
+    }
+
+    /// What days and changes of policies are reckoned from, as all of the law is known now.
+    #[must_use]
+    pub fn rules<'a>(&'a self, data_days: &'a BTreeMap<String, NaiveDate>) -> Rules<'a> {
+        Rules { set: &self.set, checked: &self.checked, regions: &self.regions, known_at: None, data_days }
     }
 
     /// What binds conditions to a day.

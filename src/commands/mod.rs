@@ -32,6 +32,7 @@ mod simulate_sides;
 pub mod store;
 pub mod stream;
 mod stream_days;
+mod stream_policies;
 pub mod test;
 
 use std::process::ExitCode;

@@ -13,6 +13,7 @@ use super::match_registers::{newest, start};
 use super::progress::Bar;
 use super::store::StoreArg;
 use super::stream_days::{self, OfDay, Places, TurnMeans};
+use super::stream_policies::{Version, Watch};
 use super::{Context, Exit};
 use crate::diagnostic::progress::Cancel;
 use crate::diagnostic::{Diagnostic, Severity, code, has_errors};
@@ -116,6 +117,9 @@ pub struct RunArgs {
     /// 所跟随的登记库, 其数据日随判定日走; 缺省为收到过事件的 / Registers that are followed: their data days move with the day; by default those of which events came
     #[arg(long, value_name = "REGISTER", num_args = 1..)]
     pub followed: Vec<String>,
+    /// 隔几秒看一次政策文件夹有没有变; 0 为不看 / Every how many seconds the policies folder is looked at for changes; 0: never
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    pub policies_every: u64,
     /// 一批至多几个事件 / Events of a turn at most
     #[arg(long, value_name = "N", default_value_t = 2_000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_batch: u32,
@@ -191,10 +195,12 @@ async fn load_registers(args: &LoadArgs, context: &Context, threads: usize) -> R
     let (place, scratch, live) = open(&args.common.store, true).await?;
     let days = sources.sources.iter().map(|(name, source)| (name.clone(), source.data_day));
     let state = State { data_days: days.filter(|(name, _)| !allow_missing.contains(name)).collect(), allow_missing, ..State::default() };
-    let places = Places { folder, live, place, scratch, threads, followed: None };
-    let of = OfDay::new(&places.folder, as_of);
-    let loaded = places.judging(&of, state, async |mut judge| {
-        let loaded = load(&*places.live, &mut judge, &sources, &places.folder.regions, args.positions.clone()).await;
+    let places = Places { version: Arc::new(Version::of(folder)?), live, place, scratch, threads, followed: None };
+    let Version { folder, digests } = &*places.version;
+    let of = OfDay::new(folder, as_of);
+    let loaded = places.judging(folder, &of, state, async |mut judge| {
+        let digests = Some(digests.clone());
+        let loaded = load(&*places.live, &mut judge, &sources, &folder.regions, args.positions.clone(), digests).await;
         loaded.map_err(|error| failed(error, &places.place))
     });
     let (loaded, place) = (loaded.await?, &places.place);
@@ -215,12 +221,14 @@ async fn load_registers(args: &LoadArgs, context: &Context, threads: usize) -> R
 }
 
 async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cancel: Cancel) -> Result<String, Faults> {
+    // What changes while it is loaded has changed since.
+    let mut watch = Watch::new(&args.common.policies, args.policies_every, context);
     let folder = policies(&args.common.policies)?;
     let sources = args.sources.as_deref().map(Sources::load).transpose()?;
     let (place, scratch, live) = open(&args.common.store, false).await?;
     let followed = followed(&args.followed, args.settings.as_deref(), &folder)?;
-    let places = Places { folder, live, place, scratch, threads, followed };
-    let (folder, live) = (&places.folder, &places.live);
+    let places = Places { version: Arc::new(Version::of(folder)?), live, place, scratch, threads, followed };
+    let (folder, live) = (&places.version.folder, &places.live);
     places.state().await?;
     let clock: Clock = Arc::new(clock::now);
     let settings = match &args.settings {
@@ -235,7 +243,7 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
     let Settings { topics, dead_letters: letters, .. } = settings.unwrap_or_default();
     let dead_letters = letters.or_else(|| args.dead_letters.clone());
     let dead_letters = dead_letters.as_deref().map(DeadLetterFile::open).transpose().map_err(one)?;
-    let decoder = Decoder::new(&folder.registers, sources.as_ref(), &folder.regions, topics);
+    let decoder = |folder: &PolicyFolder| Decoder::new(&folder.registers, sources.as_ref(), &folder.regions, topics.clone());
     let holder = holder::own();
     let mut tell = |done: &crate::stream::turn::Done, events: usize| {
         tracing::info!(
@@ -253,10 +261,10 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
         return Ok(summary(&Followed::default(), context));
     };
     let bar = Bar::new(context);
-    let means = TurnMeans { clock: &clock, bar: &bar, cancel: &cancel };
+    let means = TurnMeans { clock: &clock, bar: &bar, cancel: &cancel, context };
     let following = Following {
         live: Arc::clone(live),
-        decoder,
+        decoder: decoder(folder),
         source,
         dead_letters,
         holder,
@@ -267,7 +275,7 @@ async fn follow_changes(args: &RunArgs, context: &Context, threads: usize, cance
     };
     let faults = |error: FollowError| not_followed(error, &places.place);
     let mut follower = Follower::new(held, following).await.map_err(faults)?;
-    places.follow(&mut follower, args.turn_days, &means).await?;
+    places.follow(&mut follower, args.turn_days, &decoder, &mut watch, &means).await?;
     Ok(summary(&follower.end().await.map_err(faults)?, context))
 }
 

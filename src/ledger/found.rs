@@ -222,10 +222,14 @@ fn stands_as(id: &str, row: &CaseRow, subject: &StoredSubject) -> bool {
         let (occasion, member) = (given.occasion.as_deref(), given.member.as_deref());
         GrantId::of(subject.kind, &subject.id, &given.policy, &row.period, occasion, member).to_string()
     };
-    let of_policy = |policy: &str| policy == row.policy;
     subject.verdict(&row.policy) == Verdict::Unknown
-        || subject.grants.iter().any(|grant| of_policy(&grant.policy) && grant.grant_id.to_string() == id)
-        || subject.given.iter().any(|given| of_policy(&given.policy) && given_id(given) == id)
+        || has(id, row, subject)
+        || subject.given.iter().any(|given| *given.policy == row.policy && given_id(given) == id)
+}
+
+/// Whether a subject has the grant of a case, whatever becomes of it.
+fn has(id: &str, row: &CaseRow, subject: &StoredSubject) -> bool {
+    subject.grants.iter().any(|grant| *grant.policy == row.policy && grant.grant_id.to_string() == id)
 }
 
 /// What a subject's grants that stand no more do to its cases: of those whose policy is judged (`rules`) and whose period is the
@@ -261,19 +265,49 @@ pub fn lost(
         if stay.contains(row.id.as_str()) {
             continue;
         }
-        let case = Case::of(row)?;
-        // What makes up for a case stands and falls with it.
-        if case.lost_on.is_some() || case.corrects.is_some() || case.step.is_over() || case.step == Step::Declined {
-            continue;
-        }
-        if case.paid_on.is_none() || !row.period.is_empty() {
-            // A correction that nobody acted on is of no more account: what is lost is what was there before.
-            let back = case.superseded.as_ref().filter(|_| case.paid_on.is_none());
-            let back = back.map(|before| event(day, actor, What::Corrected { before: case.amount, after: before.amount }));
-            let lost = event(day, actor, What::Questioned { why: Why::Lost, amount: None });
-            let events: Vec<Event> = back.into_iter().chain([lost]).collect();
-            steps.push(made(row, case, &events));
+        steps.extend(given_up(row, actor, day)?);
+    }
+    Ok(steps)
+}
+
+/// What becomes, where policies change, of the cases of grants that stood before and stand no more, of those that [`lost`] does not look
+/// at: their policy is there no more, or is for other periods. They get a review all the same; what was paid by it is paid.
+///
+/// # Errors
+///
+/// When a row cannot be read.
+pub fn repealed(
+    existing: &[CaseRow],
+    (before, now): (&StoredSubject, &StoredSubject),
+    is_looked_at: &dyn Fn(&CaseRow) -> bool,
+    renumbered: &Renumbered,
+    actor: &Actor,
+    day: NaiveDate,
+) -> Result<Vec<CaseStep>, StoreError> {
+    let mut steps = Vec::new();
+    for row in existing.iter().filter(|row| !is_looked_at(row)) {
+        let id = renumbered.id_today(row)?;
+        if has(&id, row, before) && !stands_as(&id, row, now) {
+            steps.extend(given_up(row, actor, day)?);
         }
     }
     Ok(steps)
+}
+
+/// The review of a case whose grant stands no more, where there is something to review.
+fn given_up(row: &CaseRow, actor: &Actor, day: NaiveDate) -> Result<Option<CaseStep>, StoreError> {
+    let case = Case::of(row)?;
+    // What makes up for a case stands and falls with it.
+    if case.lost_on.is_some() || case.corrects.is_some() || case.step.is_over() || case.step == Step::Declined {
+        return Ok(None);
+    }
+    if case.paid_on.is_some() && row.period.is_empty() {
+        return Ok(None);
+    }
+    // A correction that nobody acted on is of no more account: what is lost is what was there before.
+    let back = case.superseded.as_ref().filter(|_| case.paid_on.is_none());
+    let back = back.map(|before| event(day, actor, What::Corrected { before: case.amount, after: before.amount }));
+    let lost = event(day, actor, What::Questioned { why: Why::Lost, amount: None });
+    let events: Vec<Event> = back.into_iter().chain([lost]).collect();
+    Ok(Some(made(row, case, &events)))
 }

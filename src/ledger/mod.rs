@@ -33,7 +33,7 @@ pub use act::{Command, Refusal, possible};
 pub use case::{Case, Review, Step, Superseded, Why};
 pub use erase::erased;
 pub use event::{Actor, Event, Grant, Role, VERSION, What};
-pub use found::{Current, Rule, current, found, lost, stands};
+pub use found::{Current, Rule, current, found, lost, repealed, stands};
 pub use given::{Payments, Said, paid, refused};
 pub use list::{Listed, csv, html, listed};
 pub use plan::{Next, Plan};

@@ -134,7 +134,9 @@ impl StreamDay {
     /// Of a state of the stream, by the policies of the moment; none where the stream has not written the state.
     fn new(rules: &Rules, state: &LiveState) -> Option<Self> {
         let kept = State::read(&state.body)?;
-        let ahead = kept.turning.as_ref().map(|turning| {
+        // A turn to other policies is one on the same day.
+        let turning = kept.turning.as_ref().filter(|turning| turning.policies.is_none());
+        let ahead = turning.map(|turning| {
             let moved = kept.clone().moved_to(turning.to);
             (turning.after.clone(), Arc::new(Self::of(rules, state, &moved, turning.to)))
         });

@@ -17,6 +17,7 @@ use rayon::prelude::*;
 
 use super::commit::commit;
 use super::load::{State, Turning, all_cases};
+use super::policies::ByPolicies;
 use super::rows::{HeldRow, RowForms};
 use super::source::Clock;
 use super::standing;
@@ -73,6 +74,8 @@ pub struct DayTurn {
     pub way: Option<Way>,
     /// Subjects of a commit at most.
     pub together: usize,
+    /// Where not the day turns but the policies: to which.
+    pub policies: Option<ByPolicies>,
 }
 
 /// What a turn did.
@@ -97,7 +100,8 @@ pub struct Turned {
 ///
 /// # Errors
 ///
-/// When the store cannot be read.
+/// When the store cannot be read, or a turn to other policies is under way, which is finished first
+/// ([`super::policies::next_policy_turn`]).
 pub async fn next_turn(
     live: &dyn Live,
     rules: &Rules<'_>,
@@ -110,6 +114,9 @@ pub async fn next_turn(
     };
     let from = now.as_of;
     let turning = state.turning.take();
+    if turning.as_ref().is_some_and(|turning| turning.policies.is_some()) {
+        return Err(StoreError::Failed("a turn to other policies is under way".to_owned()));
+    }
     if turning.is_none() {
         if let Some(followed) = followed {
             state.followed.clone_from(followed);
@@ -126,19 +133,9 @@ pub async fn next_turn(
         state.data_days.iter().filter(|(name, day)| state.followed.contains(*name) && **day < from).map(|(name, _)| name.clone()).collect();
     let (to, after) = match turning {
         Some(turning) => (turning.to, turning.after),
-        None => (first_day(live, &staying, from, until, !lagging.is_empty()).await?, String::new()),
+        None => (first_day(live, &staying, from, until, !lagging.is_empty() || !state.due.is_empty()).await?, String::new()),
     };
-    let mut turn = DayTurn {
-        from,
-        to,
-        after,
-        everybody: BTreeSet::new(),
-        new_period: BTreeMap::new(),
-        way: None,
-        together: TOGETHER,
-        before: state.clone(),
-        state: State::default(),
-    };
+    let mut turn = DayTurn { from, to, after, everybody: state.due.clone(), before: state.clone(), ..DayTurn::default() };
     for (code, why) in calendar(&staying, from, to).into_values().flatten() {
         turn.concerns(rules, code, why);
     }
@@ -148,7 +145,7 @@ pub async fn next_turn(
             turn.concerns(rules, code, Why::Register);
         }
     }
-    turn.state = state.moved_to(to);
+    turn.state = State { due: BTreeSet::new(), ..state.moved_to(to) };
     Ok(Some(turn))
 }
 
@@ -163,7 +160,32 @@ async fn first_day(live: &dyn Live, rules: &Rules<'_>, from: NaiveDate, until: N
     Ok(calendar(rules, from, last).into_keys().next().unwrap_or(last))
 }
 
+impl Default for DayTurn {
+    fn default() -> Self {
+        Self {
+            from: NaiveDate::default(),
+            to: NaiveDate::default(),
+            before: State::default(),
+            state: State::default(),
+            after: String::new(),
+            everybody: BTreeSet::new(),
+            new_period: BTreeMap::new(),
+            way: None,
+            together: TOGETHER,
+            policies: None,
+        }
+    }
+}
+
 impl DayTurn {
+    /// For people.
+    fn name(&self) -> Message {
+        if self.policies.is_some() {
+            return Message::new("按新的政策重判", "judged by the new policies");
+        }
+        Message::new(format!("转入 {}", self.to), format!("turn to {}", self.to))
+    }
+
     fn concerns(&mut self, rules: &Rules<'_>, code: String, why: Why) {
         let Some(policy) = rules.checked.policies.iter().find(|policy| *policy.document.code == *code) else { return };
         let kind = policy.document.subject;
@@ -175,7 +197,7 @@ impl DayTurn {
     }
 
     fn under_way(&self, after: &str) -> LiveState {
-        let turning = Some(Turning { to: self.to, after: after.to_owned() });
+        let turning = Some(Turning { to: self.to, after: after.to_owned(), policies: self.policies.clone() });
         LiveState { as_of: self.from, body: State { turning, ..self.before.clone() }.write() }
     }
 }
@@ -209,17 +231,24 @@ impl Stream<'_> {
     ///
     /// See [`TurnError`]; the parts that were committed stay, and the turn goes on from there.
     pub async fn turn_day(&mut self, turn: &DayTurn, means: &Means<'_>) -> Result<Turned, TurnError> {
+        self.repeals = turn.policies.is_some();
         let live = Arc::clone(&self.live);
         let generation = live.generation().await?;
-        let Concerned { ids, due, of } = concerned(&*live, turn).await?;
+        let Concerned { mut ids, due, of } = concerned(&*live, turn).await?;
         let mut turned = Turned::default();
-        means.progress.stage(Message::new(format!("转入 {}", turn.to), format!("turn to {}", turn.to)), Some(ids.len() as u64));
+        means.progress.stage(turn.name(), Some(ids.len() as u64));
         let is_many = of > 10 * turn.together && ids.len() * ONE_IN >= of;
         turned.whole = turn.way.map_or(is_many, |way| way == Way::Whole);
-        let whole = if turned.whole && !ids.is_empty() {
+        let whole = if turned.whole && (!ids.is_empty() || turn.policies.is_some()) {
             let rows = all_rows(&*live, &self.forms).await?;
             let cases = all_cases(&*live).await?;
-            Some(Found::on(&mut self.judge, rows, &cases, |_| true, Reckoned::ToTheDay).await?)
+            let found = Found::on(&mut self.judge, rows, &cases, |_| true, Reckoned::ToTheDay).await?;
+            if turn.policies.is_some() {
+                // Of a kind that nobody was judged of before, nothing stood.
+                let all = turn.everybody.iter().flat_map(|kind| found.judged.ids(*kind));
+                ids.extend(all.filter(|id| *id > turn.after.as_str()).map(str::to_owned));
+            }
+            Some(found)
         } else {
             None
         };

@@ -107,6 +107,35 @@ pub enum Rest {
     Ended,
     /// The time came until which it was to follow.
     UntilThen,
+    /// Who works between turns asks for it.
+    Asked,
+}
+
+/// Work that is done between turns.
+pub trait Between {
+    /// Whether there is something to do now.
+    fn is_due(&mut self) -> bool;
+
+    /// Does some of it. The store has all that the stream took; no events are taken meanwhile. Says whether the follower is to rest.
+    ///
+    /// # Errors
+    ///
+    /// When following must end.
+    fn work(&mut self, stream: &mut Stream<'_>, fence: &Fence, at: i64) -> impl Future<Output = Result<bool, TurnError>>;
+}
+
+/// No work.
+#[derive(Debug, Clone, Copy)]
+struct Nothing;
+
+impl Between for Nothing {
+    fn is_due(&mut self) -> bool {
+        false
+    }
+
+    async fn work(&mut self, _: &mut Stream<'_>, _: &Fence, _: i64) -> Result<bool, TurnError> {
+        Ok(false)
+    }
 }
 
 /// Somebody who follows sources, by one stream after the other: each day has its own.
@@ -151,12 +180,26 @@ impl<'f> Follower<'f> {
         &mut self.held
     }
 
+    /// Another way to make changes of events, from the next turn on.
+    pub fn decode_by(&mut self, decoder: Decoder) {
+        self.decoder = decoder;
+    }
+
     /// Takes events, turn by turn, until there are no more, somebody asks to stop, or the clock is at `until`.
     ///
     /// # Errors
     ///
     /// As [`follow`].
     pub async fn run(&mut self, stream: &mut Stream<'_>, until: Option<i64>) -> Result<Rest, FollowError> {
+        self.run_with(stream, until, &mut Nothing).await
+    }
+
+    /// The same, with work between turns: behind each turn, and where no events come.
+    ///
+    /// # Errors
+    ///
+    /// As [`follow`], and where the work fails.
+    pub async fn run_with(&mut self, stream: &mut Stream<'_>, until: Option<i64>, between: &mut impl Between) -> Result<Rest, FollowError> {
         let rest = loop {
             if self.cancel.is_cancelled() {
                 break Rest::Ended;
@@ -164,8 +207,17 @@ impl<'f> Follower<'f> {
             if until.is_some_and(|until| (self.held.clock)() >= until) {
                 break Rest::UntilThen;
             }
+            let is_busy = between.is_due();
+            if is_busy {
+                self.settle(stream).await?;
+                self.held.renew_in_time().await?;
+                let (fence, at) = (self.held.fence.clone(), (self.held.clock)());
+                if self.held.during(between.work(stream, &fence, at)).await?? {
+                    break Rest::Asked;
+                }
+            }
             // While a turn is being written, only what is there already is taken: nobody waits with the answer to it.
-            let wait = if self.under_way.is_some() { Duration::ZERO } else { WAIT };
+            let wait = if is_busy || self.under_way.is_some() { Duration::ZERO } else { WAIT };
             let mut events = match self.source.next(self.at_most, wait).await? {
                 Given::Events(events) => events,
                 Given::Ended => break Rest::Ended,

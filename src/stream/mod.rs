@@ -11,6 +11,7 @@
 //! At every moment what stands is what a batch over the same rows would find, before allocation.
 
 pub mod apply;
+pub mod background;
 mod beside;
 pub mod change;
 mod commit;
@@ -23,6 +24,7 @@ pub mod judge;
 pub mod load;
 pub mod order;
 pub mod paths;
+pub mod policies;
 pub mod reach;
 pub mod rows;
 pub mod settings;

@@ -4,6 +4,7 @@
 
 mod beside;
 mod days;
+mod policies;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -14,6 +14,7 @@ use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
 use super::apply::{Applied, ApplyError, apply};
+use super::background::Heard;
 use super::beside::UnderWay;
 use super::change::Change;
 use super::judge::{Judge, Judged};
@@ -25,7 +26,7 @@ use super::timer::{Next, Tables, reckon};
 use super::view::{Id, IdSet, View};
 use crate::dossier::DossierError;
 use crate::dossier::build::base_register;
-use crate::ledger::{Actor, Case, Renumbered, Rule, current, found, lost};
+use crate::ledger::{Actor, Case, Renumbered, Rule, current, found, lost, repealed};
 use crate::register::HeldRows;
 use crate::register::declaration::SubjectKind;
 use crate::store::fill::FillError;
@@ -131,6 +132,10 @@ pub struct Stream<'a> {
     pub(super) of: Option<(Fence, i64)>,
     /// The turn that the store is writing.
     pub(super) under_way: Option<UnderWay>,
+    /// What turns did, where others judge beside this stream.
+    pub(super) heard: Option<Heard>,
+    /// Whether not the day or rows change, but policies: what stood by one that there is no more is lost.
+    pub(super) repeals: bool,
     actor: Actor,
     /// The registers that are followed, where they are named; else those of which an event was taken.
     followed: Option<BTreeSet<String>>,
@@ -152,7 +157,9 @@ impl<'a> Stream<'a> {
         let forms = Arc::new(RowForms::new(registers)?);
         let ways = Ways::new(&judge.paths().all(), &forms, registers);
         let view = View::new(Arc::clone(&live), Arc::clone(&forms));
-        Ok(Self { live, judge, forms, ways, view, of: None, under_way: None, actor: Actor::system("stream"), followed: None, state: None })
+        let actor = Actor::system("stream");
+        let (of, under_way, heard, repeals) = (None, None, None, false);
+        Ok(Self { live, judge, forms, ways, view, of, under_way, heard, repeals, actor, followed: None, state: None })
     }
 
     /// Names the registers that are followed, in the place of those of which an event was taken: their data days move with the day.
@@ -187,6 +194,9 @@ impl<'a> Stream<'a> {
         let (fence, generation) = (Some(taken.fence.clone()), Some(generation));
         let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions.clone(), ..Batch::default() };
         let mut done = Done { changed, known, unplaced, ..Done::default() };
+        if let Some(heard) = &mut self.heard {
+            heard.rows(&touched, &self.forms, &self.view);
+        }
         let subjects = self.reached(&touched).await?;
         done.touched = subjects.len() as u64;
         for part in subjects.chunks(TOGETHER) {
@@ -212,6 +222,9 @@ impl<'a> Stream<'a> {
         (batch.rows, batch.mentioned, batch.unmentioned) = self.view.written();
         done.standing = batch.standing.len() as u64;
         done.cases = batch.cases.len() as u64;
+        if let Some(heard) = &mut self.heard {
+            heard.others(&batch);
+        }
         if let Some(state) = state {
             self.state = Some(AsRead(Some((self.judge.as_of(), state))));
         }
@@ -233,7 +246,7 @@ impl<'a> Stream<'a> {
     }
 
     /// Who is touched by changed rows, in the order of identifiers.
-    async fn reached(&mut self, touched: &BTreeSet<Touched>) -> Result<Vec<Id>, StoreError> {
+    pub(super) async fn reached(&mut self, touched: &BTreeSet<Touched>) -> Result<Vec<Id>, StoreError> {
         if touched.is_empty() {
             return Ok(Vec::new());
         }
@@ -267,9 +280,11 @@ impl<'a> Stream<'a> {
             let before = stood.get(kind).and_then(|of_kind| of_kind.get(&subject.id));
             let Some(body) = standing::write_if_other(&subject, before.map(Vec::as_slice))? else { return Ok(None) };
             // Who is owed something now is looked at in any case: what stood need not be read.
-            let owed = owes(&subject)
-                || before.map(|before| standing::read(subject.kind, &subject.id, before)).transpose()?.as_ref().is_some_and(owes);
-            Ok(Some(Other { subject, body, owed }))
+            let is_owed = owes(&subject);
+            let before = before.filter(|_| self.repeals || !is_owed);
+            let before = before.map(|before| standing::read(subject.kind, &subject.id, before)).transpose()?;
+            let owed = is_owed || before.as_ref().is_some_and(owes);
+            Ok(Some(Other { subject, body, owed, before }))
         };
         let others: Vec<Option<Other>> =
             tokio::task::block_in_place(|| there.par_iter().with_min_len(64).map(other).collect::<Result<_, _>>())?;
@@ -278,19 +293,20 @@ impl<'a> Stream<'a> {
                 of_kind.remove(&subject.id);
             }
         }
-        for Other { subject, body, owed } in others.into_iter().flatten() {
+        for Other { subject, body, owed, before } in others.into_iter().flatten() {
             if owed {
-                self.cases(&subject, &rules, cases, &judged.renumbered, batch)?;
+                self.cases(&subject, before.as_ref(), &rules, cases, &judged.renumbered, batch)?;
             }
             batch.standing.push(Standing { kind: subject.kind, id: subject.id, body });
         }
         for (kind, gone) in stood {
             for (id, body) in gone {
-                let nobody = nothing_of(standing::read(kind, &id, &body)?);
+                let before = standing::read(kind, &id, &body)?;
+                let nobody = nothing_of(before.clone());
                 batch.timers.push(TimerStep { kind, id: id.clone(), set: None });
                 // Who has another identifier now is not gone: the cases go on with it.
                 if judged.renumbered.today(&id) == id {
-                    self.cases(&nobody, &rules, cases, &judged.renumbered, batch)?;
+                    self.cases(&nobody, Some(&before), &rules, cases, &judged.renumbered, batch)?;
                 }
                 batch.standing.push(Standing { kind, id, body: Vec::new() });
             }
@@ -341,10 +357,11 @@ impl<'a> Stream<'a> {
         Ok(())
     }
 
-    /// What becomes of the cases of a subject.
+    /// What becomes of the cases of a subject. What stood of it before is asked for where policies change.
     fn cases(
         &self,
         subject: &StoredSubject,
+        before: Option<&StoredSubject>,
         rules: &BTreeMap<String, Rule>,
         cases: &CasesOf,
         renumbered: &Renumbered,
@@ -357,7 +374,12 @@ impl<'a> Stream<'a> {
         let steps = found(&grants, &existing, renumbered, &self.actor, day)?;
         let stepped: BTreeSet<String> = steps.iter().map(|step| step.row.id.clone()).collect();
         batch.cases.extend(steps);
-        let lost = lost(&existing, subject, rules, renumbered, &self.actor, day)?;
+        let mut lost = lost(&existing, subject, rules, renumbered, &self.actor, day)?;
+        if let Some(before) = before.filter(|_| self.repeals) {
+            let of_period = |row: &CaseRow| rules.get(&row.policy).is_some_and(|rule| rule.period == row.period);
+            let is_looked_at = |row: &CaseRow| self.judge.is_held(&row.policy) || of_period(row);
+            lost.extend(repealed(&existing, (before, subject), &is_looked_at, renumbered, &self.actor, day)?);
+        }
         batch.cases.extend(lost.into_iter().filter(|step| !stepped.contains(&step.row.id)));
         Ok(())
     }
@@ -462,6 +484,8 @@ struct Other {
     body: Vec<u8>,
     /// Whether cases may have to do with it.
     owed: bool,
+    /// What stood before, where it was asked for.
+    before: Option<StoredSubject>,
 }
 
 /// Whether cases may have to do with a subject.

@@ -22,6 +22,7 @@ mod site;
 mod store;
 mod stream;
 mod stream_days;
+mod stream_policies;
 mod support;
 mod test;
 mod trial;

@@ -15,12 +15,12 @@ impl Bench<'_> {
         self.stream.take_next(taken).await.expect("taken")
     }
 
-    async fn cases(&self) -> Vec<CaseRow> {
+    pub(super) async fn cases(&self) -> Vec<CaseRow> {
         self.live.cases(&CaseFilter { limit: 1_000_000, ..CaseFilter::default() }).await.expect("read")
     }
 
     /// Does something to a case, as an official or the push does at any time.
-    async fn meddle(&self, number: usize, what: What) {
+    pub(super) async fn meddle(&self, number: usize, what: What) {
         let cases = self.cases().await;
         let Some(row) = cases.get(number % cases.len().max(1)) else { return };
         let actor = Actor::system("test");
@@ -34,7 +34,7 @@ impl Bench<'_> {
     }
 
     /// Every case is what its events make of it.
-    async fn cases_are_sound(&self) {
+    pub(super) async fn cases_are_sound(&self) {
         for row in self.cases().await {
             let events = self.live.case_events(&row.id).await.expect("read");
             assert_eq!(fold(&events).expect("ours"), Some(Case::of(&row).expect("ours")), "{}", row.id);

@@ -15,7 +15,7 @@ use crate::stream::load::{State, load};
 use crate::stream::rows::RowForms;
 use crate::stream::timer::calendar::Rules;
 
-fn day(text: &str) -> NaiveDate {
+pub(super) fn day(text: &str) -> NaiveDate {
     text.parse().expect("a date")
 }
 
@@ -36,7 +36,7 @@ fn rules(nothing: &BTreeMap<String, NaiveDate>) -> Rules<'_> {
 }
 
 /// Asks to stop when so many parts are done.
-struct Stops(AtomicU64, Cancel);
+pub(super) struct Stops(pub(super) AtomicU64, pub(super) Cancel);
 
 impl Progress for Stops {
     fn stage(&self, _: Message, _: Option<u64>) {}
@@ -59,7 +59,7 @@ struct How {
 
 const USUAL: How = How { way: None, together: 2_000, stops: None };
 
-async fn state_of(live: &dyn Live) -> (NaiveDate, State) {
+pub(super) async fn state_of(live: &dyn Live) -> (NaiveDate, State) {
     let state = live.state().await.expect("read").expect("filled");
     (state.as_of, State::read(&state.body).expect("a state"))
 }
@@ -109,7 +109,7 @@ fn essence(all: &[StoredSubject]) -> Essence {
 }
 
 #[track_caller]
-fn same(stands: &[StoredSubject], found: &[StoredSubject], when: &str) {
+pub(super) fn same(stands: &[StoredSubject], found: &[StoredSubject], when: &str) {
     let (stands, found) = (essence(stands), essence(found));
     let ids: BTreeSet<_> = stands.keys().chain(found.keys()).collect();
     let differing: Vec<String> = ids
@@ -120,7 +120,7 @@ fn same(stands: &[StoredSubject], found: &[StoredSubject], when: &str) {
     assert!(differing.is_empty(), "{when}: {}\n{}", differing.len(), differing[..differing.len().min(6)].join("\n"));
 }
 
-async fn stands(live: &dyn Live) -> Vec<StoredSubject> {
+pub(super) async fn stands(live: &dyn Live) -> Vec<StoredSubject> {
     let mut all = Vec::new();
     for kind in SubjectKind::ALL {
         for stands in live.standing_after(kind, None, 1_000_000).await.expect("read") {
@@ -136,7 +136,7 @@ async fn batch_on(day: NaiveDate, state: &State, held: BTreeMap<String, HeldRows
     judged.expect("judged").subjects().map(|subject| subject.expect("sound")).collect()
 }
 
-fn held_of(rows: &BTreeMap<String, Vec<RecordBatch>>) -> BTreeMap<String, HeldRows> {
+pub(super) fn held_of(rows: &BTreeMap<String, Vec<RecordBatch>>) -> BTreeMap<String, HeldRows> {
     let forms = RowForms::new(&CITY.registers).expect("forms");
     let mut held = BTreeMap::new();
     for (name, rows) in rows.iter().filter(|(_, rows)| !rows.is_empty()) {
@@ -156,12 +156,12 @@ fn city_held() -> BTreeMap<String, HeldRows> {
     CITY.rows.iter().map(held).collect()
 }
 
-fn runtime() -> tokio::runtime::Runtime {
+pub(super) fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
 }
 
 /// The sources as of a day: those that speak of a later one have not said so yet.
-fn first_state(as_of: NaiveDate) -> State {
+pub(super) fn first_state(as_of: NaiveDate) -> State {
     let days = CITY.sources.sources.iter().map(|(name, source)| (name.clone(), source.data_day.max(as_of)));
     State { data_days: days.collect(), ..State::default() }
 }
@@ -170,7 +170,7 @@ async fn loaded(folder: &Path, as_of: NaiveDate) -> (Arc<dyn Live>, Fence) {
     let address = Address::parse(&folder.join("city.db").to_string_lossy()).expect("an address");
     let live = address.make().await.expect("a store").live().await.expect("its live part");
     let mut judge = judge_of(as_of, &first_state(as_of));
-    let loaded = load(&*live, &mut judge, &CITY.sources, &CITY.regions, Vec::new()).await.expect("loaded");
+    let loaded = load(&*live, &mut judge, &CITY.sources, &CITY.regions, Vec::new(), None).await.expect("loaded");
     assert!(loaded.timers > 0, "some have days ahead of them");
     let fence = live.lease("test", 0, i64::MAX / 2).await.expect("held");
     (live, fence)
