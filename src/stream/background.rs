@@ -191,7 +191,8 @@ pub struct Background<'a> {
     room: usize,
     together: usize,
     judged: u64,
-    generation: Option<Option<i64>>,
+    /// The generation that it was begun on.
+    generation: Option<i64>,
 }
 
 impl<'a> Background<'a> {
@@ -236,7 +237,7 @@ impl<'a> Background<'a> {
         // Only what is in the store is seen here.
         old.rest().await?;
         let live = Arc::clone(&self.new.live);
-        let generation = live.generation().await?;
+        let Some(generation) = live.generation().await? else { return Ok(Stage::Elsewhere) };
         let is_first = self.generation.is_none();
         let Some(stands) = live
             .state()
@@ -329,7 +330,7 @@ impl<'a> Background<'a> {
             let moved = self.aside.moved(&*live).await?;
             self.judge(moved).await?;
             let mut batch = std::mem::take(&mut self.aside).into_batch();
-            (batch.at, batch.fence, batch.generation) = (at, Some(fence.clone()), self.generation.flatten());
+            (batch.at, batch.fence, batch.generation) = (at, Some(fence.clone()), self.generation);
             batch.state = Some(LiveState { as_of: stands.as_of, body: state.write() });
             match commit(&*live, &mut batch).await {
                 Ok(()) => {

@@ -86,7 +86,7 @@ impl Following<'_> {
     fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
         let since = Instant::now();
         while !is_so() {
-            assert!(since.elapsed() < Duration::from_secs(120), "{what}: {}", self.told());
+            assert!(since.elapsed() < Duration::from_mins(2), "{what}: {}", self.told());
             std::thread::sleep(Duration::from_millis(100));
         }
     }
