@@ -211,6 +211,8 @@ impl City {
             row[member] = Some(id);
             let from = self.column("household_membership", "from_date");
             row[from] = Some(born.to_string());
+            let to = self.column("household_membership", "to_date");
+            row[to] = None;
             events.push(self.insert("household_membership", row, day));
         }
         events

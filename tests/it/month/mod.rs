@@ -153,8 +153,10 @@ fn nights_and_the_stream_end_in_the_same_cases() {
         let path = folder.path().join(format!("events-{day}.ndjson"));
         std::fs::write(&path, events.join("\n") + "\n").expect("written");
         let from = format!("file:{}", path.display());
-        let ran = done(&[&["stream", "run", "--store", stream.store(), "--from", &from, "--max-batch", "8"][..], &followed].concat());
-        assert!(ran.contains(" refused 0 "), "{ran}");
+        let letters = folder.path().join("dead.ndjson");
+        let to = ["--dead-letters", letters.to_str().expect("a path")];
+        let ran = done(&[&["stream", "run", "--store", stream.store(), "--from", &from, "--max-batch", "8"][..], &to, &followed].concat());
+        assert!(ran.contains(" refused 0 "), "{ran}{}", std::fs::read_to_string(&letters).unwrap_or_default());
         let live = started.elapsed();
         for side in [&nights, &stream] {
             officials(side, number, day);
