@@ -117,7 +117,13 @@ impl Stream<'_> {
         self.of = of;
         self.view.sent();
         let (seen, live) = (Seen::of(&batch), Arc::clone(&self.live));
-        let written = tokio::spawn(async move { commit(&*live, &mut batch).await });
+        #[cfg(test)]
+        let pause = self.pause;
+        let written = tokio::spawn(async move {
+            #[cfg(test)]
+            tokio::time::sleep(pause).await;
+            commit(&*live, &mut batch).await
+        });
         self.under_way = Some(UnderWay { taken, done, written, seen });
         Ok(before)
     }

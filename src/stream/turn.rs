@@ -132,6 +132,9 @@ pub struct Stream<'a> {
     pub(super) of: Option<(Fence, i64)>,
     /// The turn that the store is writing.
     pub(super) under_way: Option<UnderWay>,
+    /// How long it takes at least until the store begins to write: a store that is slower than the next turn is to be tested too.
+    #[cfg(test)]
+    pub(super) pause: std::time::Duration,
     /// What turns did, where others judge beside this stream.
     pub(super) heard: Option<Heard>,
     /// Whether not the day or rows change, but policies: what stood by one that there is no more is lost.
@@ -159,7 +162,22 @@ impl<'a> Stream<'a> {
         let view = View::new(Arc::clone(&live), Arc::clone(&forms));
         let actor = Actor::system("stream");
         let (of, under_way, heard, repeals) = (None, None, None, false);
-        Ok(Self { live, judge, forms, ways, view, of, under_way, heard, repeals, actor, followed: None, state: None })
+        Ok(Self {
+            live,
+            judge,
+            forms,
+            ways,
+            view,
+            of,
+            under_way,
+            #[cfg(test)]
+            pause: std::time::Duration::ZERO,
+            heard,
+            repeals,
+            actor,
+            followed: None,
+            state: None,
+        })
     }
 
     /// Names the registers that are followed, in the place of those of which an event was taken: their data days move with the day.
