@@ -4,7 +4,7 @@
 //!  changes ─ apply ─▶ rows ─ reach ─▶ touched ─ judge ─▶ what stands now ≠ what stood ─ ledger ─▶ cases ─▶ one commit, with positions
 //! ```
 //!
-//! Nothing is kept between turns but what is in the store, or on its way there ([`super::beside`]): whoever goes on after a crash
+//! Nothing is kept between turns but what is in the store, or on its way there (`beside`): whoever goes on after a crash
 //! goes on where the last commit ended.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
