@@ -120,6 +120,7 @@ mod tests {
     use super::*;
     use crate::register::load_with;
     use crate::yaml::Texts;
+    use crate::yaml::schema::known::{Keys, told_of, written};
 
     const REGISTER: &str = "\
 zz: 1
@@ -139,8 +140,6 @@ facts: [{name: f, label: 丙, type: int, is: a, changeable: no, zz: 1, agrees_wi
 
     const COMPUTED: &str = "zz: 1\nfacts: [{subject: person, name: g, label: 丁, type: int, is: f, changeable: no, zz: 1}]\n";
 
-    type Keys = BTreeSet<String>;
-
     /// The keys known at each place with the key `zz`.
     fn read(file: &str, text: &str) -> BTreeSet<Keys> {
         let folder = tempfile::tempdir().expect("a folder");
@@ -148,27 +147,7 @@ facts: [{name: f, label: 丙, type: int, is: a, changeable: no, zz: 1, agrees_wi
         let mut texts = Texts::default();
         texts.put(folder.path().join("registers").join(file), text);
         let (_, told) = load_with(Path::new(folder.path()), &texts);
-        let unknown: Vec<_> = told.iter().filter(|told| told.code.name == "unknown-key").collect();
-        assert_eq!(unknown.len(), text.matches("zz:").count(), "every mapping was read: {told:?}");
-        let keys = unknown.iter().map(|told| {
-            let known = told.help.iter().find_map(|help| help.en.strip_prefix("keys known here: ")).expect("the keys known");
-            known.split(", ").map(str::to_owned).collect()
-        });
-        keys.collect()
-    }
-
-    /// The keys of every closed mapping of a schema.
-    fn written(schema: &Value, found: &mut BTreeSet<Keys>) {
-        match schema {
-            Value::Object(entries) => {
-                if entries.get("additionalProperties") == Some(&Value::Bool(false)) {
-                    found.insert(entries["properties"].as_object().expect("properties").keys().cloned().collect());
-                }
-                entries.values().for_each(|value| written(value, found));
-            }
-            Value::Array(items) => items.iter().for_each(|item| written(item, found)),
-            _ => {}
-        }
+        told_of(text, &told)
     }
 
     #[track_caller]

@@ -111,7 +111,16 @@ pub mod known {
         let file = SourceFile::new("t.yaml", text);
         let (node, told) = yaml::parse(&file);
         assert!(told.is_empty());
-        let told = read(&file, &node.expect("a tree"));
+        told_of(text, &read(&file, &node.expect("a tree")))
+    }
+
+    /// The keys known at each place with the key `zz` of a text, by what its reader told.
+    ///
+    /// # Panics
+    ///
+    /// Where one of them is not asked for by the reader.
+    #[must_use]
+    pub fn told_of(text: &str, told: &[Diagnostic]) -> BTreeSet<Keys> {
         let unknown: Vec<_> = told.iter().filter(|told| told.code.name == "unknown-key").collect();
         assert_eq!(unknown.len(), text.matches("zz:").count(), "every mapping was read: {told:?}");
         let keys = |told: &&Diagnostic| {
