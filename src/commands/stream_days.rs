@@ -26,7 +26,8 @@ use crate::stream::follow::{Follower, Leased, Rest};
 use crate::stream::holder;
 use crate::stream::judge::{Ground, Judge, before_allocation};
 use crate::stream::load::State;
-use crate::stream::policies::{Difference, next_policy_turn};
+use crate::stream::policies::Difference;
+use crate::stream::policy_turn::next_policy_turn;
 use crate::stream::source::Clock;
 use crate::stream::turn::Stream;
 

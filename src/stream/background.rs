@@ -13,13 +13,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::commit::commit;
+use super::heard::Heard;
 use super::load::State;
-use super::paths::Columns;
 use super::policies::{Difference, PolicyDigests};
-use super::reach::Touched;
-use super::rows::RowForms;
-use super::turn::{Ids, RACES, Reckoned, Stream, TurnError, cases_about, stood};
-use super::view::{Id, View};
+use super::seen::{Ids, cases_about, stood};
+use super::turn::{RACES, Reckoned, Stream, TurnError};
+use super::view::Id;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
 use crate::store::live::{Batch, CaseStep, Fence, Live, LiveState, Standing, TimerStep};
@@ -32,59 +31,6 @@ const KEPT: usize = 256 << 20;
 
 /// What is counted for a subject beside its bytes.
 const ENTRY: usize = 160;
-
-/// What turns did that others must know who judge beside them.
-#[derive(Debug, Default)]
-pub struct Heard {
-    rows: BTreeSet<HeardRow>,
-    /// Subjects for whom something else stands, or whose cases moved.
-    others: BTreeSet<String>,
-}
-
-/// A row that was changed, without the numbers of the view that it was changed in.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct HeardRow {
-    register: Arc<str>,
-    owner: Arc<str>,
-    others: Vec<(usize, Arc<str>)>,
-    columns: Columns,
-}
-
-impl Heard {
-    /// Hears of changed rows.
-    pub(super) fn rows(&mut self, touched: &BTreeSet<Touched>, forms: &RowForms, view: &View) {
-        let row = |touched: &Touched| {
-            Some(HeardRow {
-                register: Arc::clone(&forms.at(touched.register)?.name),
-                owner: Arc::clone(view.name(touched.owner)),
-                others: touched.others.iter().map(|(column, id)| (*column, Arc::clone(view.name(*id)))).collect(),
-                columns: touched.columns.clone(),
-            })
-        };
-        self.rows.extend(touched.iter().filter_map(row));
-    }
-
-    /// Hears of what follows from them.
-    pub(super) fn others(&mut self, batch: &Batch) {
-        self.others.extend(batch.standing.iter().map(|standing| standing.id.clone()));
-        self.others.extend(batch.cases.iter().map(|step| step.row.subject.clone()));
-    }
-
-    fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.others.is_empty()
-    }
-
-    /// The rows, as another stream has them; of registers that it does not know, none.
-    fn touched(&self, forms: &RowForms, view: &mut View) -> BTreeSet<Touched> {
-        let mut touched = BTreeSet::new();
-        for row in &self.rows {
-            let Some((register, _)) = forms.find(&row.register) else { continue };
-            let others = row.others.iter().map(|(column, id)| (*column, view.id(id))).collect();
-            touched.insert(Touched { register, owner: view.id(&row.owner), others, columns: row.columns.clone() });
-        }
-        touched
-    }
-}
 
 /// What would stand otherwise, by subject.
 #[derive(Default)]
@@ -306,7 +252,7 @@ impl<'a> Background<'a> {
         let tied = new.tied(&some).await?;
         let ids = new.view.names(&tied);
         let live = Arc::clone(&new.live);
-        let (cases, stood) = (cases_about(&*live, &ids).await?, stood(&*live, &ids).await?);
+        let (cases, stood) = (cases_about(&*live, None, &ids).await?, stood(&*live, None, &ids).await?);
         let tied: Vec<Id> = tied.into_iter().collect();
         let found = Box::pin(new.judge(&tied, &ids, &cases, Reckoned::Tomorrow)).await?;
         let mut batch = Batch::default();

@@ -8,70 +8,12 @@
 //! What is on its way is seen by the next turn as if it were in the store. Where it does not get there, nothing that was made on
 //! top of it is written either: commits keep their order, and each says from which positions it goes on.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use tokio::task::JoinHandle;
-
 use super::commit::commit;
-use super::turn::{CasesOf, Done, Ids, RACES, Stood, Stream, Taken, TurnError};
-use crate::register::declaration::SubjectKind;
+use super::seen::Seen;
+use super::turn::{Done, RACES, Stream, Taken, TurnError, UnderWay};
 use crate::store::StoreError;
-use crate::store::live::{Batch, CaseRow};
-
-/// A turn that is made, and on its way to the store.
-pub(super) struct UnderWay {
-    /// What it was made of, in case it must be made anew.
-    taken: Taken,
-    done: Done,
-    written: JoinHandle<Result<(), StoreError>>,
-    seen: Seen,
-}
-
-/// What reads of the store do not show yet.
-#[derive(Debug, Default)]
-struct Seen {
-    /// Without a body: nothing stands any more.
-    standing: HashMap<(SubjectKind, String), Vec<u8>>,
-    cases: Vec<CaseRow>,
-}
-
-impl Seen {
-    fn of(batch: &Batch) -> Self {
-        let standing = batch.standing.iter().map(|standing| ((standing.kind, standing.id.clone()), standing.body.clone()));
-        let case = |step: &crate::store::live::CaseStep| CaseRow {
-            version: step.expect + step.events.len() as u64,
-            at: batch.at,
-            ..step.row.clone()
-        };
-        Self { standing: standing.collect(), cases: batch.cases.iter().map(case).collect() }
-    }
-}
-
-impl UnderWay {
-    /// Puts what is on its way over what the store said of some identifiers.
-    pub(super) fn over_standing(&self, ids: &Ids, stood: &mut Stood) {
-        for ((kind, id), body) in self.seen.standing.iter().filter(|((_, id), _)| ids.contains(id)) {
-            let of_kind = stood.entry(*kind).or_default();
-            if body.is_empty() {
-                of_kind.remove(id);
-            } else {
-                of_kind.insert(id.clone(), body.clone());
-            }
-        }
-    }
-
-    /// Puts cases that are on their way over those that the store has of some subjects.
-    pub(super) fn over_cases(&self, subjects: &Ids, cases: &mut CasesOf) {
-        for case in self.seen.cases.iter().filter(|case| subjects.contains(&case.subject)) {
-            let about = cases.entry((case.kind, case.subject.clone())).or_default();
-            match about.binary_search_by(|known| known.id.cmp(&case.id)) {
-                Ok(at) => about[at] = case.clone(),
-                Err(at) => about.insert(at, case.clone()),
-            }
-        }
-    }
-}
 
 impl Stream<'_> {
     /// Takes changes, and commits all that follows from them.
@@ -91,7 +33,7 @@ impl Stream<'_> {
     ///
     /// See [`TurnError`]: of the turn before, or of this one. Neither is committed then, or the one before alone.
     pub async fn take_next(&mut self, taken: Taken) -> Result<Option<Done>, TurnError> {
-        let generation = self.live.generation().await?.ok_or_else(|| StoreError::Failed("no generation was filled yet".to_owned()))?;
+        let generation = self.generation().await?;
         let of = Some((taken.fence.clone(), generation));
         let mut before = None;
         if self.of != of || self.view.is_full() {
@@ -116,7 +58,7 @@ impl Stream<'_> {
         };
         self.of = of;
         self.view.sent();
-        let (seen, live) = (Seen::of(&batch), Arc::clone(&self.live));
+        let (seen, live) = (Arc::new(Seen::of(&batch)), Arc::clone(&self.live));
         #[cfg(test)]
         let pause = self.pause;
         let written = tokio::spawn(async move {
@@ -159,9 +101,9 @@ impl Stream<'_> {
     /// Makes a turn anew on what the store has now.
     async fn take_anew(&mut self, taken: &Taken) -> Result<Done, TurnError> {
         let mut races = 0;
+        self.forget();
         loop {
-            self.forget();
-            let generation = self.live.generation().await?.ok_or_else(|| StoreError::Failed("no generation was filled yet".to_owned()))?;
+            let generation = self.generation().await?;
             let made = Box::pin(self.make(taken, generation)).await;
             let committed = match made {
                 Ok((mut batch, done)) => commit(&*self.live, &mut batch).await.map(|()| done).map_err(TurnError::from),
@@ -173,5 +115,9 @@ impl Stream<'_> {
                 committed => return committed,
             }
         }
+    }
+
+    async fn generation(&self) -> Result<i64, StoreError> {
+        self.live.generation().await?.ok_or_else(|| StoreError::Failed("no generation was filled yet".to_owned()))
     }
 }

@@ -19,10 +19,11 @@ use super::commit::commit;
 use super::load::{State, Turning, all_cases};
 use super::policies::ByPolicies;
 use super::rows::{HeldRow, RowForms};
+use super::seen::{Ids, cases_about, stood};
 use super::source::Clock;
 use super::standing;
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
-use super::turn::{AsRead, Found, Ids, RACES, Reckoned, Stream, TurnError, cases_about, stood};
+use super::turn::{AsRead, Found, RACES, Reckoned, Stream, TurnError};
 use super::view::Id;
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
@@ -101,7 +102,7 @@ pub struct Turned {
 /// # Errors
 ///
 /// When the store cannot be read, or a turn to other policies is under way, which is finished first
-/// ([`super::policies::next_policy_turn`]).
+/// ([`super::policy_turn::next_policy_turn`]).
 pub async fn next_turn(
     live: &dyn Live,
     rules: &Rules<'_>,
@@ -299,8 +300,8 @@ impl Stream<'_> {
         let concerned: Vec<Id> = part.iter().map(|id| self.view.id(id)).collect();
         let tied = self.tied(&concerned).await?;
         let ids = self.view.names(&tied);
-        let cases = cases_about(&*live, &ids).await?;
-        let stood = stood(&*live, &ids).await?;
+        let cases = cases_about(&*live, None, &ids).await?;
+        let stood = stood(&*live, None, &ids).await?;
         match whole {
             Some(found) => self.settle(&ids, found, stood, &cases, &mut batch)?,
             None => {

@@ -149,12 +149,12 @@ pub struct Follower<'f> {
     told: &'f mut (dyn FnMut(&Done, usize) + Send),
     positions: Positions,
     /// The turn that the store is writing.
-    under_way: Option<UnderWay>,
+    untold: Option<Untold>,
     followed: Followed,
 }
 
-/// What there will be to tell of a turn.
-struct UnderWay {
+/// What there will be to tell of a turn once the store has it.
+struct Untold {
     /// How far sources are read with it.
     reached: Vec<Position>,
     count: usize,
@@ -172,7 +172,7 @@ impl<'f> Follower<'f> {
         let known = held.live.positions().await?;
         source.seek(&known).await?;
         let positions = Positions::new(known);
-        Ok(Self { held, decoder, source, dead_letters, at_most, cancel, told, positions, under_way: None, followed: Followed::default() })
+        Ok(Self { held, decoder, source, dead_letters, at_most, cancel, told, positions, untold: None, followed: Followed::default() })
     }
 
     /// The lease on the store.
@@ -217,7 +217,7 @@ impl<'f> Follower<'f> {
                 }
             }
             // While a turn is being written, only what is there already is taken: nobody waits with the answer to it.
-            let wait = if is_busy || self.under_way.is_some() { Duration::ZERO } else { WAIT };
+            let wait = if is_busy || self.untold.is_some() { Duration::ZERO } else { WAIT };
             let mut events = match self.source.next(self.at_most, wait).await? {
                 Given::Events(events) => events,
                 Given::Ended => break Rest::Ended,
@@ -237,10 +237,10 @@ impl<'f> Follower<'f> {
                     letters.write(&decoded.refused)?;
                 }
             }
-            let next = UnderWay { reached: self.positions.go_on(&steps), count, refused: decoded.refused.len() };
+            let next = Untold { reached: self.positions.go_on(&steps), count, refused: decoded.refused.len() };
             let taken = Taken { changes: decoded.changes, positions: steps, at: (self.held.clock)(), fence: self.held.fence.clone() };
             let done = self.held.during(stream.take_next(taken)).await??;
-            let before = self.under_way.replace(next);
+            let before = self.untold.replace(next);
             self.is_in_store(before, done).await?;
         };
         self.settle(stream).await?;
@@ -250,13 +250,13 @@ impl<'f> Follower<'f> {
     /// Waits until the store has all that was taken.
     async fn settle(&mut self, stream: &mut Stream<'_>) -> Result<(), FollowError> {
         let done = self.held.during(stream.rest()).await??;
-        let under_way = self.under_way.take();
-        self.is_in_store(under_way, done).await
+        let untold = self.untold.take();
+        self.is_in_store(untold, done).await
     }
 
     /// Tells of a turn that the store has now.
-    async fn is_in_store(&mut self, under_way: Option<UnderWay>, done: Option<Done>) -> Result<(), FollowError> {
-        let (Some(UnderWay { reached, count, refused }), Some(done)) = (under_way, done) else { return Ok(()) };
+    async fn is_in_store(&mut self, untold: Option<Untold>, done: Option<Done>) -> Result<(), FollowError> {
+        let (Some(Untold { reached, count, refused }), Some(done)) = (untold, done) else { return Ok(()) };
         self.source.committed(&reached).await?;
         self.followed.turns += 1;
         self.followed.events += count as u64;

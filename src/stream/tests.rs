@@ -17,6 +17,7 @@ use proptest::prelude::*;
 
 use super::change::{Change, Image, Op, Origin};
 use super::judge::{Ground, Judge, before_allocation};
+use super::load::State;
 use super::order::Order;
 use super::standing;
 use super::turn::{Done, Stream, Taken};
@@ -255,9 +256,23 @@ fn ground<'a>(policies: &'a [CheckedPolicy], binder: &'a Binder<'a>) -> Ground<'
 }
 
 fn in_force() -> BTreeMap<String, CheckedPolicy> {
-    let chosen = policy::select(&CITY.set.policies, CITY.as_of, None);
+    in_force_on(CITY.as_of, &CITY.set, &CITY.checked)
+}
+
+fn in_force_on(day: NaiveDate, set: &PolicySet, checked: &Checked) -> BTreeMap<String, CheckedPolicy> {
+    let chosen = policy::select(&set.policies, day, None);
     let runs = |policy: &&CheckedPolicy| chosen.iter().any(|document| document.complete && Arc::ptr_eq(document, &policy.document));
-    CITY.checked.policies.iter().filter(runs).map(|policy| (policy.document.code.clone(), policy.clone())).collect()
+    checked.policies.iter().filter(runs).map(|policy| (policy.document.code.clone(), policy.clone())).collect()
+}
+
+/// A judge of a day. What it is made of is never given back: a test has few.
+fn judge_by(set: &'static PolicySet, checked: &'static Checked, day: NaiveDate, state: &State) -> Judge<'static> {
+    let policies = Box::leak(Box::new(before_allocation(in_force_on(day, set, checked)).0));
+    let chosen = Vec::leak(policies.values().cloned().collect());
+    let binder = Box::leak(Box::new(Binder::new(day, None, &set.parameters, &CITY.regions, policies)));
+    let (data_days, allow_missing) = (state.data_days.clone(), state.allow_missing.clone());
+    let ground = Ground { catalogue: checked.catalogue.clone(), data_days, allow_missing, ..ground(chosen, binder) };
+    Judge::new(ground).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge")
 }
 
 async fn empty(folder: &Path) -> (Arc<dyn Live>, Fence) {

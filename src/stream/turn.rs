@@ -12,15 +12,16 @@ use std::sync::Arc;
 
 use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
+use tokio::task::JoinHandle;
 
 use super::apply::{Applied, ApplyError, apply};
-use super::background::Heard;
-use super::beside::UnderWay;
 use super::change::Change;
+use super::heard::Heard;
 use super::judge::{Judge, Judged};
 use super::load::{State, some_columns};
 use super::reach::{Needed, Reach, Touched, Ways};
 use super::rows::{HeldRow, RowForms};
+use super::seen::{CasesOf, Ids, Seen, Stood, cases_about, stood};
 use super::standing;
 use super::timer::{Next, Tables, reckon};
 use super::view::{Id, IdSet, View};
@@ -146,6 +147,15 @@ pub struct Stream<'a> {
     pub(super) state: Option<AsRead>,
 }
 
+/// A turn that is made, and on its way to the store.
+pub(super) struct UnderWay {
+    /// What it was made of, in case it must be made anew.
+    pub(super) taken: Taken,
+    pub(super) done: Done,
+    pub(super) written: JoinHandle<Result<(), StoreError>>,
+    pub(super) seen: Arc<Seen>,
+}
+
 /// The store's state; none where it has none that can be read.
 pub(super) struct AsRead(pub(super) Option<(NaiveDate, State)>);
 
@@ -220,20 +230,14 @@ impl<'a> Stream<'a> {
         for part in subjects.chunks(TOGETHER) {
             let ids: Ids = part.iter().map(|id| self.view.name(*id).to_string()).collect();
             let tied = self.tied(part).await?;
-            let names = self.view.names(&tied);
-            let mut cases = cases_about(&*self.live, &names).await?;
-            if let Some(under_way) = &self.under_way {
-                under_way.over_cases(&names, &mut cases);
-            }
+            let on_its_way = self.under_way.as_ref().map(|under_way| Arc::clone(&under_way.seen));
+            let cases = cases_about(&*self.live, on_its_way.as_deref(), &self.view.names(&tied)).await?;
             // What stood is read while others are judged.
             let live = Arc::clone(&self.live);
-            let (mut stood, found) = futures::try_join!(
-                async { Ok::<_, TurnError>(stood(&*live, &ids).await?) },
+            let (stood, found) = futures::try_join!(
+                async { Ok::<_, TurnError>(stood(&*live, on_its_way.as_deref(), &ids).await?) },
                 self.judge(part, &ids, &cases, Reckoned::Tomorrow)
             )?;
-            if let Some(under_way) = &self.under_way {
-                under_way.over_standing(&ids, &mut stood);
-            }
             self.settle(&ids, &found, stood, &cases, &mut batch)?;
         }
         batch.state = state.as_ref().map(|state| LiveState { as_of: self.judge.as_of(), body: state.write() });
@@ -481,21 +485,6 @@ fn rules(judge: &Judge<'_>, judged: &[RunPolicy]) -> BTreeMap<String, Rule> {
     rules
 }
 
-/// What stood of some identifiers, by kind and identifier.
-pub(super) type Stood = BTreeMap<SubjectKind, BTreeMap<String, Vec<u8>>>;
-
-pub(super) async fn stood(live: &dyn Live, ids: &Ids) -> Result<Stood, StoreError> {
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let of = |kind| live.standing(kind, &ids);
-    let [person, household, entity] = SubjectKind::ALL;
-    let (person, household, entity) = futures::try_join!(of(person), of(household), of(entity))?;
-    let mut stood = Stood::new();
-    for Standing { kind, id, body } in [person, household, entity].into_iter().flatten() {
-        stood.entry(kind).or_default().insert(id, body);
-    }
-    Ok(stood)
-}
-
 /// A subject of whom something else stands now.
 struct Other {
     subject: StoredSubject,
@@ -522,19 +511,4 @@ fn nothing_of(subject: StoredSubject) -> StoredSubject {
         unknowns: Vec::new(),
         ..subject
     }
-}
-
-/// Identifiers.
-pub(super) type Ids = BTreeSet<String>;
-
-/// Cases by the subject that they are about, each one's in the order of their identifiers.
-pub(super) type CasesOf = BTreeMap<(SubjectKind, String), Vec<CaseRow>>;
-
-pub(super) async fn cases_about(live: &dyn Live, subjects: &Ids) -> Result<CasesOf, StoreError> {
-    let ids: Vec<&str> = subjects.iter().map(String::as_str).collect();
-    let mut cases = CasesOf::new();
-    for case in live.cases_about(&ids).await? {
-        cases.entry((case.kind, case.subject.clone())).or_default().push(case);
-    }
-    Ok(cases)
 }

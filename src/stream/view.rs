@@ -250,11 +250,11 @@ impl View {
     pub async fn read_rows_in(&mut self, registers: &[Register], ids: impl IntoIterator<Item = Id>) -> Result<(), StoreError> {
         let wanted = self.wanted(ids, |known| registers.iter().any(|register| !known.is_read(*register)));
         let forms = Arc::clone(&self.forms);
-        let names: Vec<&str> = registers.iter().filter_map(|register| forms.at(*register)).map(|form| &*form.name).collect();
-        let (live, registers_named) = (Arc::clone(&self.live), &*names);
-        let live = &*live;
+        let named: Vec<&str> = registers.iter().filter_map(|register| forms.at(*register)).map(|form| &*form.name).collect();
+        let live = Arc::clone(&self.live);
+        let (live, named) = (&*live, &*named);
         let found = self.names_of(&wanted);
-        let found = found.iter().map(|names| async move { live.rows_in(registers_named, &borrowed(names)).await });
+        let found = found.iter().map(|names| async move { live.rows_in(named, &borrowed(names)).await });
         self.take(found).await?;
         for id in wanted {
             for register in registers {

@@ -87,9 +87,6 @@ fn same(turns: &[Vec<Happens>], is_meddled_with: bool) -> u64 {
         let [beside, waiting] = &mut benches[..] else { unreachable!("two") };
         // The next turn has read what it needs before the store has the one before.
         beside.stream.pause = PAUSE;
-        for change in &load {
-            truth.hear(change);
-        }
         let owed = owed(waiting).await;
         let mut position = 1;
         for turn in turns {

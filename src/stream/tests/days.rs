@@ -19,16 +19,9 @@ pub(super) fn day(text: &str) -> NaiveDate {
     text.parse().expect("a date")
 }
 
-/// A judge of a day. What it is made of is never given back: a test has few.
+/// A judge of a day, by the shipped policies.
 fn judge_of(day: NaiveDate, state: &State) -> Judge<'static> {
-    let chosen = policy::select(&CITY.set.policies, day, None);
-    let runs = |policy: &&CheckedPolicy| chosen.iter().any(|document| document.complete && Arc::ptr_eq(document, &policy.document));
-    let in_force = CITY.checked.policies.iter().filter(runs).map(|policy| (policy.document.code.clone(), policy.clone())).collect();
-    let policies = Box::leak(Box::new(before_allocation(in_force).0));
-    let chosen = Vec::leak(policies.values().cloned().collect());
-    let binder = Box::leak(Box::new(Binder::new(day, None, &CITY.set.parameters, &CITY.regions, policies)));
-    let ground = Ground { data_days: state.data_days.clone(), allow_missing: state.allow_missing.clone(), ..ground(chosen, binder) };
-    Judge::new(ground).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge")
+    judge_by(&CITY.set, &CITY.checked, day, state)
 }
 
 fn rules(nothing: &BTreeMap<String, NaiveDate>) -> Rules<'_> {

@@ -14,7 +14,8 @@ use crate::store::live::CaseRow;
 use crate::stream::background::{Background, Stage, Switched};
 use crate::stream::day::{Means, Turned, Way, next_turn};
 use crate::stream::load::State;
-use crate::stream::policies::{PolicyDigests, next_policy_turn};
+use crate::stream::policies::PolicyDigests;
+use crate::stream::policy_turn::next_policy_turn;
 use crate::stream::timer::calendar::Rules;
 
 /// A state of the policies.
@@ -82,18 +83,9 @@ impl Law {
         Rules { set: &self.set, checked: &self.checked, regions: &CITY.regions, known_at: None, data_days: &NOTHING }
     }
 
-    /// A judge of a day. What it is made of is never given back: a test has few.
+    /// A judge of a day.
     fn judge(&'static self, day: NaiveDate, state: &State) -> Judge<'static> {
-        let chosen = policy::select(&self.set.policies, day, None);
-        let runs = |policy: &&CheckedPolicy| chosen.iter().any(|document| document.complete && Arc::ptr_eq(document, &policy.document));
-        let in_force = self.checked.policies.iter().filter(runs).map(|policy| (policy.document.code.clone(), policy.clone())).collect();
-        let policies = Box::leak(Box::new(before_allocation(in_force).0));
-        let chosen = Vec::leak(policies.values().cloned().collect());
-        let binder = Box::leak(Box::new(Binder::new(day, None, &self.set.parameters, &CITY.regions, policies)));
-        let (data_days, allow_missing) = (state.data_days.clone(), state.allow_missing.clone());
-        let catalogue = self.checked.catalogue.clone();
-        let ground = Ground { catalogue, data_days, allow_missing, ..ground(chosen, binder) };
-        Judge::new(ground).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge")
+        judge_by(&self.set, &self.checked, day, state)
     }
 
     /// What a batch finds by it on the day that stands.
