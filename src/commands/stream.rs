@@ -379,7 +379,11 @@ fn not_built() -> Box<Diagnostic> {
 }
 
 pub(super) fn policies(dir: &Path) -> Result<PolicyFolder, Faults> {
-    let folder = PolicyFolder::load(dir);
+    sound(PolicyFolder::load(dir))
+}
+
+/// A folder, where it has no errors.
+pub(super) fn sound(folder: PolicyFolder) -> Result<PolicyFolder, Faults> {
     if has_errors(&folder.diagnostics) {
         return Err(folder.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error).cloned().collect());
     }

@@ -11,9 +11,9 @@ use tokio::task::JoinHandle;
 use super::Context;
 use super::folder::PolicyFolder;
 use super::progress::Bar;
-use super::stream::{Faults, failed};
+use super::stream::{Faults, failed, sound};
 use crate::diagnostic::progress::Progress;
-use crate::diagnostic::{Diagnostic, Message, Severity};
+use crate::diagnostic::{Diagnostic, Message};
 use crate::hex;
 use crate::policy::yaml_files;
 use crate::report::count;
@@ -38,11 +38,7 @@ pub(super) struct Version {
 impl Version {
     /// Of a folder, where it has no errors.
     pub(super) fn of(folder: PolicyFolder) -> Result<Self, Faults> {
-        let errors = folder.diagnostics.iter().filter(|diagnostic| diagnostic.severity == Severity::Error);
-        let errors: Faults = errors.cloned().collect();
-        if !errors.is_empty() {
-            return Err(errors);
-        }
+        let folder = sound(folder)?;
         let digests = PolicyDigests::of(&folder.rules(&std::collections::BTreeMap::new()));
         Ok(Self { folder, digests })
     }
