@@ -306,8 +306,8 @@ impl Teller<'_> {
             all.values().filter(|one| !settled(one)).filter_map(|one| self.together(&one.case)).collect();
         let is_ready =
             |one: &&Seen| settled(one) && waits(&one.case, day) && self.together(&one.case).is_none_or(|which| !unsettled.contains(&which));
-        let ready: Vec<&Case> = all.values().filter(is_ready).map(|one| &one.case).collect();
-        let made_up_for: BTreeSet<String> = ready.iter().filter_map(|case| case.corrects.clone()).collect();
+        let ready: Vec<&Seen> = all.values().filter(is_ready).collect();
+        let made_up_for: BTreeSet<String> = ready.iter().filter_map(|one| one.case.corrects.clone()).collect();
         // What makes up for a case stands and falls with it.
         let fallen: BTreeSet<String> = self
             .seen(&made_up_for)
@@ -318,11 +318,13 @@ impl Teller<'_> {
             .map(|case| case.id)
             .collect();
         let mut tellings = Vec::new();
-        for case in ready {
+        for Seen { case, version, .. } in ready {
             if case.corrects.as_ref().is_some_and(|other| fallen.contains(other)) {
                 continue;
             }
-            if let Some(number) = next_number(&self.live.messages_of(&case.id).await?) {
+            let Some(number) = next_number(&self.live.messages_of(&case.id).await?) else { continue };
+            // A message that arrived since the case was read has moved it: then its subject is told already.
+            if number == 1 || self.live.case(&case.id).await?.is_some_and(|now| now.version == *version) {
                 tellings.push(Telling::new(case.clone(), to_tell(case), number, None, day));
             }
         }

@@ -22,6 +22,8 @@ pub(crate) struct Memory {
     pub(crate) fail: AtomicU32,
     /// So many commits are done, and fail all the same: as if the answer was lost.
     pub(crate) lose: AtomicU32,
+    /// What another commits before messages are asked for the next time.
+    pub(crate) meanwhile: Mutex<Option<Batch>>,
 }
 
 #[derive(Debug, Default)]
@@ -104,6 +106,10 @@ impl Live for Memory {
     }
 
     async fn messages_of(&self, case: &str) -> Result<Vec<MessageRow>, StoreError> {
+        let meanwhile = self.meanwhile.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(batch) = meanwhile {
+            self.commit(&batch).await?;
+        }
         Ok(self.inside().messages.iter().filter(|row| row.message.cases.iter().any(|id| id == case)).cloned().collect())
     }
 

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::eligibility::grant::{GrantId, Status};
-use crate::ledger::{Renumbered, Rule, current, found, lost};
+use crate::ledger::{Renumbered, Rule, current, found, lost, made};
 use crate::policy::document::Delivery;
 use crate::push::worker::memory::Memory;
 use crate::store::{StoredGiven, StoredGrant, StoredSubject};
@@ -350,6 +350,27 @@ async fn who_commits_later_with_an_earlier_time_hides_nobody() {
     go_to(64);
     let asked = world.follow().await;
     assert_eq!((asked.messages, asked.next), (2, 3));
+}
+
+#[tokio::test]
+async fn what_arrives_while_it_is_looked_at_is_not_told_again() {
+    let mut run = Run::new();
+    run.owes([Some(10_000), None, None]).await;
+    run.settle();
+    let look = || async { run.world.teller().follow(1, 10, run.world.at()).await.expect("looked").messages };
+    assert_eq!(look().await, 1);
+    // The message arrives after the case was read, and before it is asked what was sent of it.
+    let (row, sent) = (run.live.case(&id(0)).await.expect("read").expect("the case"), run.messages().remove(0));
+    let (channel, message) = (sent.message.channel.clone(), sent.message.id.clone());
+    let what = What::Told { channel, message: message.clone() };
+    let actor = Actor::system("mianshen push");
+    let event = Event { v: VERSION, day: run.world.today(), actor, note: String::new(), request: message.clone(), what };
+    let cases = vec![made(&row, Case::of(&row).expect("ours"), &[event])];
+    let arrived = DeliveryStep { id: message, state: MessageState::Sent, tries: 1, not_before: 0, told: String::new() };
+    let batch = Batch { at: run.world.at(), cases, deliveries: vec![arrived], ..Batch::default() };
+    *run.live.meanwhile.lock().expect("a lock") = Some(batch);
+    assert_eq!(look().await, 0, "it is not told twice");
+    assert_eq!(run.told(), [(Kind::ToConfirm, 1, one(0, "100.00"))]);
 }
 
 proptest! {
