@@ -56,12 +56,12 @@ struct Listed {
 }
 
 impl Base {
-    /// Reads the register that lists the subjects.
+    /// Reads the register that lists the subjects; some more are there in any case.
     ///
     /// # Errors
     ///
     /// When it cannot be read, or the work is cancelled.
-    pub(super) fn read(plan: &BasePlan, identities: &Identities, request: &Request<'_>) -> Result<Self, DossierError> {
+    pub(super) fn read(plan: &BasePlan, identities: &Identities, known: StringArray, request: &Request<'_>) -> Result<Self, DossierError> {
         let declaration = &request.catalogue.registers.registers[&plan.register];
         let schema = request.catalogue.row_schema(&plan.register);
         let expressions: Vec<(Expr, u8)> = plan.within.values().chain(&plan.filter).map(|expr| (expr.clone(), 0)).collect();
@@ -79,7 +79,8 @@ impl Base {
             listed.extend(found.into_iter().flatten());
             Ok(())
         })?;
-        let index = SubjectIndex::new(listed.iter().map(|listed| listed.keys.clone()).collect());
+        let known = (!known.is_empty()).then(|| Keys::of(known));
+        let index = SubjectIndex::new(listed.iter().map(|listed| listed.keys.clone()).chain(known).collect());
         let within = plan.within.keys().enumerate().map(|(at, name)| (name.clone(), subjects_within(&index, &listed, at))).collect();
         Ok(Self { index: Arc::new(index), within })
     }

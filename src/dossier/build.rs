@@ -9,6 +9,7 @@ use super::accumulate::Recipe;
 use super::base::{BasePlan, coverage_name};
 use super::columns::Columns;
 use super::intake::Intake;
+use super::known::{Known, KnownFacts};
 use super::levels::{Around, Levels, Made};
 use super::plan::{Plan, Source};
 use super::rows::{KeptRows, LinkRows, Purpose, RegisterRows, Registers};
@@ -100,10 +101,19 @@ struct Builder<'a, 'r> {
 ///
 /// When a register cannot be read, space or memory runs out, or the work is cancelled.
 pub async fn build(request: Request<'_>) -> Result<Dossiers, DossierError> {
-    tokio::task::block_in_place(|| build_all(request))
+    build_beside(request, &[]).await
 }
 
-fn build_all(request: Request<'_>) -> Result<Dossiers, DossierError> {
+/// Builds dossiers beside facts that are known already.
+///
+/// # Errors
+///
+/// As [`build`], and when what is known is of another type.
+pub async fn build_beside(request: Request<'_>, known: &[KnownFacts]) -> Result<Dossiers, DossierError> {
+    tokio::task::block_in_place(|| build_all(request, known))
+}
+
+fn build_all(request: Request<'_>, known: &[KnownFacts]) -> Result<Dossiers, DossierError> {
     let directory = tempfile::Builder::new()
         .prefix(".mianshen-work-")
         .tempdir_in(&request.options.scratch)
@@ -124,14 +134,15 @@ fn build_all(request: Request<'_>) -> Result<Dossiers, DossierError> {
     }
     let each = builder.each_plans();
     let registers = builder.registers;
-    let bases = intake.subjects(&bases, &request)?;
+    let bases = intake.subjects(&bases, known, &request)?;
     let (report, found) = intake.read(&registers, &bases, &request)?;
     let limit = request.options.memory.map(|memory| memory / 3);
     let ground = Ground { plan, registers, bases };
     let around =
         Around { catalogue: request.catalogue, as_of: request.binder.as_of, progress: &*request.progress, cancel: &request.cancel };
     let made = Made::with(Columns::new(directory.path(), limit));
-    let made = Levels::new(around, &ground, &silent, made).run(found)?;
+    let known = Known::new(known, &ground.bases);
+    let made = Levels::new(around, &ground, &silent, made).beside(known).run(found)?;
     let names = ground.plan.facts.keys().map(|&id| (id, Arc::clone(&request.catalogue.fact(id).name))).collect();
     Ok(Dossiers {
         directory: Arc::new(directory),
@@ -145,6 +156,7 @@ fn build_all(request: Request<'_>) -> Result<Dossiers, DossierError> {
         ground: Arc::new(ground),
         silent,
         intake: Arc::new(report),
+        given_out: None,
     })
 }
 

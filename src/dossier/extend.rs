@@ -109,6 +109,7 @@ impl Dossiers {
             ground: Arc::new(ground),
             silent: self.silent.clone(),
             intake: Arc::clone(&self.intake),
+            given_out: self.given_out.clone(),
         })
     }
 }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use super::base::{Base, BasePlan};
 use super::build::{Request, base_register};
 use super::identity::{Identities, links_of};
+use super::known::{KnownFacts, known_ids};
 use super::read::{Reading, RegisterFound, read};
 use super::rows::Registers;
 use super::subjects::SubjectIndex;
@@ -96,15 +97,21 @@ impl Intake {
         Ok(())
     }
 
-    /// Lists the subjects of every kind.
+    /// Lists the subjects of every kind, those of whom something is known among them.
     ///
     /// # Errors
     ///
     /// When a register cannot be read, or the work is cancelled.
-    pub(super) fn subjects(&self, plans: &[BasePlan], request: &Request<'_>) -> Result<BTreeMap<SubjectKind, Base>, DossierError> {
+    pub(super) fn subjects(
+        &self,
+        plans: &[BasePlan],
+        known: &[KnownFacts],
+        request: &Request<'_>,
+    ) -> Result<BTreeMap<SubjectKind, Base>, DossierError> {
         let name = Message::new("列出服务对象", "listing subjects");
         request.progress.stage(name, None);
-        let all = side_by_side(plans, request.options.threads, |plan| Base::read(plan, &self.report.identities, request))?;
+        let read = |plan: &BasePlan| Base::read(plan, &self.report.identities, known_ids(known, plan.kind), request);
+        let all = side_by_side(plans, request.options.threads, read)?;
         Ok(plans.iter().map(|plan| plan.kind).zip(all).collect())
     }
 

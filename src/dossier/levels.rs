@@ -17,6 +17,7 @@ use super::base::absent;
 use super::build::{is_complete_everywhere, type_of};
 use super::columns::{Column, Columns};
 use super::intake::index_of;
+use super::known::Known;
 use super::links::{LinkBatch, LinkTable, takeable};
 use super::mapper::{Mapper, data_type};
 use super::plan::Source;
@@ -82,6 +83,8 @@ pub(super) struct Levels<'a> {
     wanted: Option<&'a BTreeSet<FactId>>,
     /// The one target of each subject, by link.
     only: HashMap<usize, Arc<Vec<u32>>>,
+    /// What is known without rows.
+    known: Known<'a>,
 }
 
 /// What other registers say of a fact: register, least, greatest.
@@ -90,7 +93,20 @@ type Others = BTreeMap<FactId, BTreeMap<String, (Option<ArrayRef>, Option<ArrayR
 impl<'a> Levels<'a> {
     /// Before the first column, or on top of what was made before.
     pub(super) fn new(around: Around<'a>, ground: &'a Ground, silent: &'a BTreeMap<String, Cause>, made: Made) -> Self {
-        Self { around, ground, silent, made, wanted: None, only: HashMap::new() }
+        Self { around, ground, silent, made, wanted: None, only: HashMap::new(), known: Known::default() }
+    }
+
+    /// With facts that are known already.
+    pub(super) fn beside(self, known: Known<'a>) -> Self {
+        Self { known, ..self }
+    }
+
+    /// Adds columns of a kind, with what is known in the place of what was made.
+    fn insert(&mut self, kind: SubjectKind, columns: Vec<(String, ArrayRef)>) -> Result<(), DossierError> {
+        let known = &self.known;
+        let over = |(name, made): (String, ArrayRef)| known.over(kind, &name, made).map(|column| (name, column));
+        let columns = columns.into_par_iter().map(over).collect::<Result<Vec<_>, _>>()?;
+        self.made.columns.insert(kind, columns)
     }
 
     /// Makes the columns of all levels.
@@ -199,7 +215,7 @@ impl<'a> Levels<'a> {
             }
         }
         for (kind, columns) in plain {
-            self.made.columns.insert(kind, columns)?;
+            self.insert(kind, columns)?;
         }
         self.agreed(facts, others)?;
         self.silent_facts()?;
@@ -234,7 +250,7 @@ impl<'a> Levels<'a> {
             let conflict = BooleanArray::new(conflict, None);
             let agreed = nullif(&value, &conflict)?;
             let name = self.name(id);
-            self.made.columns.insert(id.kind, vec![(name.clone(), agreed), (conflict_of(&name), Arc::new(conflict))])?;
+            self.insert(id.kind, vec![(name.clone(), agreed), (conflict_of(&name), Arc::new(conflict))])?;
         }
         Ok(())
     }
@@ -252,7 +268,7 @@ impl<'a> Levels<'a> {
                 _ => (self.unknown(id), self.never(id.kind)),
             };
             self.made.conflicting.insert(id);
-            self.made.columns.insert(id.kind, vec![(name.clone(), value), (conflict_of(&name), conflict)])?;
+            self.insert(id.kind, vec![(name.clone(), value), (conflict_of(&name), conflict)])?;
         }
         Ok(())
     }
@@ -281,7 +297,7 @@ impl<'a> Levels<'a> {
             let Source::Rows { register, agrees_with, .. } = &self.ground.plan.facts[&id].source else { continue };
             if self.silent.contains_key(register) && agrees_with.is_empty() {
                 let column = (self.name(id), self.unknown(id));
-                self.made.columns.insert(id.kind, vec![column])?;
+                self.insert(id.kind, vec![column])?;
             }
         }
         Ok(())
@@ -310,7 +326,7 @@ impl<'a> Levels<'a> {
                 None => self.unknown(id),
             };
             let name = self.name(id);
-            self.made.columns.insert(id.kind, vec![(name, ends)])?;
+            self.insert(id.kind, vec![(name, ends)])?;
         }
         Ok(())
     }
@@ -343,7 +359,7 @@ impl<'a> Levels<'a> {
     fn linked(&mut self, kind: SubjectKind, link: usize, facts: &[(FactId, FactId)]) -> Result<(), DossierError> {
         if self.is_silent(link) {
             let columns = facts.iter().map(|(id, _)| (self.name(*id), self.unknown(*id))).collect();
-            return self.made.columns.insert(kind, columns);
+            return self.insert(kind, columns);
         }
         let only = self.only_target(link, kind);
         let to = self.around.catalogue.registers.links[link].to;
@@ -370,14 +386,14 @@ impl<'a> Levels<'a> {
                 Ok((name, told))
             })
             .collect::<Result<Vec<_>, DossierError>>()?;
-        self.made.columns.insert(kind, columns)
+        self.insert(kind, columns)
     }
 
     /// What is made of all subjects that a link leads to.
     fn aggregated(&mut self, kind: SubjectKind, link: usize, facts: &[(FactId, &Aggregate)]) -> Result<(), DossierError> {
         if self.is_silent(link) {
             let columns = facts.iter().map(|(id, _)| (self.name(*id), self.unknown(*id))).collect();
-            return self.made.columns.insert(kind, columns);
+            return self.insert(kind, columns);
         }
         let declared = &self.around.catalogue.registers.links[link];
         let declaration = &self.around.catalogue.registers.registers[&declared.register];
@@ -425,7 +441,7 @@ impl<'a> Levels<'a> {
             accumulator.check(&self.around.catalogue.fact(*id).name)?;
             columns.push((self.name(*id), accumulator.finish(&presence, &absent)));
         }
-        self.made.columns.insert(kind, columns)
+        self.insert(kind, columns)
     }
 }
 

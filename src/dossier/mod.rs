@@ -21,6 +21,7 @@ mod directory;
 pub mod extend;
 pub mod identity;
 pub mod intake;
+pub mod known;
 mod levels;
 mod links;
 pub mod mapper;
@@ -169,6 +170,8 @@ pub struct Dossiers {
     pub silent: BTreeMap<String, Cause>,
     /// What was read.
     pub intake: Arc<intake::IntakeReport>,
+    /// Whose dossiers are given out, by kind, ascending; none: everybody's.
+    given_out: Option<BTreeMap<SubjectKind, Arc<Vec<u32>>>>,
 }
 
 /// How to build.
@@ -215,6 +218,23 @@ impl Dossiers {
     pub fn id(&self, kind: SubjectKind, place: u32) -> Option<String> {
         let index = self.indices.get(&kind)?;
         ((place as usize) < index.len()).then(|| index.id(place as usize))
+    }
+
+    /// From now on only the dossiers of some are given out as streams. Those of the others are there, for what rests on them.
+    pub fn give_out_only(&mut self, ids: &BTreeSet<String>) {
+        let places = |index: &Arc<subjects::SubjectIndex>| {
+            let mut places: Vec<u32> = ids.iter().map(|id| index.find(id)).filter(|place| *place != subjects::NOWHERE).collect();
+            places.sort_unstable();
+            places.dedup();
+            Arc::new(places)
+        };
+        self.given_out = Some(self.indices.iter().map(|(kind, index)| (*kind, places(index))).collect());
+    }
+
+    /// The places of those of a kind whose dossiers are given out, ascending; none: everybody's.
+    #[must_use]
+    pub fn given_out(&self, kind: SubjectKind) -> Option<Arc<Vec<u32>>> {
+        self.given_out.as_ref().map(|of| of.get(&kind).cloned().unwrap_or_default())
     }
 
     /// The dossiers of a kind, one stream per thread: column `id`, then one per fact that was asked for, named

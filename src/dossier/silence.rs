@@ -131,6 +131,7 @@ impl Dossiers {
             ground: Arc::clone(&self.ground),
             silent,
             intake: Arc::clone(&self.intake),
+            given_out: self.given_out.clone(),
         })
     }
 }

@@ -41,6 +41,9 @@ pub(super) fn stream(
     let Some(index) = dossiers.indices.get(&kind) else { return Ok(Vec::new()) };
     let names = names(dossiers, kind, facts);
     let threads = dossiers.options.threads.max(1);
+    if let Some(places) = dossiers.given_out(kind) {
+        return some(dossiers, kind, &names, &places, threads);
+    }
     (0..threads)
         .map(|thread| {
             let mut reader = dossiers.made.columns.reader(kind, &names)?;
@@ -57,6 +60,40 @@ pub(super) fn stream(
             Ok(Box::pin(RecordBatchStreamAdapter::new(schema, futures::stream::iter(batches))) as SendableRecordBatchStream)
         })
         .collect()
+}
+
+/// The columns of some places only, in as many streams.
+fn some(
+    dossiers: &Dossiers,
+    kind: SubjectKind,
+    names: &[String],
+    places: &Arc<Vec<u32>>,
+    threads: usize,
+) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
+    let index = &dossiers.indices[&kind];
+    let mut fields = vec![Field::new("id", DataType::Utf8, true)];
+    let mut columns = Vec::new();
+    for name in names {
+        let Some(column) = dossiers.made.columns.get(kind, name)? else { continue };
+        fields.push(Field::new(name, column.data_type.clone(), true));
+        columns.push(column);
+    }
+    let (schema, columns) = (Arc::new(Schema::new(fields)), Arc::new(columns));
+    let rows = places.len().div_ceil(threads).clamp(1, BATCH_ROWS);
+    let stream = |thread: usize| {
+        let (output, columns, index, places) = (Arc::clone(&schema), Arc::clone(&columns), Arc::clone(index), Arc::clone(places));
+        let batches = (thread..places.len().div_ceil(rows)).step_by(threads).map(move |at| {
+            let part = &places[at * rows..places.len().min((at + 1) * rows)];
+            let taken = takeable(part, index.len());
+            let mut batch: Vec<ArrayRef> = vec![Arc::new(index.ids_at(part, &[]))];
+            for column in &*columns {
+                batch.push(column.take(&taken).map_err(outside)?);
+            }
+            Ok(RecordBatch::try_new(Arc::clone(&output), batch)?)
+        });
+        Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter(batches))) as SendableRecordBatchStream
+    };
+    Ok((0..threads).map(stream).collect())
 }
 
 /// Some facts of some subjects: column `id`, then as [`stream`]. Identifiers that nobody has are left out.

@@ -156,6 +156,22 @@ pub async fn fill(filling: &Filling<'_>, load: &mut dyn Load) -> Result<RunSumma
     Ok(summary)
 }
 
+/// The places of the rows of a batch among all subjects of a kind.
+#[derive(Clone, Copy)]
+struct Places<'a> {
+    /// Rows before it.
+    first: usize,
+    /// Of all rows, where not everybody's are there.
+    given_out: Option<&'a [u32]>,
+}
+
+impl Places<'_> {
+    fn of(&self, row: usize) -> Option<u32> {
+        let row = self.first + row;
+        self.given_out.map_or_else(|| u32::try_from(row).ok(), |places| places.get(row).copied())
+    }
+}
+
 /// What one kind of subject is filled with.
 struct OfKind<'a> {
     kind: SubjectKind,
@@ -178,8 +194,9 @@ async fn fill_kind(
     let has_households = kind == SubjectKind::Person && dossiers.kinds().contains(&SubjectKind::Household);
     let conflicts = of_kind(&filling.resolution.conflicts, kind);
     let (mut scratch, mut entered, mut count, mut next_conflict) = (Scratch::default(), batch::Entered::default(), 0, 0);
+    let given_out = dossiers.given_out(kind);
     let mut streams = dossiers.stream(kind)?;
-    let (mut place, mut open) = (0_usize, streams.len());
+    let (mut first, mut open) = (0_usize, streams.len());
     // Streams share the batches in turn: taken in turn, they give back the order of the subjects.
     while open > 0 {
         open = streams.len();
@@ -195,8 +212,9 @@ async fn fill_kind(
             let columns = Columns::new(layout, kind, &batch, &mut entered)?;
             let covered = coverage.evaluate(&batch, &mut scratch).map_err(|error| mapper::evaluation(&error))?;
             let ids = batch.column(0).as_string::<i32>();
+            let places = Places { first, given_out: given_out.as_ref().map(|places| &***places) };
             if has_households {
-                gather_members(dossiers, layout, &columns, place, of.members);
+                gather_members(dossiers, layout, &columns, places, of.members);
             }
             let rows = Rows {
                 filling,
@@ -210,14 +228,14 @@ async fn fill_kind(
                 conflicts: conflicts_of(conflicts, &mut next_conflict, ids),
                 found: &found,
                 set_aside: of.set_aside,
-                first: place,
+                places,
                 members: if kind == SubjectKind::Household { of.members } else { &[] },
             };
             let encoded: Vec<EncodedSubject> = rows.encode();
             count += encoded.len() as u64;
             load.subjects(kind, encoded).await?;
             scratch.recycle(covered);
-            place += batch.num_rows();
+            first += batch.num_rows();
             filling.progress.rows(batch.num_rows() as u64);
         }
     }
@@ -248,11 +266,11 @@ fn conflicts_of<'a>(conflicts: &'a [ConflictRow], next: &mut usize, ids: &arrow:
     found
 }
 
-fn gather_members(dossiers: &Dossiers, layout: &Layout, columns: &Columns, first: usize, members: &mut Vec<(u32, u32)>) {
+fn gather_members(dossiers: &Dossiers, layout: &Layout, columns: &Columns, places: Places<'_>, members: &mut Vec<(u32, u32)>) {
     let Some(household) = layout.household else { return };
     for row in 0..columns.n_rows {
         let place = columns.text(household, row).and_then(|id| dossiers.place(SubjectKind::Household, id));
-        if let (Some(household), Ok(person)) = (place, u32::try_from(first + row)) {
+        if let (Some(household), Some(person)) = (place, places.of(row)) {
             members.push((household, person));
         }
     }

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use arrow::array::StringArray;
 use rayon::prelude::*;
 
-use super::Filling;
 use super::batch::{Columns, Place};
 use super::by_subject::BySubject;
+use super::{Filling, Places};
 use crate::eligibility::finding::SubjectIdx;
 use crate::eligibility::grant::{ConflictRow, Grant};
 use crate::program::Verdicts;
@@ -38,8 +38,8 @@ pub(super) struct Rows<'a> {
     pub(super) conflicts: HashMap<usize, &'a [ConflictRow]>,
     pub(super) found: &'a BySubject<'a>,
     pub(super) set_aside: &'a HashMap<String, BTreeSet<Arc<str>>>,
-    /// The place of the first row among all of its kind.
-    pub(super) first: usize,
+    /// The place of each row among all of its kind.
+    pub(super) places: Places<'a>,
     /// Households with their members, by place, sorted.
     pub(super) members: &'a [(u32, u32)],
 }
@@ -157,7 +157,7 @@ impl Rows<'_> {
     }
 
     fn members_of(&self, row: usize) -> Vec<String> {
-        let Ok(household) = u32::try_from(self.first + row) else { return Vec::new() };
+        let Some(household) = self.places.of(row) else { return Vec::new() };
         let start = self.members.partition_point(|(other, _)| *other < household);
         let own = self.members[start..].iter().take_while(|(other, _)| *other == household);
         own.filter_map(|(_, person)| self.filling.dossiers.id(SubjectKind::Person, *person)).collect()
