@@ -16,6 +16,7 @@ use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
 use super::commit::commit;
+use super::judge::About;
 use super::load::{State, Turning, all_cases};
 use super::policies::ByPolicies;
 use super::rows::{HeldRow, RowForms};
@@ -243,7 +244,7 @@ impl Stream<'_> {
         let whole = if turned.whole && (!ids.is_empty() || turn.policies.is_some()) {
             let rows = all_rows(&*live, &self.forms).await?;
             let cases = all_cases(&*live).await?;
-            let found = Found::on(&mut self.judge, rows, &cases, |_| true, Reckoned::ToTheDay).await?;
+            let found = Found::on(&mut self.judge, rows, &cases, &About::default(), Reckoned::ToTheDay).await?;
             if turn.policies.is_some() {
                 // Of a kind that nobody was judged of before, nothing stood.
                 let all = turn.everybody.iter().flat_map(|kind| found.judged.ids(*kind));

@@ -21,7 +21,8 @@ use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::progress::{Cancel, Progress, Silent};
-use crate::dossier::build::{EachRequest, Request, build};
+use crate::dossier::build::{EachRequest, Request, build_beside};
+use crate::dossier::known::KnownFacts;
 use crate::dossier::plan::Plan;
 use crate::dossier::{DossierError, Dossiers, Options};
 use crate::eligibility::compiled::{CompiledKind, compile};
@@ -70,6 +71,17 @@ pub fn before_allocation(policies: BTreeMap<String, CheckedPolicy>) -> (BTreeMap
         (code, policy)
     };
     (policies.into_iter().map(without).collect(), held)
+}
+
+/// Whom a judge is asked about; by default everybody of whom there are rows.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct About<'a> {
+    /// Those who are judged; none: everybody.
+    pub judged: Option<&'a BTreeSet<String>>,
+    /// Those of them who come out; none: all.
+    pub wanted: Option<&'a BTreeSet<String>>,
+    /// Facts that need no rows.
+    pub known: &'a [KnownFacts],
 }
 
 /// Policies, ready to judge any subjects.
@@ -206,20 +218,14 @@ impl<'a> Judge<'a> {
         self.ground.held.contains(policy)
     }
 
-    /// Judges on the rows given; of those who come out, gives the ones that are wanted. `cases`: theirs, for what these say of payments and
-    /// refusals.
+    /// Judges on the rows given. `cases`: of those who are judged, for what these say of payments and refusals.
     ///
     /// # Errors
     ///
     /// When dossiers cannot be made, or an amount overflows.
-    pub async fn judge(
-        &mut self,
-        rows: BTreeMap<String, HeldRows>,
-        cases: &[Case],
-        wanted: impl Fn(&str) -> bool + Send + Sync,
-    ) -> Result<Judged, FillError> {
+    pub async fn judge(&mut self, rows: BTreeMap<String, HeldRows>, cases: &[Case], about: &About<'_>) -> Result<Judged, FillError> {
         let sources = self.sources(rows);
-        self.judge_on(&sources, cases, wanted).await
+        self.judge_on(&sources, cases, about).await
     }
 
     /// The same on registers wherever they are.
@@ -227,17 +233,12 @@ impl<'a> Judge<'a> {
     /// # Errors
     ///
     /// As [`Judge::judge`], and when a register cannot be read.
-    pub async fn judge_on(
-        &mut self,
-        sources: &Sources,
-        cases: &[Case],
-        wanted: impl Fn(&str) -> bool + Send + Sync,
-    ) -> Result<Judged, FillError> {
+    pub async fn judge_on(&mut self, sources: &Sources, cases: &[Case], about: &About<'_>) -> Result<Judged, FillError> {
         let cancel = Cancel::default();
         let progress: Arc<dyn Progress> = Arc::new(Silent);
         let ground = &mut self.ground;
         let options = Options { shards: 1, threads: ground.threads, memory: None, scratch: ground.scratch.clone() };
-        let dossiers = build(Request {
+        let request = Request {
             catalogue: &mut ground.catalogue,
             binder: ground.binder,
             facts: self.asked.clone(),
@@ -248,8 +249,11 @@ impl<'a> Judge<'a> {
             options,
             progress: Arc::clone(&progress),
             cancel: cancel.clone(),
-        })
-        .await?;
+        };
+        let mut dossiers = build_beside(request, about.known).await?;
+        if let Some(judged) = about.judged {
+            dossiers.give_out_only(judged);
+        }
         let ground = &self.ground;
         let set = Set { policies: ground.policies, binder: ground.binder };
         let on = On {
@@ -288,6 +292,7 @@ impl<'a> Judge<'a> {
         );
         let mut collected = Collected::default();
         let manifest = no_manifest(ground.binder.as_of);
+        let is_wanted = |id: &str| about.wanted.is_none_or(|wanted| wanted.contains(id));
         let filling = Filling {
             catalogue: &ground.catalogue,
             binder: ground.binder,
@@ -297,7 +302,7 @@ impl<'a> Judge<'a> {
             resolution: &resolution,
             whole_register_unknown: &nothing,
             within: None,
-            wanted: Some(&wanted),
+            wanted: Some(&is_wanted),
             manifest: &manifest,
             tables: &[],
             policy_files: &[],

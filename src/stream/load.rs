@@ -14,7 +14,7 @@ use arrow::array::RecordBatch;
 use arrow::error::ArrowError;
 use chrono::NaiveDate;
 
-use super::judge::{Judge, Judged};
+use super::judge::{About, Judge, Judged};
 use super::order::Order;
 use super::policies::{ByPolicies, PolicyDigests};
 use super::rows::{Entry, RowForms, Rows};
@@ -103,7 +103,7 @@ pub async fn load(
         write(&mut *fill, form, by_owner).await?;
     }
     let cases = all_cases(live).await?;
-    let judged = judge.judge_on(sources, &cases, |_| true).await?;
+    let judged = judge.judge_on(sources, &cases, &About::default()).await?;
     let mut standing = Vec::new();
     for subject in judged.subjects() {
         let subject = subject?;

@@ -13,6 +13,7 @@
 pub mod apply;
 pub mod background;
 mod beside;
+pub mod carried;
 pub mod change;
 mod commit;
 pub mod day;

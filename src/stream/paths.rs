@@ -54,6 +54,11 @@ pub struct Stop {
     pub registers: BTreeMap<String, Columns>,
     /// By index of the link, where it goes on to.
     pub links: BTreeMap<usize, Stop>,
+    /// The facts of the one who stands here that are read.
+    pub facts: BTreeSet<FactId>,
+    /// Whether the one who stands here is looked at beside the one who is judged: what both get hangs together, or one lists the
+    /// other.
+    pub beside: bool,
 }
 
 impl Stop {
@@ -69,6 +74,8 @@ impl Stop {
         for (link, stop) in &other.links {
             self.links.entry(*link).or_default().merge(stop);
         }
+        self.facts.extend(&other.facts);
+        self.beside |= other.beside;
     }
 }
 
@@ -94,6 +101,7 @@ impl Paths {
             for fact in asked.iter().filter(|fact| fact.kind == kind) {
                 let way = ways.of(*fact);
                 stop.merge(&way);
+                stop.facts.insert(*fact);
             }
             for request in each {
                 let from = request.link.map_or(request.kind, |link| catalogue.registers.links[link].from);
@@ -104,6 +112,7 @@ impl Paths {
                 for fact in &request.facts {
                     let way = ways.of(*fact);
                     there.merge(&way);
+                    there.facts.insert(*fact);
                 }
                 match request.link {
                     Some(link) => {
@@ -137,7 +146,7 @@ impl Paths {
         };
         let [person, home] = [SubjectKind::Person, SubjectKind::Household].map(|kind| self.of.get(&kind).cloned().unwrap_or_default());
         let reading = Reading { catalogue };
-        let mut member = Stop { by: reading.link(members), ..Stop::default() };
+        let mut member = Stop { by: reading.link(members), beside: true, ..Stop::default() };
         reading.lists(&mut member, SubjectKind::Person);
         member.links.insert(household, Stop { by: reading.link(household), ..Stop::default() });
         let tied = is_tied(policies);
@@ -149,6 +158,7 @@ impl Paths {
         }
         if tied && let Some(person) = self.of.get_mut(&SubjectKind::Person) {
             let there = person.links.entry(household).or_default();
+            there.beside = true;
             there.by.merge(&reading.link(household));
             there.merge(&home);
             there.links.entry(members).or_default().merge(&member);
@@ -273,7 +283,8 @@ impl Ways<'_> {
                     reading.places(&mut stop, fact.kind, register);
                 }
                 Source::Linked { link, fact } => {
-                    let there = self.of(*fact);
+                    let mut there = self.of(*fact);
+                    there.facts.insert(*fact);
                     self.lead(&mut stop, *link, &there);
                 }
                 Source::LinkedAggregate { link, rows } => {
@@ -289,6 +300,7 @@ impl Ways<'_> {
                     for input in inputs {
                         let way = self.of(input);
                         there.merge(&way);
+                        there.facts.insert(input);
                     }
                     self.lead(&mut stop, *link, &there);
                     reading.places(&mut stop, fact.kind, &declared.register);

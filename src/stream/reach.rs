@@ -12,73 +12,114 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hashbrown::HashMap;
+use hashbrown::hash_map::Entry;
 
 use super::paths::{Columns, Stop};
 use super::rows::RowForms;
 use super::view::{Held, Id, IdSet, Register, View};
+use crate::check::catalogue::FactId;
 use crate::dossier::intake::IDENTITY_LINKS;
-use crate::register::declaration::{Link, Registers};
+use crate::register::declaration::{Link, Registers, SubjectKind};
 use crate::store::StoreError;
 
 /// Whose rows are needed, of which registers: of somebody whom others only rest on, those that are read there.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Needed(HashMap<Id, Registered>);
+#[derive(Debug, Clone, Default)]
+pub struct Needed {
+    of: HashMap<Id, SetIdx>,
+    sets: RegisterSets,
+    /// Who is looked at beside those who are judged.
+    pub beside: IdSet,
+    /// By group of stops: whose facts there are carried, so that no rows are needed.
+    pub carried: Vec<IdSet>,
+    /// By group of stops: of whom all is read there that the facts rest on.
+    pub read: Vec<IdSet>,
+}
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Registered {
-    All,
-    /// Ascending.
-    These(Vec<Register>),
+/// A set of registers, by its place among those that there are.
+type SetIdx = u32;
+
+/// All registers.
+const ALL: SetIdx = 0;
+
+/// Sets of registers. Very many identifiers share few of them.
+#[derive(Debug, Clone, Default)]
+struct RegisterSets {
+    /// Behind [`ALL`], each ascending.
+    sets: Vec<Vec<Register>>,
+    /// What two of them are together.
+    joined: HashMap<(SetIdx, SetIdx), SetIdx>,
+}
+
+impl RegisterSets {
+    /// None: all registers.
+    fn get(&self, set: SetIdx) -> Option<&[Register]> {
+        (set != ALL).then(|| &*self.sets[set as usize - 1])
+    }
+
+    fn place(&mut self, registers: Vec<Register>) -> SetIdx {
+        let at = self.sets.iter().position(|known| *known == registers).unwrap_or_else(|| {
+            self.sets.push(registers);
+            self.sets.len() - 1
+        });
+        SetIdx::try_from(at + 1).expect("few sets")
+    }
+
+    fn join(&mut self, one: SetIdx, other: SetIdx) -> SetIdx {
+        if one == other || one == ALL || other == ALL {
+            return if one == other { one } else { ALL };
+        }
+        if let Some(joined) = self.joined.get(&(one, other)) {
+            return *joined;
+        }
+        let both: BTreeSet<Register> = [one, other].into_iter().filter_map(|set| self.get(set)).flatten().copied().collect();
+        let joined = self.place(both.into_iter().collect());
+        self.joined.insert((one, other), joined);
+        joined
+    }
 }
 
 impl Needed {
     /// All rows of some.
     fn whole(&mut self, ids: &IdSet) {
-        self.0.extend(ids.iter().map(|id| (*id, Registered::All)));
+        self.of.extend(ids.iter().map(|id| (*id, ALL)));
     }
 
     /// The rows of some in some registers.
     fn these(&mut self, ids: &IdSet, registers: &[Register]) {
+        let registers: BTreeSet<Register> = registers.iter().copied().collect();
+        let set = self.sets.place(registers.into_iter().collect());
         for id in ids {
-            if let Registered::These(known) = self.0.entry(*id).or_insert_with(|| Registered::These(Vec::new())) {
-                for register in registers {
-                    if let Err(at) = known.binary_search(register) {
-                        known.insert(at, *register);
-                    }
-                }
+            match self.of.entry(*id) {
+                Entry::Occupied(mut known) => *known.get_mut() = self.sets.join(*known.get(), set),
+                Entry::Vacant(new) => drop(new.insert(set)),
             }
         }
     }
 
-    /// Whose.
-    pub fn ids(&self) -> impl Iterator<Item = Id> {
-        self.0.keys().copied()
+    /// Whose, and of which registers; none: of all.
+    pub fn all(&self) -> impl Iterator<Item = (Id, Option<&[Register]>)> {
+        self.of.iter().map(|(id, set)| (*id, self.sets.get(*set)))
     }
 
     /// Whether the rows of somebody in a register are needed.
     #[must_use]
     pub fn has(&self, id: Id, register: Register) -> bool {
-        match self.0.get(&id) {
-            Some(Registered::All) => true,
-            Some(Registered::These(these)) => these.binary_search(&register).is_ok(),
-            None => false,
-        }
+        self.of.get(&id).is_some_and(|set| self.sets.get(*set).is_none_or(|these| these.contains(&register)))
     }
 
     /// Reads those of some.
     async fn read(&self, view: &mut View, ids: &IdSet) -> Result<(), StoreError> {
-        let mut whole = Vec::new();
-        let mut by_registers: BTreeMap<&[Register], Vec<Id>> = BTreeMap::new();
+        let mut by_set: BTreeMap<SetIdx, Vec<Id>> = BTreeMap::new();
         for id in ids {
-            match self.0.get(id) {
-                Some(Registered::These(these)) => by_registers.entry(these).or_default().push(*id),
-                Some(Registered::All) => whole.push(*id),
-                None => {}
+            if let Some(set) = self.of.get(id) {
+                by_set.entry(*set).or_default().push(*id);
             }
         }
-        view.read_rows(whole).await?;
-        for (registers, ids) in by_registers {
-            view.read_rows_in(registers, ids).await?;
+        for (set, ids) in by_set {
+            match self.sets.get(set) {
+                Some(registers) => view.read_rows_in(registers, ids).await?,
+                None => view.read_rows(ids).await?,
+            }
         }
         Ok(())
     }
@@ -101,8 +142,21 @@ pub struct Touched {
 #[derive(Debug)]
 pub struct Ways {
     stops: Vec<FlatStop>,
+    /// Stops at which the same facts are read, so that what is known of somebody at one of them is known at all.
+    pub groups: Vec<StopGroup>,
     /// The register of changed identifiers.
     identity: Option<Register>,
+}
+
+/// Facts that are read at some stops.
+#[derive(Debug)]
+pub struct StopGroup {
+    /// Of which kind.
+    pub kind: SubjectKind,
+    /// Which.
+    pub facts: BTreeSet<FactId>,
+    /// Whether whoever is judged has them all.
+    pub of_judged: bool,
 }
 
 #[derive(Debug)]
@@ -110,6 +164,10 @@ struct FlatStop {
     /// What is read of each register here, ascending.
     registers: Vec<(Register, Columns)>,
     links: Vec<FlatWay>,
+    /// Whether whoever stands here is looked at beside those who are judged.
+    beside: bool,
+    /// Where facts may be carried.
+    group: Option<usize>,
 }
 
 /// From one stop to the next.
@@ -136,16 +194,32 @@ impl Ways {
     /// Of a tree of stops.
     #[must_use]
     pub fn new(root: &Stop, forms: &RowForms, registers: &Registers) -> Self {
-        let mut stops = Vec::new();
-        flatten(root, forms, &registers.links, &mut stops);
-        Self { stops, identity: forms.find(IDENTITY_LINKS).map(|(at, _)| at) }
+        let mut ways = Self { stops: Vec::new(), groups: Vec::new(), identity: forms.find(IDENTITY_LINKS).map(|(at, _)| at) };
+        flatten(root, None, forms, &registers.links, &mut ways);
+        for group in &mut ways.groups {
+            group.of_judged = group.facts.is_subset(&root.facts);
+        }
+        ways
+    }
+
+    /// The group of a stop at which subjects of a kind stand. Households are read whole: their members' rows list them. So is whoever
+    /// is looked at beside others.
+    fn group_of(&mut self, stop: &Stop, kind: SubjectKind) -> Option<usize> {
+        if stop.facts.is_empty() || stop.beside || kind == SubjectKind::Household {
+            return None;
+        }
+        let at = self.groups.iter().position(|group| group.kind == kind && group.facts == stop.facts);
+        Some(at.unwrap_or_else(|| {
+            self.groups.push(StopGroup { kind, facts: stop.facts.clone(), of_judged: false });
+            self.groups.len() - 1
+        }))
     }
 }
 
-fn flatten(stop: &Stop, forms: &RowForms, all_links: &[Link], stops: &mut Vec<FlatStop>) -> usize {
+fn flatten(stop: &Stop, kind: Option<SubjectKind>, forms: &RowForms, all_links: &[Link], ways: &mut Ways) -> usize {
     let mut links = Vec::new();
     for (link, next_stop) in &stop.links {
-        let next = flatten(next_stop, forms, all_links, stops);
+        let next = flatten(next_stop, Some(all_links[*link].to), forms, all_links, ways);
         let link = &all_links[*link];
         let Some((register, form)) = forms.find(&link.register) else { continue };
         let (Some(from), Some(to)) = (form.column(&link.from_column), form.column(&link.to_column)) else { continue };
@@ -155,8 +229,9 @@ fn flatten(stop: &Stop, forms: &RowForms, all_links: &[Link], stops: &mut Vec<Fl
     let registers = stop.registers.iter().filter_map(|(name, columns)| Some((forms.find(name)?.0, columns.clone())));
     let mut registers: Vec<(Register, Columns)> = registers.collect();
     registers.sort_unstable_by_key(|(register, _)| *register);
-    stops.push(FlatStop { registers, links });
-    stops.len() - 1
+    let group = kind.and_then(|kind| ways.group_of(stop, kind));
+    ways.stops.push(FlatStop { registers, links, beside: stop.beside, group });
+    ways.stops.len() - 1
 }
 
 /// Finds who is touched.
@@ -190,7 +265,11 @@ impl<'a> Reach<'a> {
                 here.extend(starts.flat_map(|change| values_in(way.from, change.owner, &change.others)));
                 here.extend(self.across(way.register, way.to, way.from, &found[way.next]).await?);
             }
-            found.push(self.all_tied(here).await?);
+            let here = self.all_tied(here).await?;
+            if let Some(group) = stop.group {
+                here.iter().for_each(|id| self.view.carried.drop(group, *id));
+            }
+            found.push(here);
         }
         Ok(found.pop().unwrap_or_default())
     }
@@ -211,25 +290,35 @@ impl<'a> Reach<'a> {
         Ok(ids)
     }
 
-    /// All whose rows are needed to judge some subjects.
+    /// All whose rows are needed to judge some subjects. `carries`: whether facts that are carried need no rows.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    pub async fn needed(&mut self, subjects: &IdSet) -> Result<Needed, StoreError> {
+    pub async fn needed(&mut self, subjects: &IdSet, carries: bool) -> Result<Needed, StoreError> {
         let mut at: Vec<IdSet> = vec![IdSet::new(); self.ways.stops.len()];
         if let Some(root) = at.last_mut() {
             root.clone_from(subjects);
         }
-        let mut needed = Needed::default();
+        let of_groups = || vec![IdSet::new(); self.ways.groups.len()];
+        let mut needed = Needed { carried: of_groups(), read: of_groups(), ..Needed::default() };
         let root = self.ways.stops.len() - 1;
         // Whose rows are all needed, first: these are read at once.
         let whole = self.all_tied(subjects.clone()).await?;
         needed.whole(&whole);
         needed.read(self.view, &whole).await?;
         for place in (0..=root).rev() {
-            let here = self.all_tied(std::mem::take(&mut at[place])).await?;
+            let mut here = self.all_tied(std::mem::take(&mut at[place])).await?;
             let stop = &self.ways.stops[place];
+            if stop.beside {
+                needed.beside.extend(&here);
+            }
+            if let Some(group) = stop.group {
+                let is_known = |id: Id| carries && self.view.carried.has(group, id) && !self.view.is_linked(id) && !subjects.contains(&id);
+                let carried: IdSet = here.extract_if(|id| is_known(*id)).collect();
+                needed.carried[group].extend(carried);
+                needed.read[group].extend(&here);
+            }
             if place != root {
                 let links = stop.links.iter().map(|way| way.register);
                 let read = stop.registers.iter().map(|(register, _)| *register).chain(links).chain(self.ways.identity);
@@ -248,9 +337,10 @@ impl<'a> Reach<'a> {
         }
         // Under which identifier others are known today stands in their links.
         let mut named = IdSet::new();
-        for id in needed.ids() {
-            let held = self.view.all_held(id).filter(|(register, _)| needed.has(id, *register));
-            named.extend(held.flat_map(|(_, held)| held.ends()).flatten().map(|(_, id)| *id));
+        for (id, registers) in needed.all() {
+            let held = self.view.all_held(id).filter(|(register, _)| registers.is_none_or(|these| these.contains(register)));
+            let ends = held.flat_map(|(_, held)| held.ends()).flatten().map(|(_, id)| *id);
+            named.extend(ends.filter(|id| self.view.is_linked(*id)));
         }
         self.tie(&named).await?;
         if let Some(identity) = self.ways.identity {

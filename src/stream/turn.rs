@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
+use arrow::array::AsArray;
 use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 use tokio::task::JoinHandle;
@@ -17,7 +18,7 @@ use tokio::task::JoinHandle;
 use super::apply::{Applied, ApplyError, apply};
 use super::change::Change;
 use super::heard::Heard;
-use super::judge::{Judge, Judged};
+use super::judge::{About, Judge, Judged};
 use super::load::{State, some_columns};
 use super::reach::{Needed, Reach, Touched, Ways};
 use super::rows::{HeldRow, RowForms};
@@ -25,8 +26,9 @@ use super::seen::{CasesOf, Ids, Seen, Stood, cases_about, stood};
 use super::standing;
 use super::timer::{Next, Tables, reckon};
 use super::view::{Id, IdSet, View};
-use crate::dossier::DossierError;
 use crate::dossier::build::base_register;
+use crate::dossier::known::{KnownFacts, written_out};
+use crate::dossier::{DossierError, Dossiers};
 use crate::ledger::{Actor, Case, Renumbered, Rule, current, found, lost, repealed};
 use crate::register::HeldRows;
 use crate::register::declaration::SubjectKind;
@@ -127,7 +129,7 @@ pub struct Stream<'a> {
     pub(super) live: Arc<dyn Live>,
     pub(super) judge: Judge<'a>,
     pub(super) forms: Arc<RowForms>,
-    ways: Ways,
+    pub(super) ways: Ways,
     /// What was read, kept from turn to turn, and under which lease and of which generation it was.
     pub(super) view: View,
     pub(super) of: Option<(Fence, i64)>,
@@ -285,11 +287,48 @@ impl<'a> Stream<'a> {
 
     /// Judges some identifiers, with all that they rest on.
     pub(super) async fn judge(&mut self, subjects: &[Id], ids: &Ids, cases: &CasesOf, days: Reckoned) -> Result<Found, TurnError> {
-        let subjects: IdSet = subjects.iter().copied().collect();
-        let needed = Reach::new(&self.ways, &self.forms, &mut self.view).needed(&subjects).await?;
+        let of_subjects: IdSet = subjects.iter().copied().collect();
+        // Days are reckoned on the rows of all whom a subject rests on.
+        let carries = days == Reckoned::Tomorrow;
+        let needed = Reach::new(&self.ways, &self.forms, &mut self.view).needed(&of_subjects, carries).await?;
         let rows = held(&self.forms, &self.view, &needed)?;
+        let known = self.known(&needed)?;
         let cases = cases.values().flatten().map(Case::of).collect::<Result<Vec<_>, _>>()?;
-        Found::on(&mut self.judge, rows, &cases, |id| ids.contains(id), days).await
+        let judged: Ids = ids.iter().cloned().chain(self.view.names(&needed.beside)).collect();
+        let about = About { judged: Some(&judged), wanted: Some(ids), known: &known };
+        let found = Found::on(&mut self.judge, rows, &cases, &about, days).await?;
+        if carries {
+            self.carry(subjects, &needed, &found.judged.dossiers).map_err(TurnError::Dossiers)?;
+        }
+        Ok(found)
+    }
+
+    /// The facts that are carried of those whom others rest on.
+    fn known(&self, needed: &Needed) -> Result<Vec<KnownFacts>, TurnError> {
+        let mut known = Vec::new();
+        for (group, ids) in needed.carried.iter().enumerate() {
+            let ids: Vec<Id> = ids.iter().copied().collect();
+            if let Some(facts) = self.view.carried.facts(group, &ids)? {
+                let ids = ids.into_iter().map(|id| self.view.name(id).to_string()).collect();
+                known.push(KnownFacts { kind: self.ways.groups[group].kind, ids, facts });
+            }
+        }
+        Ok(known)
+    }
+
+    /// Keeps facts of those whom others rested on, and of those who were judged, for the turns to come.
+    fn carry(&mut self, judged: &[Id], needed: &Needed, dossiers: &Dossiers) -> Result<(), DossierError> {
+        for (at, group) in self.ways.groups.iter().enumerate() {
+            let judged = judged.iter().filter(|_| group.of_judged);
+            let ids: IdSet = needed.read[at].iter().chain(judged).copied().collect();
+            let names: Vec<&str> = ids.iter().map(|id| &**self.view.name(*id)).collect();
+            let facts = dossiers.chosen(group.kind, &group.facts, &names)?;
+            // Those who are not there are left out.
+            let there = facts.column(0).as_string::<i32>().iter().flatten().filter_map(|id| self.view.find(id));
+            let (there, rest): (Vec<Id>, Vec<usize>) = (there.collect(), (1..facts.num_columns()).collect());
+            self.view.carried.keep(at, there, written_out(&facts.project(&rest)?)?);
+        }
+        Ok(())
     }
 
     /// What stands now against what stood: standing and cases that change, and the timers of all who were judged.
@@ -424,16 +463,16 @@ pub(super) enum Reckoned {
 }
 
 impl Found {
-    /// Judges on rows; of those who come out, keeps the ones that are wanted.
+    /// Judges on rows.
     pub(super) async fn on(
         judge: &mut Judge<'_>,
         rows: BTreeMap<String, HeldRows>,
         cases: &[Case],
-        wanted: impl Fn(&str) -> bool + Send + Sync,
+        about: &About<'_>,
         days: Reckoned,
     ) -> Result<Self, TurnError> {
         if days == Reckoned::Tomorrow {
-            return Ok(Self { judged: judge.judge(rows, cases, wanted).await?, tables: None });
+            return Ok(Self { judged: judge.judge(rows, cases, about).await?, tables: None });
         }
         let mut batches = BTreeMap::new();
         for (register, held) in &rows {
@@ -442,18 +481,28 @@ impl Found {
                 batches.insert(register.clone(), looked_at.collect::<Result<_, _>>()?);
             }
         }
-        let judged = judge.judge(rows, cases, wanted).await?;
+        let judged = judge.judge(rows, cases, about).await?;
         Ok(Self { tables: Some(Tables::new(judge.timers(), &batches).map_err(TurnError::Dossiers)?), judged })
     }
 }
 
+/// The first bytes of an identifier: most compare by them alone.
+fn first_of(id: &str) -> u128 {
+    let mut first = [0; 16];
+    let known = id.len().min(first.len());
+    first[..known].copy_from_slice(&id.as_bytes()[..known]);
+    u128::from_be_bytes(first)
+}
+
 /// The rows of some identifiers, by register, in the order of identifiers.
 fn held(forms: &RowForms, view: &View, needed: &Needed) -> Result<BTreeMap<String, HeldRows>, TurnError> {
-    let mut ids: Vec<Id> = needed.ids().collect();
-    ids.sort_unstable_by(|one, other| view.name(*one).cmp(view.name(*other)));
+    let mut ids: Vec<_> = needed.all().map(|(id, registers)| (first_of(view.name(id)), id, registers)).collect();
+    ids.sort_unstable_by(|(first, one, _), (other_first, other, _)| {
+        first.cmp(other_first).then_with(|| view.name(*one).cmp(view.name(*other)))
+    });
     let mut alive: Vec<(Vec<&HeldRow>, Vec<String>)> = forms.all().map(|_| <_>::default()).collect();
-    for id in ids {
-        for (register, held) in view.all_held(id).filter(|(register, _)| needed.has(id, *register)) {
+    for (_, id, registers) in ids {
+        for (register, held) in view.all_held(id).filter(|(register, _)| registers.is_none_or(|these| these.contains(register))) {
             let Some(form) = forms.at(register) else { continue };
             let (rows, set_aside) = &mut alive[register];
             rows.extend(form.alive(held.rows()));

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use futures::StreamExt as _;
 use hashbrown::{HashMap, HashSet};
 
+use super::carried::Carried;
 use super::rows::{HeldRow, RowForm, RowForms, Rows};
 use crate::store::StoreError;
 use crate::store::live::{Live, Mention, RowsOf};
@@ -133,6 +134,8 @@ pub struct View {
     new: Mentions,
     /// Mentions that are on their way to the store: it may tell of them, or not yet.
     under_way: Mentions,
+    /// Facts of those whom others rest on, by the one judge that this view is for.
+    pub carried: Carried,
     /// A register in which few stand, and whoever stands in it or has rows there that name somebody, or did.
     linked: Option<(Register, IdSet)>,
 }
@@ -177,6 +180,7 @@ impl View {
             changed: BTreeSet::new(),
             new: Mentions::default(),
             under_way: Mentions::default(),
+            carried: Carried::default(),
             linked: None,
         }
     }
@@ -460,7 +464,7 @@ impl View {
     /// Whether there is too much in memory to be kept.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.size > KEPT
+        self.size + self.carried.size() > KEPT
     }
 }
 

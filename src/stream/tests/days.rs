@@ -125,7 +125,7 @@ pub(super) async fn stands(live: &dyn Live) -> Vec<StoredSubject> {
 
 /// What a batch over rows finds on a day.
 async fn batch_on(day: NaiveDate, state: &State, held: BTreeMap<String, HeldRows>) -> Vec<StoredSubject> {
-    let judged = judge_of(day, state).judge(held, &[], |_| true).await.map_err(|error: FillError| error.into_diagnostic("test"));
+    let judged = judge_of(day, state).judge(held, &[], &About::default()).await.map_err(|error: FillError| error.into_diagnostic("test"));
     judged.expect("judged").subjects().map(|subject| subject.expect("sound")).collect()
 }
 

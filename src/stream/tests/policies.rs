@@ -91,7 +91,7 @@ impl Law {
     /// What a batch finds by it on the day that stands.
     async fn finds(&'static self, live: &dyn Live, told: &Told) -> Vec<StoredSubject> {
         let (as_of, state) = state_of(live).await;
-        let judged = self.judge(as_of, &state).judge(held_of(&told.rows()), &[], |_| true).await;
+        let judged = self.judge(as_of, &state).judge(held_of(&told.rows()), &[], &About::default()).await;
         let judged = judged.map_err(|error: FillError| error.into_diagnostic("test")).expect("judged");
         judged.subjects().map(|subject| subject.expect("sound")).collect()
     }

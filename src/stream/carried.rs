@@ -1,0 +1,136 @@
+//! Facts of those whom others rest on, carried from turn to turn: of whom they are known, rows need not be read and added up again.
+//!
+//! ```text
+//!  turn 1   an employee ─ rests on ─▶ employer ─▶ all its people, row by row ──▶ facts of the employer ─ kept
+//!  turn 2   another one ─ rests on ─▶ employer: its facts are known, unless a change has touched them
+//! ```
+//!
+//! Carried are facts of one day, by one judge; whoever stands at a stop of the ways that a change touches is dropped there. They are there, too: who is listed no more is touched.
+
+use arrow::array::RecordBatch;
+use arrow::compute::interleave_record_batch;
+use arrow::error::ArrowError;
+use hashbrown::HashMap;
+
+use super::view::Id;
+
+/// Facts of some subjects, by the group of stops at which they are read (see [`super::reach::Ways`]).
+#[derive(Debug, Default)]
+pub struct Carried {
+    groups: Vec<Group>,
+    /// Bytes, about: those of subjects that were dropped among them.
+    size: usize,
+}
+
+#[derive(Debug, Default)]
+struct Group {
+    /// Batch and row.
+    at: HashMap<Id, (usize, usize)>,
+    batches: Vec<RecordBatch>,
+}
+
+impl Carried {
+    /// Whether a subject's facts are known in a group.
+    #[must_use]
+    pub fn has(&self, group: usize, id: Id) -> bool {
+        self.groups.get(group).is_some_and(|group| group.at.contains_key(&id))
+    }
+
+    /// Keeps facts of some subjects, one row each.
+    pub fn keep(&mut self, group: usize, ids: impl IntoIterator<Item = Id>, facts: RecordBatch) {
+        if facts.num_rows() == 0 {
+            return;
+        }
+        if self.groups.len() <= group {
+            self.groups.resize_with(group + 1, Group::default);
+        }
+        self.size += facts.get_array_memory_size() + facts.num_rows() * 32;
+        let group = &mut self.groups[group];
+        let batch = group.batches.len();
+        group.at.extend(ids.into_iter().enumerate().map(|(row, id)| (id, (batch, row))));
+        group.batches.push(facts);
+    }
+
+    /// Whose facts are known in a group.
+    pub fn ids(&self, group: usize) -> impl Iterator<Item = Id> {
+        self.groups.get(group).into_iter().flat_map(|group| group.at.keys().copied())
+    }
+
+    /// Drops what is known of a subject in a group.
+    pub fn drop(&mut self, group: usize, id: Id) {
+        if let Some(group) = self.groups.get_mut(group) {
+            group.at.remove(&id);
+        }
+    }
+
+    /// The facts of some subjects that are known, one row each; none where there are no subjects.
+    ///
+    /// # Errors
+    ///
+    /// When what was kept of some has other columns than what was kept of others.
+    pub fn facts(&self, group: usize, ids: &[Id]) -> Result<Option<RecordBatch>, ArrowError> {
+        let Some(group) = self.groups.get(group).filter(|_| !ids.is_empty()) else { return Ok(None) };
+        // Only batches of which something is asked for.
+        let mut place: HashMap<usize, usize> = HashMap::new();
+        let mut batches: Vec<&RecordBatch> = Vec::new();
+        let mut rows = Vec::with_capacity(ids.len());
+        for (batch, row) in ids.iter().map(|id| group.at[id]) {
+            let at = *place.entry(batch).or_insert_with(|| {
+                batches.push(&group.batches[batch]);
+                batches.len() - 1
+            });
+            rows.push((at, row));
+        }
+        interleave_record_batch(&batches, &rows).map(Some)
+    }
+
+    /// Some bytes more than it takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, AsArray, Int64Array};
+    use arrow::datatypes::Int64Type;
+
+    use super::*;
+
+    fn numbers(numbers: &[i64]) -> RecordBatch {
+        let column: ArrayRef = Arc::new(Int64Array::from(numbers.to_vec()));
+        RecordBatch::try_from_iter([("n", column)]).expect("a batch")
+    }
+
+    #[track_caller]
+    fn check(carried: &Carried, group: usize, ids: &[Id], expected: Option<&[i64]>) {
+        let found = carried.facts(group, ids).expect("of one form");
+        let found = found.map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec());
+        assert_eq!(found.as_deref(), expected);
+    }
+
+    #[test]
+    fn the_last_that_was_kept_of_somebody_is_carried_until_it_is_dropped() {
+        let mut carried = Carried::default();
+        assert!(!carried.has(1, 7));
+        carried.drop(1, 7);
+        carried.keep(1, [], numbers(&[]));
+        assert_eq!((carried.has(1, 7), carried.size(), carried.ids(1).count()), (false, 0, 0));
+        check(&carried, 1, &[], None);
+        carried.keep(1, [7, 8, 9], numbers(&[70, 80, 90]));
+        carried.keep(0, [7], numbers(&[700]));
+        carried.keep(1, [8, 6], numbers(&[81, 60]));
+        check(&carried, 1, &[6, 9, 8, 7], Some(&[60, 90, 81, 70]));
+        check(&carried, 1, &[8], Some(&[81]));
+        check(&carried, 1, &[], None);
+        check(&carried, 0, &[7], Some(&[700]));
+        carried.drop(1, 7);
+        let mut ids: Vec<Id> = carried.ids(1).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [6, 8, 9]);
+        assert!(!carried.has(1, 7) && carried.has(0, 7) && carried.size() > 0);
+    }
+}

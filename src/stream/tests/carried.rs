@@ -1,0 +1,89 @@
+//! Facts that are carried from turn to turn: they are those that a batch has, and whoever has them needs no rows.
+
+use super::days::runtime;
+use super::*;
+use crate::stream::paths::Columns;
+use crate::stream::reach::{Reach, Touched};
+use crate::stream::view::{Id, IdSet};
+
+/// Everything that a stream carries is what a batch has of the same subjects.
+pub(super) fn is_that_of_a_batch(stream: &Stream<'_>, batch: &Judged) {
+    for (at, group) in stream.ways.groups.iter().enumerate() {
+        let ids: Vec<Id> = stream.view.carried.ids(at).collect();
+        let Some(carried) = stream.view.carried.facts(at, &ids).expect("of one form") else { continue };
+        let names: Vec<&str> = ids.iter().map(|id| &**stream.view.name(*id)).collect();
+        let expected = batch.dossiers.chosen(group.kind, &group.facts, &names).expect("facts");
+        let there: Vec<&str> = expected.column(0).as_string::<i32>().iter().flatten().collect();
+        assert_eq!(names, there, "who is carried is there");
+        let rest: Vec<usize> = (1..expected.num_columns()).collect();
+        let expected = crate::dossier::known::written_out(&expected.project(&rest).expect("columns")).expect("texts");
+        for (column, field) in expected.schema().fields().iter().enumerate() {
+            assert_eq!(carried.column_by_name(field.name()), Some(expected.column(column)), "{} of {names:?}", field.name());
+        }
+    }
+}
+
+/// Who has most people at work, and who they are.
+fn employer() -> (String, Vec<String>) {
+    let mut people: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for row in &CITY.rows["employment_contracts"] {
+        let text = |name: &str| row.column_by_name(name).expect("there").as_string::<i32>().value(0).to_owned();
+        people.entry(text("entity_id")).or_default().insert(text("person_id"));
+    }
+    let (employer, people) = people.into_iter().max_by_key(|(_, people)| people.len()).expect("somebody is at work");
+    (employer, people.into_iter().collect())
+}
+
+/// A contract of somebody, with another beginning.
+fn other_contract(person: &str) -> (RecordBatch, RecordBatch) {
+    let contracts = &CITY.rows["employment_contracts"];
+    let is_theirs = |row: &&RecordBatch| row.column_by_name("person_id").expect("there").as_string::<i32>().value(0) == person;
+    let row = contracts.iter().find(is_theirs).expect("a contract");
+    let column = row.schema().index_of("start_date").expect("declared");
+    let other = contracts.iter().find(|other| other.column(column) != row.column(column)).expect("another day");
+    (row.clone(), with(row, column, other))
+}
+
+#[test]
+fn an_employers_people_are_read_once() {
+    let (policies, _) = before_allocation(in_force());
+    let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
+    let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
+    let judge = || Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (employer, people) = employer();
+    assert!(people.len() > 3, "{people:?}");
+    runtime().block_on(async {
+        let (live, fence) = empty(folder.path()).await;
+        let stream = Stream::new(Arc::clone(&live), judge()).expect("a stream");
+        let mut bench = Bench { live, fence, stream, position: None };
+        let (mut told, mut oracle) = (Told::default(), judge());
+        let load = told.load();
+        bench.take(&load).await;
+        bench.stream.forget();
+        for (number, person) in (2..).zip(&people[..2]) {
+            let (before, after) = other_contract(person);
+            let change = change("employment_contracts", Order::timed(number, number), Some(&before), Some(&after), number);
+            told.hear(&change);
+            bench.take(&[change]).await;
+            let expected = batch(&mut oracle, &bench, &told.rows()).await;
+            assert_eq!(differing(&bench.standing().await, &all_of(&expected)), Vec::<String>::new());
+            is_that_of_a_batch(&bench.stream, &expected);
+        }
+        let Stream { ways, forms, view, .. } = &mut bench.stream;
+        let ids: Vec<Id> = people.iter().map(|id| view.id(id)).collect();
+        let (employer, insurance) = (view.id(&employer), forms.find("social_insurance").expect("declared").0);
+        let insured = |needed: &crate::stream::reach::Needed| ids.iter().filter(|id| needed.has(**id, insurance)).count();
+        let mut reach = Reach::new(ways, forms, view);
+        let anew = reach.needed(&IdSet::from_iter([employer]), false).await.expect("read");
+        let carried = reach.needed(&IdSet::from_iter([employer]), true).await.expect("read");
+        assert_eq!((insured(&anew), insured(&carried)), (people.len(), 0));
+        // Whom a change touches is read anew, and nobody else.
+        let (register, _) = forms.find("disability_cards").expect("declared");
+        let touched = Touched { register, owner: ids[2], others: Vec::new(), columns: Columns::All };
+        let mut reach = Reach::new(ways, forms, view);
+        reach.touched(&BTreeSet::from([touched])).await.expect("read");
+        let needed = reach.needed(&IdSet::from_iter([employer]), true).await.expect("read");
+        assert!(insured(&needed) == 1 && needed.has(ids[2], insurance));
+    });
+}
