@@ -37,7 +37,8 @@ struct Placed<'a> {
 /// The identifiers of a kind of whom something is known.
 pub(super) fn known_ids(known: &[KnownFacts], kind: SubjectKind) -> StringArray {
     let of_kind = known.iter().filter(|known| known.kind == kind);
-    StringArray::from_iter_values(of_kind.flat_map(|known| &known.ids))
+    let ids: Vec<&str> = of_kind.flat_map(|known| &known.ids).map(String::as_str).collect();
+    StringArray::from(ids)
 }
 
 impl<'a> Known<'a> {
