@@ -69,6 +69,17 @@ fn identifiers() {
 }
 
 #[test]
+fn a_nul_is_no_text() {
+    for ty in [ColumnType::HouseholdId, ColumnType::Text] {
+        let values = ["H1", "H\u{0}2", "\u{0}", " H\u{0}3 "];
+        let faults = [(1, Reason::BadEncoding), (2, Reason::BadEncoding), (3, Reason::BadEncoding)];
+        check(&column(ty), StringArray::from(values.to_vec()), &[Some("H1"), None, None, None], &faults);
+        let dictionary: DictionaryArray<Int32Type> = values.into_iter().collect();
+        check(&column(ty), dictionary, &[Some("H1"), None, None, None], &faults);
+    }
+}
+
+#[test]
 fn normal_arrays_are_handed_on() {
     let array: ArrayRef = Arc::new(StringArray::from(vec![Some("11010519491231002X"), None]));
     let found = ColumnCast::new(&column(ColumnType::PersonId), &Arc::default()).cast(&array, &mut None).expect("castable");

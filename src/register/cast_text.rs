@@ -165,7 +165,7 @@ impl ColumnCast {
             ColumnType::EntityId => check_entity_id(text.as_bytes()).is_ok(),
             ColumnType::Code => self.column.codes.contains_key(text),
             ColumnType::Region => self.settings.regions.contains(text),
-            _ => is_normal(text),
+            _ => is_normal(text) && !has_nul(text),
         }
     }
 
@@ -184,6 +184,7 @@ impl ColumnCast {
                 }
                 Ok(Cow::Owned(code.to_owned()))
             }
+            _ if has_nul(&text) => Err(Reason::BadEncoding),
             _ => Ok(text),
         }
     }
@@ -196,6 +197,11 @@ impl ColumnCast {
         }
         checked(&array, &self.column.column_type.given_type(self.gives_dictionary)).expect("text goes in and out of dictionaries")
     }
+}
+
+/// Whether a text has a character that no text has, and that other systems take for its end.
+fn has_nul(text: &str) -> bool {
+    text.as_bytes().contains(&0)
 }
 
 /// Whether every value is an identifier in its one form; nulls are let pass.

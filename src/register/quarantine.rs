@@ -26,7 +26,7 @@ pub enum Reason {
     UnknownRegion,
     /// More or fewer fields than the header.
     RaggedRow,
-    /// Bytes that are no text in the declared encoding.
+    /// Bytes that are no text in the declared encoding, or a NUL.
     BadEncoding,
 }
 
@@ -59,7 +59,7 @@ impl Reason {
             Self::OutOfRange => ("超出允许范围", "out of range"),
             Self::UnknownRegion => ("不在区划表中", "not in the tree of regions"),
             Self::RaggedRow => ("字段数与表头不符", "more or fewer fields than the header"),
-            Self::BadEncoding => ("含有无法解码的字节", "bytes that cannot be decoded"),
+            Self::BadEncoding => ("含有空字符 (NUL) 或无法解码的字节", "a NUL, or bytes that cannot be decoded"),
         };
         Message::new(zh, en)
     }

@@ -18,6 +18,9 @@ use crate::store::{Store, StoreError, StoredRun, StoredSubject};
 /// Subjects that are read at a time.
 const PAGE: usize = 2_048;
 
+/// How often steps are made anew when somebody moved one of their cases on meanwhile.
+const RACES: usize = 8;
+
 /// What was done.
 #[derive(Default)]
 struct Opened {
@@ -85,11 +88,13 @@ async fn open(store: &dyn Store, run: &dyn StoredRun, rules: &BTreeMap<String, R
             let grants: Vec<_> = page.iter().flat_map(|subject| current(subject, rules)).collect();
             let ids: Vec<String> = grants.iter().flat_map(|current| renumbered.case_ids(current)).collect();
             let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-            let existing = live.cases_named(&ids).await?;
-            let steps = found(&grants, &existing, &renumbered, &actor, day)?;
+            let steps = settled(&*live, async || {
+                let existing = live.cases_named(&ids).await?;
+                found(&grants, &existing, &renumbered, &actor, day)
+            })
+            .await?;
             opened.made += steps.iter().filter(|step| step.expect == 0).count() as u64;
             opened.moved += steps.iter().filter(|step| step.expect > 0).count() as u64;
-            commit(&*live, steps).await?;
             match page.last() {
                 Some(last) if page.len() == PAGE => after = Some(last.id.clone()),
                 _ => break,
@@ -102,29 +107,93 @@ async fn open(store: &dyn Store, run: &dyn StoredRun, rules: &BTreeMap<String, R
     for (policy, rule) in rules {
         let mut pages = CasePages::new(&*live, CaseFilter { policy: Some(policy.clone()), ..CaseFilter::default() });
         while let Some(page) = pages.next().await? {
-            let mut steps: Vec<CaseStep> = Vec::new();
-            for row in page.iter().filter(|row| row.period == rule.period) {
-                let subject = match run.subject(row.kind, &row.subject).await? {
-                    Some(subject) => subject,
-                    None if speaks_of(row.kind) => StoredSubject::nobody(row.kind, &row.subject),
-                    None => continue,
-                };
-                let ids = renumbered.all(&subject.id);
-                // Only of those who were renumbered there is more than one that may speak for the same grant.
-                let same = if ids.len() > 1 { live.cases_about(&ids).await? } else { vec![row.clone()] };
-                let made = lost(&same, &subject, rules, &renumbered, &actor, day)?;
-                steps.extend(made.into_iter().filter(|step| step.row.id == row.id));
-            }
+            let ids: Vec<&str> = page.iter().filter(|row| row.period == rule.period).map(|row| row.id.as_str()).collect();
+            let steps = settled(&*live, async || {
+                let mut steps: Vec<CaseStep> = Vec::new();
+                for row in live.cases_named(&ids).await? {
+                    let subject = match run.subject(row.kind, &row.subject).await? {
+                        Some(subject) => subject,
+                        None if speaks_of(row.kind) => StoredSubject::nobody(row.kind, &row.subject),
+                        None => continue,
+                    };
+                    let ids = renumbered.all(&subject.id);
+                    // Only of those who were renumbered there is more than one that may speak for the same grant.
+                    let same = if ids.len() > 1 { live.cases_about(&ids).await? } else { vec![row.clone()] };
+                    let made = lost(&same, &subject, rules, &renumbered, &actor, day)?;
+                    steps.extend(made.into_iter().filter(|step| step.row.id == row.id));
+                }
+                Ok(steps)
+            })
+            .await?;
             opened.lost += steps.len() as u64;
-            commit(&*live, steps).await?;
         }
     }
     Ok(opened)
 }
 
-async fn commit(live: &dyn Live, steps: Vec<CaseStep>) -> Result<(), StoreError> {
-    if !steps.is_empty() {
-        live.commit(&Batch { at: clock::now(), cases: steps, ..Batch::default() }).await?;
+/// Commits the steps that are made of cases as they are; where somebody, such as the push, moves one of these on meanwhile, they are
+/// made anew.
+async fn settled(live: &dyn Live, make: impl AsyncFn() -> Result<Vec<CaseStep>, StoreError>) -> Result<Vec<CaseStep>, StoreError> {
+    let mut races = 0;
+    loop {
+        let cases = make().await?;
+        if cases.is_empty() {
+            return Ok(cases);
+        }
+        let batch = Batch { at: clock::now(), cases, ..Batch::default() };
+        match live.commit(&batch).await {
+            Ok(_) => return Ok(batch.cases),
+            Err(StoreError::Raced(_)) if races < RACES => races += 1,
+            Err(error) => return Err(error),
+        }
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+    use crate::store::Address;
+    use crate::store::live::CaseRow;
+
+    fn step(id: &str, expect: u64) -> CaseStep {
+        let row = CaseRow {
+            id: id.to_owned(),
+            version: expect + 1,
+            kind: SubjectKind::Person,
+            subject: "p1".to_owned(),
+            policy: "990100-MZ-0007".to_owned(),
+            period: "2026-06".to_owned(),
+            step: "found".to_owned(),
+            in_review: false,
+            department: "990100-MZ".to_owned(),
+            region: "990101".to_owned(),
+            due: None,
+            at: 1,
+            body: b"row".to_vec(),
+        };
+        CaseStep { row, expect, events: vec![b"event".to_vec()] }
+    }
+
+    #[tokio::test]
+    async fn what_somebody_moved_on_meanwhile_is_made_anew_and_not_for_ever() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let address = Address::parse(&folder.path().join("city.db").to_string_lossy()).expect("an address");
+        let live = address.make().await.expect("a store").live().await.expect("its live part");
+        live.commit(&Batch { at: 1, cases: vec![step("c1", 0)], ..Batch::default() }).await.expect("new");
+        // What was read first is not what is there any more.
+        let turns = Cell::new(0);
+        let made = settled(&*live, async || Ok(vec![step("c1", turns.replace(1)), step("c2", 0)])).await.expect("the second time");
+        assert_eq!((made.len(), made[0].expect), (2, 1));
+        assert_eq!(live.case("c1").await.expect("read").map(|row| row.version), Some(2));
+        let turns = Cell::new(0);
+        let stale = async || {
+            turns.set(turns.get() + 1);
+            Ok(vec![step("c1", 0)])
+        };
+        assert_eq!(settled(&*live, stale).await.err(), Some(StoreError::Raced("c1".to_owned())));
+        assert_eq!(turns.get(), RACES + 1);
+        assert_eq!(settled(&*live, async || Ok(Vec::new())).await, Ok(Vec::new()));
+    }
 }

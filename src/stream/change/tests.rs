@@ -189,6 +189,14 @@ fn what_cannot_be_used_is_told_with_its_place() {
     assert_eq!(bad.refused[0].value, "1101**********0031");
     assert_eq!(bad.refused[0].register.as_deref(), Some("death"));
     assert!(bad.changes.is_empty());
+    // Other systems take it for the end of a text.
+    let moves_in = |household: &str| {
+        let rest = r#""relation":"head","living_together":true,"from_date":"2020-01-01","to_date":null"#;
+        let row = format!(r#"{{"household_id":"{household}","person_id":"{ID}",{rest}}}"#);
+        decoded(Some("household_membership"), &format!(r#"{{"op":"c","after":{row}}}"#))
+    };
+    assert_eq!(moves_in("H1").changes.len(), 1);
+    refuses(&moves_in("H\\u00001"), "household_id", "bad-encoding");
 }
 
 #[test]
