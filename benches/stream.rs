@@ -61,6 +61,7 @@ fn main() -> Result<(), Failed> {
         // `cargo test --benches` asks for nothing to be measured.
         return Ok(());
     };
+    mianshen::commands::prefer_small_pages();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     println!("{}", runtime.block_on(measure(&args))?);
     Ok(())

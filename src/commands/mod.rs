@@ -41,6 +41,19 @@ use clap::{Parser, Subcommand};
 
 pub use context::{Context, Exit, GlobalArgs};
 
+/// Buffers of batches come and go: with pages of 2 MiB the kernel clears far more memory than is ever used.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "prctl is variadic; this option takes whole numbers only and touches no memory of ours")]
+pub fn prefer_small_pages() {
+    // SAFETY: PR_SET_THP_DISABLE reads its second argument as a number; the others must be 0 (prctl(2)). Nothing depends on
+    // its success.
+    let _ = unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) };
+}
+
+/// Only where the system would do otherwise.
+#[cfg(not(target_os = "linux"))]
+pub fn prefer_small_pages() {}
+
 /// 免申即享: 找出每一个应享未享的人, 并说明理由 / Finds everyone who is owed a public benefit, and says why
 #[derive(Debug, Parser)]
 #[command(name = "mianshen", version, max_term_width = 120, propagate_version = true)]
