@@ -33,10 +33,6 @@ const CACHE: i64 = 65_536;
 /// What each reader keeps in memory at most, in KiB: the inner pages of the trees, until somebody writes.
 const READ_CACHE: i64 = 32_768;
 
-/// How much of the file readers map, in bytes: all of it, where SQLite was built to allow that (`.cargo/config.toml`). Each commit
-/// empties what readers keep in memory, and turns of a stream read pages of all over the file: mapped, they need not be copied.
-const MAPPED: i64 = 1 << 40;
-
 /// The live file.
 #[derive(Debug)]
 pub(super) struct LiveFile {
@@ -101,7 +97,6 @@ impl LiveFile {
         let readers = Pool::new(move || {
             let connection = open_to_read(&path, &LIVE)?;
             connection.pragma_update(None, "cache_size", -READ_CACHE).map_err(failed)?;
-            connection.pragma_update(None, "mmap_size", MAPPED).map_err(failed)?;
             connection.set_prepared_statement_cache_capacity(64);
             Ok(connection)
         });
