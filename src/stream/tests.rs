@@ -26,7 +26,7 @@ use crate::check::bind::{Binder, days};
 use crate::check::{self, Checked, CheckedPolicy};
 use crate::dossier::intake::IDENTITY_LINKS;
 use crate::policy;
-use crate::policy::document::PolicySet;
+use crate::policy::document::{Exclusion, Keep, PolicySet};
 use crate::region::RegionTree;
 use crate::register::declaration::{Registers, SubjectKind, arrow_schema};
 use crate::register::quarantine::{Reason, Scope};
@@ -352,9 +352,14 @@ fn differing(found: &[StoredSubject], expected: &[StoredSubject]) -> Vec<String>
 /// The loaded city, changed step by step. The number beside a step says whether it is told late, twice, or in its time. Gives the
 /// identifiers that changed rows lie under, and those for whom something else stood after a turn.
 fn history(turns: &[Vec<(Step, u8)>]) -> (BTreeSet<String>, BTreeSet<String>) {
+    history_by(in_force(), turns)
+}
+
+/// The same by any policies.
+fn history_by(policies: BTreeMap<String, CheckedPolicy>, turns: &[Vec<(Step, u8)>]) -> (BTreeSet<String>, BTreeSet<String>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
-    let (policies, _) = before_allocation(in_force());
+    let (policies, _) = before_allocation(policies);
     let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
     let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
     let judge = || Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
@@ -418,16 +423,49 @@ fn history(turns: &[Vec<(Step, u8)>]) -> (BTreeSet<String>, BTreeSet<String>) {
     (owners, moved)
 }
 
-#[test]
-fn a_long_history_changes_what_stands_of_others_too() {
+fn long_history() -> Vec<Vec<(Step, u8)>> {
     let mut state = 1_u32;
     let mut number = || {
         state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         state >> 8
     };
-    let turns: Vec<Vec<(Step, u8)>> =
-        (0..8).map(|_| (0..12).map(|_| (std::array::from_fn(|_| number()), number().to_le_bytes()[0])).collect()).collect();
-    let (owners, moved) = history(&turns);
+    (0..8).map(|_| (0..12).map(|_| (std::array::from_fn(|_| number()), number().to_le_bytes()[0])).collect()).collect()
+}
+
+/// What persons get rests on what their households get: by a policy that requires another, and by two that exclude each other.
+fn tied() -> BTreeMap<String, CheckedPolicy> {
+    let mut policies = in_force();
+    let place = policies["990100-MZ-0007"].document.excludes[0].place.clone();
+    let document = |code: &str| Arc::clone(&policies[code].document);
+    let (mut old_age, mut check_up) = (document("990100-MZ-0007"), document("990100-WJ-0004"));
+    Arc::make_mut(&mut old_age).requires.push(("990100-ZJ-0001".to_owned(), place.clone()));
+    let exclusion = Exclusion { policy: "990100-MZ-0001".to_owned(), place, keep: Keep::Other };
+    Arc::make_mut(&mut check_up).excludes.push(exclusion);
+    for document in [old_age, check_up] {
+        let code = document.code.clone();
+        policies.get_mut(&code).expect("in force").document = document;
+    }
+    policies
+}
+
+#[test]
+fn a_household_is_judged_with_whom_its_policies_are_tied_to() {
+    let stands = |policies| {
+        let (policies, _) = before_allocation(policies);
+        let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
+        let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
+        let mut judge = Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
+        let judged = days::runtime().block_on(async { judge.judge_on(&CITY.sources, &[], &About::default()).await });
+        all_of(&judged.map_err(|error| error.into_diagnostic("test")).expect("judged"))
+    };
+    let (before, after) = (stands(in_force()), stands(tied()));
+    assert!(before.iter().zip(&after).any(|(one, other)| one.grants != other.grants), "what households get counts");
+    history_by(tied(), &long_history());
+}
+
+#[test]
+fn a_long_history_changes_what_stands_of_others_too() {
+    let (owners, moved) = history(&long_history());
     assert!(moved.intersection(&owners).count() > 10, "those whose rows changed: {}", moved.len());
     assert!(moved.difference(&owners).count() > 10, "others: {}", moved.len());
 }
