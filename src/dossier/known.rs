@@ -75,7 +75,7 @@ impl<'a> Known<'a> {
         if values.is_empty() {
             return Ok(made);
         }
-        let values: Vec<&dyn Array> = std::iter::once(&made).chain(&values).map(|array| array.as_ref()).collect();
+        let values: Vec<&dyn Array> = std::iter::once(&made).chain(&values).map(AsRef::as_ref).collect();
         Ok(interleave(&values, &from)?)
     }
 }
