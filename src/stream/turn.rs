@@ -4,8 +4,8 @@
 //!  changes ─ apply ─▶ rows ─ reach ─▶ touched ─ judge ─▶ what stands now ≠ what stood ─ ledger ─▶ cases ─▶ one commit, with positions
 //! ```
 //!
-//! Nothing is kept between turns but what is in the store, or on its way there (`beside`): whoever goes on after a crash
-//! goes on where the last commit ended.
+//! Nothing is kept between turns but what is in the store, or on its way there (`beside`), and what was made of it (`carried`): whoever
+//! goes on after a crash goes on where the last commit ended.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
