@@ -276,6 +276,14 @@ fn judge_by(set: &'static PolicySet, checked: &'static Checked, day: NaiveDate, 
     Judge::new(ground).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge")
 }
 
+/// A judge of the city's day by any policies; as above.
+fn judge_by_policies(policies: BTreeMap<String, CheckedPolicy>) -> Judge<'static> {
+    let policies = Box::leak(Box::new(before_allocation(policies).0));
+    let chosen = Vec::leak(policies.values().cloned().collect());
+    let binder = Box::leak(Box::new(Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, policies)));
+    Judge::new(ground(chosen, binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge")
+}
+
 async fn empty(folder: &Path) -> (Arc<dyn Live>, Fence) {
     let address = Address::parse(&folder.join("city.db").to_string_lossy()).expect("an address");
     let live = address.make().await.expect("a store").live().await.expect("its live part");
@@ -439,8 +447,10 @@ fn tied() -> BTreeMap<String, CheckedPolicy> {
     let document = |code: &str| Arc::clone(&policies[code].document);
     let (mut old_age, mut check_up) = (document("990100-MZ-0007"), document("990100-WJ-0004"));
     Arc::make_mut(&mut old_age).requires.push(("990100-ZJ-0001".to_owned(), place.clone()));
-    let exclusion = Exclusion { policy: "990100-MZ-0001".to_owned(), place, keep: Keep::Other };
-    Arc::make_mut(&mut check_up).excludes.push(exclusion);
+    for household in ["990100-MZ-0001", "990100-ZJ-0001"] {
+        let exclusion = Exclusion { policy: household.to_owned(), place: place.clone(), keep: Keep::Other };
+        Arc::make_mut(&mut check_up).excludes.push(exclusion);
+    }
     for document in [old_age, check_up] {
         let code = document.code.clone();
         policies.get_mut(&code).expect("in force").document = document;
@@ -451,16 +461,43 @@ fn tied() -> BTreeMap<String, CheckedPolicy> {
 #[test]
 fn a_household_is_judged_with_whom_its_policies_are_tied_to() {
     let stands = |policies| {
-        let (policies, _) = before_allocation(policies);
-        let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
-        let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
-        let mut judge = Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
-        let judged = days::runtime().block_on(async { judge.judge_on(&CITY.sources, &[], &About::default()).await });
+        let judged = days::runtime().block_on(async { judge_by_policies(policies).judge_on(&CITY.sources, &[], &About::default()).await });
         all_of(&judged.map_err(|error| error.into_diagnostic("test")).expect("judged"))
     };
     let (before, after) = (stands(in_force()), stands(tied()));
-    assert!(before.iter().zip(&after).any(|(one, other)| one.grants != other.grants), "what households get counts");
+    let has = |subject: &StoredSubject| subject.grants.iter().any(|grant| &*grant.policy == "990100-WJ-0004");
+    let both = before.iter().zip(&after).filter(|(one, other)| has(one) && !has(other));
+    let excluded: Vec<String> = both.map(|(one, _)| one.id.clone()).collect();
+    assert!(!excluded.is_empty(), "what some households get counts");
     history_by(tied(), &long_history());
+    // An event that says something of one of these people alone: the household is judged beside.
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut oracle = judge_by_policies(tied());
+    days::runtime().block_on(async {
+        let (live, fence) = empty(folder.path()).await;
+        let stream = Stream::new(Arc::clone(&live), judge_by_policies(tied())).expect("a stream");
+        let mut bench = Bench { live, fence, stream, position: None };
+        let mut told = Told::default();
+        bench.take(&told.load()).await;
+        let people = &CITY.rows["population"];
+        let id = |row: &RecordBatch| row.column_by_name("person_id").expect("there").as_string::<i32>().value(0).to_owned();
+        let mut position = 1;
+        for row in people.iter().filter(|row| excluded.contains(&id(row))).take(3) {
+            for column in 1..row.num_columns() {
+                let Some(other) = people.iter().find(|other| other.column(column) != row.column(column)) else { continue };
+                for (before, after) in [(row.clone(), with(row, column, other)), (with(row, column, other), row.clone())] {
+                    position += 1;
+                    let change = change("population", Order::timed(position, position), Some(&before), Some(&after), position);
+                    told.hear(&change);
+                    bench.stream.forget();
+                    bench.take(&[change]).await;
+                    let expected = batch(&mut oracle, &bench, &told.rows()).await;
+                    assert_eq!(differing(&bench.standing().await, &all_of(&expected)), Vec::<String>::new(), "{column} of {}", id(row));
+                }
+            }
+        }
+        assert!(position > 10, "{position} changes");
+    });
 }
 
 #[test]
