@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::compute::{cast, interleave};
-use arrow::datatypes::DataType;
 
 use super::DossierError;
 use super::base::Base;
-use super::intake::index_of;
+use super::narrow::plain;
 use crate::register::declaration::SubjectKind;
 
 /// Some facts of some subjects of a kind, who are there. What rows say of these facts of these subjects is not looked at, so that the
@@ -46,7 +45,7 @@ impl<'a> Known<'a> {
     pub(super) fn new(known: &'a [KnownFacts], bases: &BTreeMap<SubjectKind, Base>) -> Self {
         let mut by_kind: BTreeMap<SubjectKind, Vec<Placed<'a>>> = BTreeMap::new();
         for KnownFacts { kind, ids, facts } in known {
-            let Some(index) = index_of(bases, *kind) else { continue };
+            let Some(Base { index, .. }) = bases.get(kind) else { continue };
             let place = |(row, id): (usize, &String)| Some((usize::try_from(index.find(id)).ok().filter(|at| *at < index.len())?, row));
             let places: Vec<(usize, usize)> = ids.iter().enumerate().filter_map(place).collect();
             by_kind.entry(*kind).or_default().push(Placed { places, facts });
@@ -86,11 +85,7 @@ impl<'a> Known<'a> {
 ///
 /// When a column cannot be written out.
 pub fn written_out(batch: &RecordBatch) -> Result<RecordBatch, DossierError> {
-    let column = |array: &ArrayRef| match array.data_type() {
-        DataType::Dictionary(_, values) => cast(array, values),
-        _ => Ok(array.clone()),
-    };
-    let columns = batch.columns().iter().map(column).collect::<Result<Vec<_>, _>>()?;
+    let columns = batch.columns().iter().map(plain).collect::<Result<Vec<_>, _>>()?;
     let schema = batch.schema();
     let named = schema.fields().iter().zip(columns).map(|(field, array)| (field.name(), array, true));
     Ok(RecordBatch::try_from_iter_with_nullable(named)?)
@@ -101,7 +96,7 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::array::{AsArray, BooleanArray, DictionaryArray, Int64Array};
-    use arrow::datatypes::{Int32Type, Int64Type};
+    use arrow::datatypes::{DataType, Int32Type, Int64Type};
 
     use super::*;
 

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, RecordBatch, RecordBatchOptions, new_null_array};
 use arrow::buffer::{BooleanBuffer, ScalarBuffer};
 use arrow::compute::kernels::cmp::neq;
-use arrow::compute::{cast, nullif};
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::compute::nullif;
+use arrow::datatypes::{Field, Schema};
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 use chrono::NaiveDate;
 use rayon::prelude::*;
@@ -20,6 +20,7 @@ use super::intake::index_of;
 use super::known::Known;
 use super::links::{LinkBatch, LinkTable, takeable};
 use super::mapper::{Mapper, data_type};
+use super::narrow::plain;
 use super::plan::Source;
 use super::read::RegisterFound;
 use super::rows::{Purpose, RowColumns};
@@ -492,14 +493,6 @@ impl Beside {
         let beside = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;
         mapper.map(&beside)?.iter().map(Lane::of).collect()
     }
-}
-
-/// Texts as plain texts, so that any two columns of a type compare.
-fn plain(array: &ArrayRef) -> Result<ArrayRef, DossierError> {
-    Ok(match array.data_type() {
-        DataType::Dictionary(..) => cast(array, &DataType::Utf8)?,
-        _ => Arc::clone(array),
-    })
 }
 
 const CONFLICT: &str = "!conflict";

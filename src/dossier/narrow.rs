@@ -52,6 +52,18 @@ pub(super) fn widened(array: &ArrayRef, data_type: &DataType) -> Result<ArrayRef
     })
 }
 
+/// Texts as plain texts, so that any two columns of a type compare, and lie side by side.
+///
+/// # Errors
+///
+/// When the keys of a dictionary lead nowhere.
+pub(super) fn plain(array: &ArrayRef) -> Result<ArrayRef, DossierError> {
+    Ok(match array.data_type() {
+        DataType::Dictionary(..) => arrow::compute::cast(array, &DataType::Utf8)?,
+        _ => Arc::clone(array),
+    })
+}
+
 /// Whole numbers in the fewest bytes that hold all that are known.
 fn fewer_bytes<T: ArrowNumericType>(array: &PrimitiveArray<T>) -> ArrayRef
 where
