@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
 use arrow::compute::filter;
-use arrow::datatypes::{DataType, Field, Schema};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use super::columns::{BATCH_ROWS, Column};
 use super::levels::conflict_of;
 use super::links::{LinkBatch, takeable};
-use super::subjects::NOWHERE;
+use super::subjects::{NOWHERE, SubjectIndex};
 use super::{DossierError, Dossiers};
 use crate::check::catalogue::FactId;
 use crate::register::declaration::SubjectKind;
@@ -71,25 +71,14 @@ fn some(
     threads: usize,
 ) -> Result<Vec<SendableRecordBatchStream>, DossierError> {
     let index = &dossiers.indices[&kind];
-    let mut fields = vec![Field::new("id", DataType::Utf8, true)];
-    let mut columns = Vec::new();
-    for name in names {
-        let Some(column) = dossiers.made.columns.get(kind, name)? else { continue };
-        fields.push(Field::new(name, column.data_type.clone(), true));
-        columns.push(column);
-    }
-    let (schema, columns) = (Arc::new(Schema::new(fields)), Arc::new(columns));
+    let (schema, columns) = columns_of(dossiers, kind, names)?;
+    let columns = Arc::new(columns);
     let rows = places.len().div_ceil(threads).clamp(1, BATCH_ROWS);
     let stream = |thread: usize| {
         let (output, columns, index, places) = (Arc::clone(&schema), Arc::clone(&columns), Arc::clone(index), Arc::clone(places));
         let batches = (thread..places.len().div_ceil(rows)).step_by(threads).map(move |at| {
             let part = &places[at * rows..places.len().min((at + 1) * rows)];
-            let taken = takeable(part, index.len());
-            let mut batch: Vec<ArrayRef> = vec![Arc::new(index.ids_at(part, &[]))];
-            for column in &*columns {
-                batch.push(column.take(&taken).map_err(outside)?);
-            }
-            Ok(RecordBatch::try_new(Arc::clone(&output), batch)?)
+            taken(&output, &index, &columns, part).map_err(outside)
         });
         Box::pin(RecordBatchStreamAdapter::new(Arc::clone(&schema), futures::stream::iter(batches))) as SendableRecordBatchStream
     };
@@ -101,15 +90,30 @@ pub(super) fn chosen(dossiers: &Dossiers, kind: SubjectKind, facts: &BTreeSet<Fa
     let nobody = Arc::default();
     let index = dossiers.indices.get(&kind).unwrap_or(&nobody);
     let places: Vec<u32> = ids.iter().map(|id| index.find(id)).filter(|place| *place != NOWHERE).collect();
+    let (schema, columns) = columns_of(dossiers, kind, &names(dossiers, kind, Some(facts)))?;
+    taken(&schema, index, &columns, &places)
+}
+
+/// Whole columns, behind one of identifiers; those that are not there are left out.
+fn columns_of(dossiers: &Dossiers, kind: SubjectKind, names: &[String]) -> Result<(SchemaRef, Vec<Column>), DossierError> {
     let mut fields = vec![Field::new("id", DataType::Utf8, true)];
-    let mut columns: Vec<ArrayRef> = vec![Arc::new(index.ids_at(&places, &[]))];
-    let places = takeable(&places, index.len());
-    for name in names(dossiers, kind, Some(facts)) {
-        let Some(column) = dossiers.made.columns.get(kind, &name)? else { continue };
+    let mut columns = Vec::new();
+    for name in names {
+        let Some(column) = dossiers.made.columns.get(kind, name)? else { continue };
         fields.push(Field::new(name, column.data_type.clone(), true));
-        columns.push(column.take(&places)?);
+        columns.push(column);
     }
-    Ok(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?)
+    Ok((Arc::new(Schema::new(fields)), columns))
+}
+
+/// The identifiers and the values at some places.
+fn taken(schema: &SchemaRef, index: &SubjectIndex, columns: &[Column], places: &[u32]) -> Result<RecordBatch, DossierError> {
+    let mut batch: Vec<ArrayRef> = vec![Arc::new(index.ids_at(places, &[]))];
+    let places = takeable(places, index.len());
+    for column in columns {
+        batch.push(column.take(&places)?);
+    }
+    Ok(RecordBatch::try_new(Arc::clone(schema), batch)?)
 }
 
 fn outside(error: DossierError) -> DataFusionError {
