@@ -5,31 +5,43 @@
 //!  turn 2   another one ─ rests on ─▶ employer: its facts are known, unless a change has touched them
 //! ```
 //!
-//! Carried are facts of one day, by one judge; whoever stands at a stop of the ways that a change touches is dropped there. They are there, too: who is listed no more is touched.
+//! Carried are facts of one day, by one judge; whoever stands at a stop of the ways that a change touches is forgotten there. They are there, too: who is listed no more is touched.
+
+use std::hash::Hash;
 
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use arrow::error::ArrowError;
 use hashbrown::HashMap;
 
-use super::view::Id;
-
-/// Facts of some subjects, by the group of stops at which they are read (see [`super::reach::Ways`]).
-#[derive(Debug, Default)]
-pub struct Carried {
-    groups: Vec<Group>,
-    /// Bytes, about: those of subjects that were dropped among them.
+/// Facts of some subjects, by the group of stops at which they are read. `Id`: the number that stands for an identifier.
+#[derive(Debug)]
+pub struct Carried<Id> {
+    groups: Vec<Group<Id>>,
+    /// Bytes, about: those of subjects that were forgotten among them.
     size: usize,
 }
 
-#[derive(Debug, Default)]
-struct Group {
+#[derive(Debug)]
+struct Group<Id> {
     /// Batch and row.
     at: HashMap<Id, (usize, usize)>,
     batches: Vec<RecordBatch>,
 }
 
-impl Carried {
+impl<Id> Default for Carried<Id> {
+    fn default() -> Self {
+        Self { groups: Vec::new(), size: 0 }
+    }
+}
+
+impl<Id> Default for Group<Id> {
+    fn default() -> Self {
+        Self { at: HashMap::new(), batches: Vec::new() }
+    }
+}
+
+impl<Id: Copy + Eq + Hash> Carried<Id> {
     /// Whether a subject's facts are known in a group.
     #[must_use]
     pub fn has(&self, group: usize, id: Id) -> bool {
@@ -56,8 +68,8 @@ impl Carried {
         self.groups.get(group).into_iter().flat_map(|group| group.at.keys().copied())
     }
 
-    /// Drops what is known of a subject in a group.
-    pub fn drop(&mut self, group: usize, id: Id) {
+    /// Forgets what is known of a subject in a group.
+    pub fn forget(&mut self, group: usize, id: Id) {
         if let Some(group) = self.groups.get_mut(group) {
             group.at.remove(&id);
         }
@@ -106,17 +118,17 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(carried: &Carried, group: usize, ids: &[Id], expected: Option<&[i64]>) {
+    fn check(carried: &Carried<u32>, group: usize, ids: &[u32], expected: Option<&[i64]>) {
         let found = carried.facts(group, ids).expect("of one form");
         let found = found.map(|batch| batch.column(0).as_primitive::<Int64Type>().values().to_vec());
         assert_eq!(found.as_deref(), expected);
     }
 
     #[test]
-    fn the_last_that_was_kept_of_somebody_is_carried_until_it_is_dropped() {
+    fn the_last_that_was_kept_of_somebody_is_carried_until_it_is_forgotten() {
         let mut carried = Carried::default();
         assert!(!carried.has(1, 7));
-        carried.drop(1, 7);
+        carried.forget(1, 7);
         carried.keep(1, [], numbers(&[]));
         assert_eq!((carried.has(1, 7), carried.size(), carried.ids(1).count()), (false, 0, 0));
         check(&carried, 1, &[], None);
@@ -127,8 +139,8 @@ mod tests {
         check(&carried, 1, &[8], Some(&[81]));
         check(&carried, 1, &[], None);
         check(&carried, 0, &[7], Some(&[700]));
-        carried.drop(1, 7);
-        let mut ids: Vec<Id> = carried.ids(1).collect();
+        carried.forget(1, 7);
+        let mut ids: Vec<u32> = carried.ids(1).collect();
         ids.sort_unstable();
         assert_eq!(ids, [6, 8, 9]);
         assert!(!carried.has(1, 7) && carried.has(0, 7) && carried.size() > 0);

@@ -267,7 +267,7 @@ impl<'a> Reach<'a> {
             }
             let here = self.all_tied(here).await?;
             if let Some(group) = stop.group {
-                here.iter().for_each(|id| self.view.carried.drop(group, *id));
+                here.iter().for_each(|id| self.view.carried.forget(group, *id));
             }
             found.push(here);
         }

@@ -135,7 +135,7 @@ pub struct View {
     /// Mentions that are on their way to the store: it may tell of them, or not yet.
     under_way: Mentions,
     /// Facts of those whom others rest on, by the one judge that this view is for.
-    pub carried: Carried,
+    pub carried: Carried<Id>,
     /// A register in which few stand, and whoever stands in it or has rows there that name somebody, or did.
     linked: Option<(Register, IdSet)>,
 }
