@@ -12,7 +12,7 @@ use crate::policy;
 use crate::register::declaration::SubjectKind;
 use crate::report::count;
 use crate::serve::clock;
-use crate::store::live::{Batch, CaseFilter, CasePages, CaseStep, Live};
+use crate::store::live::{Batch, CaseFilter, CasePages, CaseRow, CaseStep, Live};
 use crate::store::{Store, StoreError, StoredRun, StoredSubject};
 
 /// Subjects that are read at a time.
@@ -107,10 +107,17 @@ async fn open(store: &dyn Store, run: &dyn StoredRun, rules: &BTreeMap<String, R
     for (policy, rule) in rules {
         let mut pages = CasePages::new(&*live, CaseFilter { policy: Some(policy.clone()), ..CaseFilter::default() });
         while let Some(page) = pages.next().await? {
-            let ids: Vec<&str> = page.iter().filter(|row| row.period == rule.period).map(|row| row.id.as_str()).collect();
+            let page: Vec<CaseRow> = page.into_iter().filter(|row| row.period == rule.period).collect();
+            let ids: Vec<String> = page.iter().map(|row| row.id.clone()).collect();
+            let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+            let mut as_read = Some(page);
             let steps = settled(&*live, async || {
+                let rows = match as_read.take() {
+                    Some(rows) => rows,
+                    None => live.cases_named(&ids).await?,
+                };
                 let mut steps: Vec<CaseStep> = Vec::new();
-                for row in live.cases_named(&ids).await? {
+                for row in rows {
                     let subject = match run.subject(row.kind, &row.subject).await? {
                         Some(subject) => subject,
                         None if speaks_of(row.kind) => StoredSubject::nobody(row.kind, &row.subject),
@@ -133,7 +140,7 @@ async fn open(store: &dyn Store, run: &dyn StoredRun, rules: &BTreeMap<String, R
 
 /// Commits the steps that are made of cases as they are; where somebody, such as the push, moves one of these on meanwhile, they are
 /// made anew.
-async fn settled(live: &dyn Live, make: impl AsyncFn() -> Result<Vec<CaseStep>, StoreError>) -> Result<Vec<CaseStep>, StoreError> {
+async fn settled(live: &dyn Live, mut make: impl AsyncFnMut() -> Result<Vec<CaseStep>, StoreError>) -> Result<Vec<CaseStep>, StoreError> {
     let mut races = 0;
     loop {
         let cases = make().await?;
@@ -155,7 +162,6 @@ mod tests {
 
     use super::*;
     use crate::store::Address;
-    use crate::store::live::CaseRow;
 
     fn step(id: &str, expect: u64) -> CaseStep {
         let row = CaseRow {
