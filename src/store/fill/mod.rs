@@ -158,14 +158,14 @@ pub async fn fill(filling: &Filling<'_>, load: &mut dyn Load) -> Result<RunSumma
 
 /// The places of the rows of a batch among all subjects of a kind.
 #[derive(Clone, Copy)]
-struct Places<'a> {
+struct RowPlaces<'a> {
     /// Rows before it.
     first: usize,
     /// Of all rows, where not everybody's are there.
     given_out: Option<&'a [u32]>,
 }
 
-impl Places<'_> {
+impl RowPlaces<'_> {
     fn of(&self, row: usize) -> Option<u32> {
         let row = self.first + row;
         self.given_out.map_or_else(|| u32::try_from(row).ok(), |places| places.get(row).copied())
@@ -212,7 +212,7 @@ async fn fill_kind(
             let columns = Columns::new(layout, kind, &batch, &mut entered)?;
             let covered = coverage.evaluate(&batch, &mut scratch).map_err(|error| mapper::evaluation(&error))?;
             let ids = batch.column(0).as_string::<i32>();
-            let places = Places { first, given_out: given_out.as_ref().map(|places| &***places) };
+            let places = RowPlaces { first, given_out: given_out.as_ref().map(|places| &***places) };
             if has_households {
                 gather_members(dossiers, layout, &columns, places, of.members);
             }
@@ -266,7 +266,7 @@ fn conflicts_of<'a>(conflicts: &'a [ConflictRow], next: &mut usize, ids: &arrow:
     found
 }
 
-fn gather_members(dossiers: &Dossiers, layout: &Layout, columns: &Columns, places: Places<'_>, members: &mut Vec<(u32, u32)>) {
+fn gather_members(dossiers: &Dossiers, layout: &Layout, columns: &Columns, places: RowPlaces<'_>, members: &mut Vec<(u32, u32)>) {
     let Some(household) = layout.household else { return };
     for row in 0..columns.n_rows {
         let place = columns.text(household, row).and_then(|id| dossiers.place(SubjectKind::Household, id));

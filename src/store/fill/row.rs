@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::batch::{Columns, Place};
 use super::by_subject::BySubject;
-use super::{Filling, Places};
+use super::{Filling, RowPlaces};
 use crate::eligibility::finding::SubjectIdx;
 use crate::eligibility::grant::{ConflictRow, Grant};
 use crate::program::Verdicts;
@@ -39,7 +39,7 @@ pub(super) struct Rows<'a> {
     pub(super) found: &'a BySubject<'a>,
     pub(super) set_aside: &'a HashMap<String, BTreeSet<Arc<str>>>,
     /// The place of each row among all of its kind.
-    pub(super) places: Places<'a>,
+    pub(super) places: RowPlaces<'a>,
     /// Households with their members, by place, sorted.
     pub(super) members: &'a [(u32, u32)],
 }
