@@ -17,10 +17,12 @@ def is_genuine(secret: bytes, headers, body: bytes, now: float) -> bool:
 
 
 class Receiver:
-    """Listens on a free port of this machine until it is stopped."""
+    """Listens on this machine until it is stopped, on a free port if none is named."""
 
-    def __init__(self, secret: bytes):
-        self.got = []  # every request's message, in the order of arrival
+    def __init__(self, secret: bytes, port: int = 0):
+        self.got = []  # the message of every request that was taken, in the order of arrival
+        self.status = 202  # what is answered; other than 2xx: the request is not taken
+        self.refused = 0
         self.forged = 0
         lock = threading.Lock()
         receiver = self
@@ -34,17 +36,22 @@ class Receiver:
                 with lock:
                     if not is_genuine(secret, self.headers, body, time.time()) or self.headers["Mianshen-Id"] != message["id"]:
                         receiver.forged += 1
-                    receiver.got.append(message)
-                self.send_response(202)
+                    status = receiver.status
+                    if status < 300:
+                        receiver.got.append(message)
+                    else:
+                        receiver.refused += 1
+                self.send_response(status)
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
             def log_message(self, *_):
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}/in"
+        self.port = self.server.server_address[1]
+        self.url = f"http://127.0.0.1:{self.port}/in"
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def stop(self):
