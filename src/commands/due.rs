@@ -13,7 +13,7 @@ use crate::register::Sources;
 use crate::report::{Align, Table, count};
 use crate::store::live::Timer;
 use crate::store::{Store, StoreError};
-use crate::stream::load::State;
+use crate::stream::state::State;
 use crate::stream::timer::Next;
 use crate::stream::timer::calendar::{Rules, Why, calendar};
 

@@ -28,13 +28,14 @@ use crate::stream::change::Decoder;
 use crate::stream::dead_letter::DeadLetterFile;
 use crate::stream::follow::{FollowError, Followed, Follower, Following, Leased};
 use crate::stream::holder;
-use crate::stream::load::{State, load};
+use crate::stream::load::load;
 use crate::stream::settings::{Settings, SourceSetting};
 use crate::stream::source::file::FileSource;
 use crate::stream::source::http::{self, HttpSource};
 use crate::stream::source::several::Several;
 use crate::stream::source::stdin::StdinSource;
 use crate::stream::source::{ChangeSource, Clock};
+use crate::stream::state::State;
 use crate::stream::turn::TurnError;
 
 /// Arguments of `stream`.

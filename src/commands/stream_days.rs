@@ -25,10 +25,10 @@ use crate::stream::day::{Means, Turned, next_turn};
 use crate::stream::follow::{Follower, Leased, Rest};
 use crate::stream::holder;
 use crate::stream::judge::{Ground, Judge, before_allocation};
-use crate::stream::load::State;
 use crate::stream::policies::Difference;
 use crate::stream::policy_turn::next_policy_turn;
 use crate::stream::source::Clock;
+use crate::stream::state::State;
 use crate::stream::turn::Stream;
 
 /// How long a turn of its own waits for the lease: one that was killed holds it no longer.

@@ -9,7 +9,7 @@ use super::accumulate::Recipe;
 use super::base::{BasePlan, coverage_name};
 use super::columns::Columns;
 use super::intake::Intake;
-use super::known::{Known, KnownFacts};
+use super::known::{Beforehand, Known};
 use super::levels::{Around, Levels, Made};
 use super::plan::{Plan, Source};
 use super::rows::{KeptRows, LinkRows, Purpose, RegisterRows, Registers};
@@ -101,19 +101,19 @@ struct Builder<'a, 'r> {
 ///
 /// When a register cannot be read, space or memory runs out, or the work is cancelled.
 pub async fn build(request: Request<'_>) -> Result<Dossiers, DossierError> {
-    build_beside(request, &[]).await
+    build_beside(request, Beforehand::default()).await
 }
 
-/// Builds dossiers beside facts that are known already.
+/// Builds dossiers beside what is known already.
 ///
 /// # Errors
 ///
 /// As [`build`], and when what is known is of another type.
-pub async fn build_beside(request: Request<'_>, known: &[KnownFacts]) -> Result<Dossiers, DossierError> {
+pub async fn build_beside(request: Request<'_>, known: Beforehand<'_>) -> Result<Dossiers, DossierError> {
     tokio::task::block_in_place(|| build_all(request, known))
 }
 
-fn build_all(request: Request<'_>, known: &[KnownFacts]) -> Result<Dossiers, DossierError> {
+fn build_all(request: Request<'_>, known: Beforehand<'_>) -> Result<Dossiers, DossierError> {
     let directory = tempfile::Builder::new()
         .prefix(".mianshen-work-")
         .tempdir_in(&request.options.scratch)
@@ -134,14 +134,22 @@ fn build_all(request: Request<'_>, known: &[KnownFacts]) -> Result<Dossiers, Dos
     }
     let each = builder.each_plans();
     let registers = builder.registers;
-    let bases = intake.subjects(&bases, known, &request)?;
-    let (report, found) = intake.read(&registers, &bases, &request)?;
+    let bases = intake.subjects(&bases, known.facts, &request)?;
+    let (report, mut found) = intake.read(&registers, &bases, &request)?;
+    for rows in known.rows {
+        let link = &request.catalogue.registers.links[rows.link];
+        let tables = found.get_mut(&link.register).map(|found| &mut found.links);
+        let table = tables.and_then(|tables| tables.iter_mut().find(|(at, _)| *at == rows.link));
+        if let (Some((_, table)), Some(from), Some(to)) = (table, bases.get(&link.from), bases.get(&link.to)) {
+            table.put(rows, &from.index, &to.index)?;
+        }
+    }
     let limit = request.options.memory.map(|memory| memory / 3);
     let ground = Ground { plan, registers, bases };
     let around =
         Around { catalogue: request.catalogue, as_of: request.binder.as_of, progress: &*request.progress, cancel: &request.cancel };
     let made = Made::with(Columns::new(directory.path(), limit));
-    let known = Known::new(known, &ground.bases);
+    let known = Known::new(known.facts, &ground.bases);
     let made = Levels::new(around, &ground, &silent, made).beside(known).run(found)?;
     let names = ground.plan.facts.keys().map(|&id| (id, Arc::clone(&request.catalogue.fact(id).name))).collect();
     Ok(Dossiers {

@@ -149,6 +149,12 @@ pub(super) struct Column {
 }
 
 impl Column {
+    /// A column of its own.
+    #[cfg(test)]
+    pub(super) fn of(values: ArrayRef) -> Self {
+        Self { data_type: values.data_type().clone(), narrow: values }
+    }
+
     /// All values.
     ///
     /// # Errors

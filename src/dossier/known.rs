@@ -1,6 +1,7 @@
-//! Facts that are known before any row is read: of subjects whose dossiers others rest on, and that were made before.
+//! What is known before any row is read, because it was made before: facts of subjects whose dossiers others rest on, and the rows that
+//! lead from subjects to many others.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use arrow::array::{Array, ArrayRef, RecordBatch, StringArray};
 use arrow::compute::{cast, interleave};
@@ -20,6 +21,34 @@ pub struct KnownFacts {
     pub ids: Vec<String>,
     /// One row each, in that order: columns named and meant as those of [`super::Dossiers::chosen`].
     pub facts: RecordBatch,
+}
+
+/// The rows of a link that lead from some subjects, each beside facts of whom it leads to. Neither need be read: not the rows, and nothing
+/// of those whom they lead to.
+#[derive(Debug, Clone)]
+pub struct KnownRows {
+    /// The link, by index.
+    pub link: usize,
+    /// From whom, each once.
+    pub from: Vec<String>,
+    /// By row, from whom: places in `from`.
+    pub leads: Vec<u32>,
+    /// What is kept of the rows, one row each, as [`super::Led`] gave it.
+    pub columns: RecordBatch,
+    /// The facts, one row each, as [`super::Led`] gave them.
+    pub facts: RecordBatch,
+    /// Pairs of whom rows are read all the same, the only ones that count of those that are read: place in `from`, and identifier of whom
+    /// it leads to.
+    pub anew: HashSet<(u32, String)>,
+}
+
+/// All that is known beforehand.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Beforehand<'a> {
+    /// Facts.
+    pub facts: &'a [KnownFacts],
+    /// Rows of links.
+    pub rows: &'a [KnownRows],
 }
 
 /// Known facts beside the places of their subjects.

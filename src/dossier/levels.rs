@@ -478,7 +478,6 @@ impl Beside {
     }
 
     fn lanes(&self, batch: &LinkBatch, mapper: &Mapper) -> Result<Vec<Lane>, DossierError> {
-        let places = takeable(&batch.to, self.targets);
         let mut fields = Vec::new();
         let mut columns = Vec::new();
         for (name, at) in &self.rows {
@@ -487,7 +486,7 @@ impl Beside {
         }
         for (name, column) in &self.facts {
             fields.push(Field::new(name, column.data_type.clone(), true));
-            columns.push(column.take(&places)?);
+            columns.push(batch.fact(name, column, self.targets)?);
         }
         let options = RecordBatchOptions::new().with_row_count(Some(batch.from.len()));
         let beside = RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), columns, &options)?;

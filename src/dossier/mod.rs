@@ -174,6 +174,19 @@ pub struct Dossiers {
     given_out: Option<BTreeMap<SubjectKind, Arc<Vec<u32>>>>,
 }
 
+/// Rows of a link, and what they lead to.
+#[derive(Debug, Clone)]
+pub struct Led {
+    /// By row, from whom: places among those who were asked about.
+    pub from: Vec<u32>,
+    /// By row, to whom.
+    pub to: Vec<String>,
+    /// What is kept of the rows.
+    pub columns: RecordBatch,
+    /// The facts of whom they lead to: columns as in [`Dossiers::stream`], behind one of identifiers.
+    pub facts: RecordBatch,
+}
+
 /// How to build.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -266,6 +279,21 @@ impl Dossiers {
     /// When a file cannot be read.
     pub fn chosen(&self, kind: SubjectKind, facts: &BTreeSet<FactId>, ids: &[&str]) -> Result<RecordBatch, DossierError> {
         stream::chosen(self, kind, facts, ids)
+    }
+
+    /// The rows of a link that were read and lead from some subjects, each beside some facts of whom it leads to; none that were known.
+    ///
+    /// # Errors
+    ///
+    /// When a file cannot be read.
+    pub fn led(
+        &self,
+        link: usize,
+        (from, to): (SubjectKind, SubjectKind),
+        facts: &BTreeSet<FactId>,
+        ids: &[&str],
+    ) -> Result<Led, DossierError> {
+        stream::led(self, link, (from, to), facts, ids)
     }
 
     /// The rows that the occasions of a policy come from, of the subjects named: column `id` (the subject), then those of the

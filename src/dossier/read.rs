@@ -311,7 +311,7 @@ impl Pass<'_> {
         let mask = BooleanArray::from_iter(from.places.iter().map(|&place| Some(place != NOWHERE)));
         let columns = kept.columns.iter().map(|&at| self.mapper.typed(at, filter(&arrays[at], &mask)?)).collect::<Result<_, _>>()?;
         let places: Vec<u32> = from.places.iter().copied().filter(|&place| place != NOWHERE).collect();
-        Ok(LinkBatch { to: places.clone(), from: places, columns })
+        Ok(LinkBatch { to: places.clone(), from: places, columns, known: None })
     }
 
     /// Keeps the rows of a link; identifiers that no subject has get places behind the subjects'.

@@ -1,10 +1,10 @@
 //! Dossiers given out: batches of columns side by side, in the order of subjects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, RecordBatch};
-use arrow::compute::filter;
+use arrow::array::{ArrayRef, BooleanArray, RecordBatch, RecordBatchOptions};
+use arrow::compute::{concat_batches, filter};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use datafusion::error::DataFusionError;
 use datafusion::execution::SendableRecordBatchStream;
@@ -15,7 +15,7 @@ use super::columns::{BATCH_ROWS, Column};
 use super::levels::conflict_of;
 use super::links::{LinkBatch, takeable};
 use super::subjects::{NOWHERE, SubjectIndex};
-use super::{DossierError, Dossiers};
+use super::{DossierError, Dossiers, Led};
 use crate::check::catalogue::FactId;
 use crate::register::declaration::SubjectKind;
 
@@ -94,6 +94,45 @@ pub(super) fn chosen(dossiers: &Dossiers, kind: SubjectKind, facts: &BTreeSet<Fa
     taken(&schema, index, &columns, &places)
 }
 
+/// The rows of a link that were read and lead from some subjects.
+pub(super) fn led(
+    dossiers: &Dossiers,
+    link: usize,
+    (from, to): (SubjectKind, SubjectKind),
+    facts: &BTreeSet<FactId>,
+    ids: &[&str],
+) -> Result<Led, DossierError> {
+    let nobody = Arc::default();
+    let index = |kind| dossiers.indices.get(&kind).unwrap_or(&nobody);
+    let (from, to) = (index(from), (to, index(to)));
+    let asked: HashMap<u32, u32> = (0..).zip(ids).map(|(at, id)| (from.find(id), at)).filter(|(place, _)| *place != NOWHERE).collect();
+    let table = dossiers.made.links.get(&link);
+    let read = table.iter().flat_map(|table| &table.batches).filter(|batch| batch.known.is_none());
+    let (mut leads, mut places, mut batches) = (Vec::new(), Vec::new(), Vec::new());
+    for batch in read {
+        let mask = BooleanArray::from_iter(batch.from.iter().map(|place| Some(asked.contains_key(place))));
+        leads.extend(mask.values().set_indices().map(|row| asked[&batch.from[row]]));
+        places.extend(mask.values().set_indices().map(|row| batch.to[row]));
+        let columns = batch.columns.iter().map(|column| filter(column, &mask)).collect::<Result<Vec<_>, _>>()?;
+        batches.push(numbered(columns, mask.true_count())?);
+    }
+    let columns = match batches.first() {
+        Some(first) => concat_batches(&first.schema(), &batches)?,
+        None => numbered(Vec::new(), 0)?,
+    };
+    let (schema, of_facts) = columns_of(dossiers, to.0, &names(dossiers, to.0, Some(facts)))?;
+    let facts = taken(&schema, to.1, &of_facts, &places)?;
+    let ids = to.1.ids_at(&places, table.map_or(&[] as &[String], |table| &table.others));
+    Ok(Led { from: leads, to: ids.iter().map(|id| id.unwrap_or_default().to_owned()).collect(), columns, facts })
+}
+
+/// Columns that have places instead of names.
+fn numbered(columns: Vec<ArrayRef>, rows: usize) -> Result<RecordBatch, DossierError> {
+    let fields = columns.iter().enumerate().map(|(at, column)| Field::new(at.to_string(), column.data_type().clone(), true));
+    let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
+    Ok(RecordBatch::try_new_with_options(schema, columns, &RecordBatchOptions::new().with_row_count(Some(rows)))?)
+}
+
 /// Whole columns, behind one of identifiers; those that are not there are left out.
 fn columns_of(dossiers: &Dossiers, kind: SubjectKind, names: &[String]) -> Result<(SchemaRef, Vec<Column>), DossierError> {
     let mut fields = vec![Field::new("id", DataType::Utf8, true)];
@@ -162,10 +201,9 @@ pub(super) fn each<'a>(
             fields.push(Field::new(name, rows.columns[*at].data_type().clone(), true));
             columns.push(filter(&rows.columns[*at], &mask)?);
         }
-        let places = takeable(&kept(&rows.to), index.len());
         for (name, column) in &facts {
             fields.push(Field::new(name, column.data_type.clone(), true));
-            columns.push(column.take(&places)?);
+            columns.push(filter(&rows.fact(name, column, index.len())?, &mask)?);
         }
         Ok(Some(RecordBatch::try_new(Arc::new(Schema::new(fields)), columns)?))
     };

@@ -24,7 +24,7 @@ use crate::hex;
 use crate::register::declaration::SubjectKind;
 use crate::store::live::{Live, LiveState};
 use crate::store::{Run, RunPolicy, Store, StoreError, StoredGrant, StoredRun, StoredSubject};
-use crate::stream::load::State;
+use crate::stream::state::State;
 use crate::stream::{identity, standing};
 
 /// Where an answer about a subject comes from.

@@ -120,13 +120,14 @@ fn said(form: &RowForm, before: Option<(&Row, bool)>, after: Option<(&Row, bool)
     Some(moved.into_iter().chain(after.map(|(row, _)| there(row))).collect())
 }
 
-/// Reads what the changes are about: owners named, and those who have a row that is told by its number.
+/// Reads what the changes are about: owners named, and those who have a row that is told by its number. All their rows at once: most of
+/// them are judged next.
 async fn read(all: &[(&Change, Of<'_>, Vec<Said>)], view: &mut View) -> Result<(), StoreError> {
     let each = || all.iter().flat_map(|(_, of, said)| said.iter().map(move |said| (of, said)));
     let mut numbers: BTreeMap<Register, BTreeSet<String>> = BTreeMap::new();
-    let mut owners: BTreeMap<Register, IdSet> = BTreeMap::new();
+    let mut owners = IdSet::new();
     for (of, said) in each() {
-        owners.entry(of.register).or_default().extend(said.owner.as_ref().map(|owner| view.id(owner)));
+        owners.extend(said.owner.as_ref().map(|owner| view.id(owner)));
         if of.form.by_number() {
             numbers.entry(of.register).or_default().insert(of.form.mention_of(&said.key));
         }
@@ -136,13 +137,10 @@ async fn read(all: &[(&Change, Of<'_>, Vec<Said>)], view: &mut View) -> Result<(
         view.read_mentions_of(register, &numbers).await?;
         for number in numbers {
             let number = view.id(number);
-            owners.entry(register).or_default().extend(view.mentions(register, number));
+            owners.extend(view.mentions(register, number));
         }
     }
-    for (register, owners) in owners {
-        view.read_rows_in(&[register], owners).await?;
-    }
-    Ok(())
+    view.read_rows(owners).await
 }
 
 /// Tells it to the identifiers that it is about.

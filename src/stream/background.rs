@@ -14,9 +14,9 @@ use std::sync::Arc;
 
 use super::commit::commit;
 use super::heard::Heard;
-use super::load::State;
 use super::policies::{Difference, PolicyDigests};
 use super::seen::{Ids, cases_about, stood};
+use super::state::State;
 use super::turn::{RACES, Reckoned, Stream, TurnError};
 use super::view::Id;
 use crate::register::declaration::SubjectKind;

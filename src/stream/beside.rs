@@ -36,9 +36,12 @@ impl Stream<'_> {
         let generation = self.generation().await?;
         let of = Some((taken.fence.clone(), generation));
         let mut before = None;
-        if self.of != of || self.view.is_full() {
+        let is_full = self.view.is_full();
+        if self.of != of || is_full {
             before = self.rest().await?;
-            self.forget();
+            if self.of != of || !self.view.forget_unasked(None) {
+                self.forget();
+            }
         }
         let mut made = Box::pin(self.make(&taken, generation)).await;
         if let Some(under_way) = self.under_way.take() {

@@ -14,6 +14,9 @@ use arrow::compute::interleave_record_batch;
 use arrow::error::ArrowError;
 use hashbrown::HashMap;
 
+/// Rows that count no more beside those that do, before there are too many.
+const SPARE: usize = 10_000;
+
 /// Facts of some subjects, by the group of stops at which they are read. `Id`: the number that stands for an identifier.
 #[derive(Debug)]
 pub struct Carried<Id> {
@@ -27,6 +30,8 @@ struct Group<Id> {
     /// Batch and row.
     at: HashMap<Id, (usize, usize)>,
     batches: Vec<RecordBatch>,
+    /// Of all batches: those of subjects that were forgotten, or kept anew, among them.
+    rows: usize,
 }
 
 impl<Id> Default for Carried<Id> {
@@ -37,7 +42,7 @@ impl<Id> Default for Carried<Id> {
 
 impl<Id> Default for Group<Id> {
     fn default() -> Self {
-        Self { at: HashMap::new(), batches: Vec::new() }
+        Self { at: HashMap::new(), batches: Vec::new(), rows: 0 }
     }
 }
 
@@ -49,18 +54,36 @@ impl<Id: Copy + Eq + Hash> Carried<Id> {
     }
 
     /// Keeps facts of some subjects, one row each.
-    pub fn keep(&mut self, group: usize, ids: impl IntoIterator<Item = Id>, facts: RecordBatch) {
+    ///
+    /// # Errors
+    ///
+    /// When what was kept of some has other columns than what was kept of others.
+    pub fn keep(&mut self, group: usize, ids: impl IntoIterator<Item = Id>, facts: RecordBatch) -> Result<(), ArrowError> {
         if facts.num_rows() == 0 {
-            return;
+            return Ok(());
         }
         if self.groups.len() <= group {
             self.groups.resize_with(group + 1, Group::default);
         }
         self.size += facts.get_array_memory_size() + facts.num_rows() * 32;
-        let group = &mut self.groups[group];
-        let batch = group.batches.len();
-        group.at.extend(ids.into_iter().enumerate().map(|(row, id)| (id, (batch, row))));
-        group.batches.push(facts);
+        let of = &mut self.groups[group];
+        let batch = of.batches.len();
+        of.at.extend(ids.into_iter().enumerate().map(|(row, id)| (id, (batch, row))));
+        of.rows += facts.num_rows();
+        of.batches.push(facts);
+        if of.rows > 2 * of.at.len() + SPARE { self.put_together(group) } else { Ok(()) }
+    }
+
+    /// Makes one batch of all that is known in a group.
+    fn put_together(&mut self, group: usize) -> Result<(), ArrowError> {
+        let ids: Vec<Id> = self.ids(group).collect();
+        let facts = self.facts(group, &ids)?;
+        let size_of = |facts: &RecordBatch| facts.get_array_memory_size() + facts.num_rows() * 32;
+        let of = &mut self.groups[group];
+        let before: usize = of.batches.iter().map(size_of).sum();
+        *of = Group::default();
+        self.size = self.size.saturating_sub(before);
+        facts.map_or(Ok(()), |facts| self.keep(group, ids, facts))
     }
 
     /// Whose facts are known in a group.
@@ -129,12 +152,13 @@ mod tests {
         let mut carried = Carried::default();
         assert!(!carried.has(1, 7));
         carried.forget(1, 7);
-        carried.keep(1, [], numbers(&[]));
+        let keep = |carried: &mut Carried<u32>, group, ids: &[u32], facts| carried.keep(group, ids.iter().copied(), facts).expect("kept");
+        keep(&mut carried, 1, &[], numbers(&[]));
         assert_eq!((carried.has(1, 7), carried.size(), carried.ids(1).count()), (false, 0, 0));
         check(&carried, 1, &[], None);
-        carried.keep(1, [7, 8, 9], numbers(&[70, 80, 90]));
-        carried.keep(0, [7], numbers(&[700]));
-        carried.keep(1, [8, 6], numbers(&[81, 60]));
+        keep(&mut carried, 1, &[7, 8, 9], numbers(&[70, 80, 90]));
+        keep(&mut carried, 0, &[7], numbers(&[700]));
+        keep(&mut carried, 1, &[8, 6], numbers(&[81, 60]));
         check(&carried, 1, &[6, 9, 8, 7], Some(&[60, 90, 81, 70]));
         check(&carried, 1, &[8], Some(&[81]));
         check(&carried, 1, &[], None);
@@ -144,5 +168,17 @@ mod tests {
         ids.sort_unstable();
         assert_eq!(ids, [6, 8, 9]);
         assert!(!carried.has(1, 7) && carried.has(0, 7) && carried.size() > 0);
+    }
+
+    #[test]
+    fn what_does_not_count_any_more_is_thrown_away() {
+        let mut carried = Carried::default();
+        let all: Vec<i64> = (0..1_000).collect();
+        for round in 0..100 {
+            let ids = all.iter().map(|id| u32::try_from(*id).expect("few"));
+            carried.keep(0, ids, numbers(&all.iter().map(|number| number + round).collect::<Vec<_>>())).expect("kept");
+        }
+        assert!(carried.groups[0].rows <= SPARE + 3_000 && carried.size() < 1_000_000, "{} bytes", carried.size());
+        check(&carried, 0, &[0, 999, 5], Some(&[99, 1_098, 104]));
     }
 }

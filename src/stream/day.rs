@@ -17,12 +17,13 @@ use rayon::prelude::*;
 
 use super::commit::commit;
 use super::judge::About;
-use super::load::{State, Turning, all_cases};
+use super::load::all_cases;
 use super::policies::ByPolicies;
 use super::rows::{HeldRow, RowForms};
 use super::seen::{Ids, cases_about, stood};
 use super::source::Clock;
 use super::standing;
+use super::state::{State, Turning};
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
 use super::turn::{AsRead, Found, RACES, Reckoned, Stream, TurnError};
 use super::view::Id;

@@ -15,7 +15,7 @@ use crate::store::live::{Live, LiveState};
 ///
 /// When the store cannot be read, or the register of links was declared otherwise when its rows were stored.
 pub async fn around(live: &dyn Live, registers: &Registers, state: &LiveState, id: &str) -> Result<Identities, StoreError> {
-    let is_read = super::load::State::read(&state.body).is_some_and(|state| state.data_days.contains_key(IDENTITY_LINKS));
+    let is_read = super::state::State::read(&state.body).is_some_and(|state| state.data_days.contains_key(IDENTITY_LINKS));
     let Some(declared) = registers.registers.get(IDENTITY_LINKS).filter(|_| is_read) else { return Ok(Identities::default()) };
     let failed = |error: arrow::error::ArrowError| StoreError::Failed(error.to_string());
     let form = RowForm::new(declared).map_err(failed)?;

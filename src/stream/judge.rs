@@ -22,7 +22,7 @@ use crate::check::bind::Binder;
 use crate::check::catalogue::{Catalogue, FactId};
 use crate::diagnostic::progress::{Cancel, Progress, Silent};
 use crate::dossier::build::{EachRequest, Request, build_beside};
-use crate::dossier::known::KnownFacts;
+use crate::dossier::known::Beforehand;
 use crate::dossier::plan::Plan;
 use crate::dossier::{DossierError, Dossiers, Options};
 use crate::eligibility::compiled::{CompiledKind, compile};
@@ -80,8 +80,8 @@ pub struct About<'a> {
     pub judged: Option<&'a BTreeSet<String>>,
     /// Those of them who come out; none: all.
     pub wanted: Option<&'a BTreeSet<String>>,
-    /// Facts that need no rows.
-    pub known: &'a [KnownFacts],
+    /// What need not be read.
+    pub known: Beforehand<'a>,
 }
 
 /// Policies, ready to judge any subjects.

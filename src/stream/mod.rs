@@ -23,6 +23,7 @@ mod heard;
 pub mod holder;
 pub mod identity;
 pub mod judge;
+pub mod leads;
 pub mod load;
 pub mod order;
 pub mod paths;
@@ -34,6 +35,7 @@ mod seen;
 pub mod settings;
 pub mod source;
 pub mod standing;
+pub mod state;
 #[cfg(test)]
 mod tests;
 pub mod timer;

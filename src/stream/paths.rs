@@ -28,7 +28,7 @@ impl Default for Columns {
 
 impl Columns {
     /// With others.
-    fn merge(&mut self, others: &Self) {
+    pub(super) fn merge(&mut self, others: &Self) {
         match (&mut *self, others) {
             (Self::These(these), Self::These(others)) => these.extend(others),
             _ => *self = Self::All,

@@ -1,8 +1,8 @@
 //! The turn from the policies by which everybody was judged to others, on the day that stands.
 
 use super::day::{DayTurn, Way};
-use super::load::{State, Turning};
 use super::policies::{ByPolicies, Difference, PolicyDigests};
+use super::state::{State, Turning};
 use crate::store::StoreError;
 use crate::store::live::Live;
 

@@ -33,6 +33,19 @@ pub struct Needed {
     pub carried: Vec<IdSet>,
     /// By group of stops: of whom all is read there that the facts rest on.
     pub read: Vec<IdSet>,
+    /// By lead.
+    pub led: Vec<Led>,
+}
+
+/// What is needed of a lead.
+#[derive(Debug, Clone, Default)]
+pub struct Led {
+    /// From whom rows are kept.
+    pub kept: IdSet,
+    /// Pairs of which rows are read all the same.
+    pub anew: Vec<(Id, Id)>,
+    /// Of whom all is read that rows to keep are made of, but for what is kept.
+    pub whole: IdSet,
 }
 
 /// A set of registers, by its place among those that there are.
@@ -144,6 +157,8 @@ pub struct Ways {
     stops: Vec<FlatStop>,
     /// Stops at which the same facts are read, so that what is known of somebody at one of them is known at all.
     pub groups: Vec<StopGroup>,
+    /// Links from whoever is judged to many others of whom facts are read, and whose rows can be kept.
+    pub leads: Vec<Lead>,
     /// The register of changed identifiers.
     identity: Option<Register>,
 }
@@ -159,6 +174,19 @@ pub struct StopGroup {
     pub of_judged: bool,
 }
 
+/// A link from whoever is judged to many others, under whom its rows lie.
+#[derive(Debug)]
+pub struct Lead {
+    /// By index.
+    pub link: usize,
+    /// From which kind to which.
+    pub kinds: (SubjectKind, SubjectKind),
+    /// The facts of the others that are read.
+    pub facts: BTreeSet<FactId>,
+    /// What is read of its register, wherever it is walked.
+    by: Columns,
+}
+
 #[derive(Debug)]
 struct FlatStop {
     /// What is read of each register here, ascending.
@@ -168,11 +196,13 @@ struct FlatStop {
     beside: bool,
     /// Where facts may be carried.
     group: Option<usize>,
+    facts: BTreeSet<FactId>,
 }
 
 /// From one stop to the next.
 #[derive(Debug)]
 struct FlatWay {
+    link: usize,
     register: Register,
     /// The columns of the start and of the end; none: the identifier that rows lie under.
     from: Option<usize>,
@@ -181,6 +211,7 @@ struct FlatWay {
     by: Columns,
     /// The place of the stop that it leads to.
     next: usize,
+    lead: Option<usize>,
 }
 
 impl FlatStop {
@@ -194,12 +225,39 @@ impl Ways {
     /// Of a tree of stops.
     #[must_use]
     pub fn new(root: &Stop, forms: &RowForms, registers: &Registers) -> Self {
-        let mut ways = Self { stops: Vec::new(), groups: Vec::new(), identity: forms.find(IDENTITY_LINKS).map(|(at, _)| at) };
+        let identity = forms.find(IDENTITY_LINKS).map(|(at, _)| at);
+        let mut ways = Self { stops: Vec::new(), groups: Vec::new(), leads: Vec::new(), identity };
         flatten(root, None, forms, &registers.links, &mut ways);
         for group in &mut ways.groups {
             group.of_judged = group.facts.is_subset(&root.facts);
         }
+        ways.find_leads(&registers.links);
         ways
+    }
+
+    /// Which ways from the root are leads. Wherever else their links are walked, no more may be read of those whom they lead to.
+    fn find_leads(&mut self, links: &[Link]) {
+        let Some(root) = self.stops.last() else { return };
+        let mut leads = Vec::new();
+        for way in &root.links {
+            let next = &self.stops[way.next];
+            let same = || self.stops.iter().flat_map(|stop| &stop.links).filter(|other| other.link == way.link);
+            let is_less = |other: &FlatWay| {
+                let there = &self.stops[other.next];
+                !there.beside && there.facts.is_subset(&next.facts)
+            };
+            let lies_there = way.from.is_some() && way.to.is_none();
+            if links[way.link].many && lies_there && next.group.is_some() && same().all(is_less) {
+                let mut by = Columns::default();
+                same().for_each(|way| by.merge(&way.by));
+                let declared = &links[way.link];
+                leads.push(Lead { link: way.link, kinds: (declared.from, declared.to), facts: next.facts.clone(), by });
+            }
+        }
+        for way in self.stops.iter_mut().flat_map(|stop| &mut stop.links) {
+            way.lead = leads.iter().position(|lead| lead.link == way.link);
+        }
+        self.leads = leads;
     }
 
     /// The group of a stop at which subjects of a kind stand. Households are read whole: their members' rows list them. So is whoever
@@ -220,17 +278,17 @@ fn flatten(stop: &Stop, kind: Option<SubjectKind>, forms: &RowForms, all_links: 
     let mut links = Vec::new();
     for (link, next_stop) in &stop.links {
         let next = flatten(next_stop, Some(all_links[*link].to), forms, all_links, ways);
-        let link = &all_links[*link];
-        let Some((register, form)) = forms.find(&link.register) else { continue };
-        let (Some(from), Some(to)) = (form.column(&link.from_column), form.column(&link.to_column)) else { continue };
+        let declared = &all_links[*link];
+        let Some((register, form)) = forms.find(&declared.register) else { continue };
+        let (Some(from), Some(to)) = (form.column(&declared.from_column), form.column(&declared.to_column)) else { continue };
         let [from, to] = [from, to].map(|column| (column != form.owner()).then_some(column));
-        links.push(FlatWay { register, from, to, by: next_stop.by.clone(), next });
+        links.push(FlatWay { link: *link, register, from, to, by: next_stop.by.clone(), next, lead: None });
     }
     let registers = stop.registers.iter().filter_map(|(name, columns)| Some((forms.find(name)?.0, columns.clone())));
     let mut registers: Vec<(Register, Columns)> = registers.collect();
     registers.sort_unstable_by_key(|(register, _)| *register);
     let group = kind.and_then(|kind| ways.group_of(stop, kind));
-    ways.stops.push(FlatStop { registers, links, beside: stop.beside, group });
+    ways.stops.push(FlatStop { registers, links, beside: stop.beside, group, facts: stop.facts.clone() });
     ways.stops.len() - 1
 }
 
@@ -256,6 +314,7 @@ impl<'a> Reach<'a> {
     /// When the store cannot be read.
     pub async fn touched(&mut self, changes: &BTreeSet<Touched>) -> Result<IdSet, StoreError> {
         let renumbered = self.renumbered(changes).await?;
+        self.view.leads.turn();
         let mut found: Vec<IdSet> = Vec::new();
         for stop in &self.ways.stops {
             let mut here = renumbered.clone();
@@ -264,6 +323,12 @@ impl<'a> Reach<'a> {
                 let starts = changes.iter().filter(|change| change.register == way.register && way.by.meet(&change.columns));
                 here.extend(starts.flat_map(|change| values_in(way.from, change.owner, &change.others)));
                 here.extend(self.across(way.register, way.to, way.from, &found[way.next]).await?);
+                if let Some(at) = way.lead {
+                    let lead = &self.ways.leads[at];
+                    let rows = changes.iter().filter(|change| change.register == way.register && lead.by.meet(&change.columns));
+                    let under = rows.map(|change| change.owner);
+                    under.chain(found[way.next].iter().copied()).for_each(|id| self.view.leads.touch(at, id));
+                }
             }
             let here = self.all_tied(here).await?;
             if let Some(group) = stop.group {
@@ -301,7 +366,8 @@ impl<'a> Reach<'a> {
             root.clone_from(subjects);
         }
         let of_groups = || vec![IdSet::new(); self.ways.groups.len()];
-        let mut needed = Needed { carried: of_groups(), read: of_groups(), ..Needed::default() };
+        let led = vec![Led::default(); self.ways.leads.len()];
+        let mut needed = Needed { carried: of_groups(), read: of_groups(), led, ..Needed::default() };
         let root = self.ways.stops.len() - 1;
         // Whose rows are all needed, first: these are read at once.
         let whole = self.all_tied(subjects.clone()).await?;
@@ -326,10 +392,26 @@ impl<'a> Reach<'a> {
                 needed.read(self.view, &here).await?;
             }
             for way in &stop.links {
-                let there = self.across(way.register, way.from, way.to, &here).await?;
+                let mut walked = here.clone();
+                if let Some(lead) = way.lead.filter(|_| carries) {
+                    let is_kept = |id: Id| self.view.leads.has(lead, id) && !self.view.is_linked(id);
+                    let kept: IdSet = walked.extract_if(|id| is_kept(*id)).collect();
+                    let anew = self.anew(lead, way.register, &kept).await?;
+                    let owners: IdSet = anew.iter().map(|(_, to)| *to).collect();
+                    needed.these(&owners, &[way.register]);
+                    self.view.read_rows_in(&[way.register], owners.iter().copied()).await?;
+                    at[way.next].extend(&owners);
+                    let led = &mut needed.led[lead];
+                    led.kept.extend(&kept);
+                    led.anew.extend(anew);
+                    if place == root {
+                        led.whole.extend(here.iter().filter(|id| !self.view.is_linked(**id)));
+                    }
+                }
+                let there = self.across(way.register, way.from, way.to, &walked).await?;
                 // The rows of the link may lie under others than those whom it ties.
                 if way.from.is_some() {
-                    let owners = self.mentioning(way.register, &here);
+                    let owners = self.mentioning(way.register, &walked);
                     needed.these(&owners, &[way.register]);
                 }
                 at[way.next].extend(there);
@@ -352,6 +434,24 @@ impl<'a> Reach<'a> {
             }
         }
         Ok(needed)
+    }
+
+    /// From whom to whom rows of a lead are read though the others from there are kept. Whoever identity links tie is read each time; such a
+    /// row may lead to any of those who are tied.
+    async fn anew(&mut self, lead: usize, register: Register, kept: &IdSet) -> Result<Vec<(Id, Id)>, StoreError> {
+        self.view.read_mentions(register, kept.iter().copied()).await?;
+        let (mut pairs, mut linked) = (Vec::new(), Vec::new());
+        for from in kept {
+            let all = self.view.mentions(register, *from);
+            pairs.extend(self.view.leads.anew(lead, *from, all).map(|to| (*from, to)));
+            linked.extend(all.iter().filter(|to| self.view.is_linked(**to)).map(|to| (*from, *to)));
+        }
+        self.tie(&linked.iter().map(|(_, to)| *to).collect()).await?;
+        for (from, to) in linked {
+            let tied = self.tied.get(&to).and_then(Option::as_ref);
+            pairs.extend(tied.into_iter().flat_map(|tied| tied.iter()).chain([&to]).map(|to| (from, *to)));
+        }
+        Ok(pairs)
     }
 
     /// Who stands in one column of the rows of a link in which somebody else stands in another; none: whom the row lies under.

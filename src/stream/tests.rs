@@ -18,9 +18,9 @@ use proptest::prelude::*;
 
 use super::change::{Change, Image, Op, Origin};
 use super::judge::{About, Ground, Judge, Judged, before_allocation};
-use super::load::State;
 use super::order::Order;
 use super::standing;
+use super::state::State;
 use super::turn::{Done, Stream, Taken};
 use crate::check::bind::{Binder, days};
 use crate::check::{self, Checked, CheckedPolicy};
@@ -419,6 +419,10 @@ fn history_by(policies: BTreeMap<String, CheckedPolicy>, turns: &[Vec<(Step, u8)
             carried::is_that_of_a_batch(&bench.stream, &expected);
             moved.extend(after.iter().filter(|subject| !before.contains(subject)).map(|subject| subject.id.clone()));
             before = after;
+            // Whatever is forgotten is read anew when it is asked for.
+            if position % 5 == 0 {
+                bench.stream.view.forget_unasked(Some(0));
+            }
             if position % 3 > 0 {
                 continue;
             }

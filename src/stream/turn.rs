@@ -7,10 +7,11 @@
 //! Nothing is kept between turns but what is in the store, or on its way there (`beside`), and what was made of it (`carried`): whoever
 //! goes on after a crash goes on where the last commit ended.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use arrow::array::AsArray;
+use arrow::array::{AsArray, BooleanArray};
+use arrow::compute::filter_record_batch;
 use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 use tokio::task::JoinHandle;
@@ -19,15 +20,16 @@ use super::apply::{Applied, ApplyError, apply};
 use super::change::Change;
 use super::heard::Heard;
 use super::judge::{About, Judge, Judged};
-use super::load::{State, some_columns};
-use super::reach::{Needed, Reach, Touched, Ways};
+use super::leads::LedRows;
+use super::reach::{Led, Needed, Reach, Touched, Ways};
 use super::rows::{HeldRow, RowForms};
 use super::seen::{CasesOf, Ids, Seen, Stood, cases_about, stood};
 use super::standing;
-use super::timer::{Next, Tables, reckon};
+use super::state::State;
+use super::timer::{Next, Tables, reckon, some_columns};
 use super::view::{Id, IdSet, View};
 use crate::dossier::build::base_register;
-use crate::dossier::known::{KnownFacts, written_out};
+use crate::dossier::known::{Beforehand, KnownFacts, KnownRows, written_out};
 use crate::dossier::{DossierError, Dossiers};
 use crate::ledger::{Actor, Case, Renumbered, Rule, current, found, lost, repealed};
 use crate::register::HeldRows;
@@ -292,10 +294,10 @@ impl<'a> Stream<'a> {
         let carries = days == Reckoned::Tomorrow;
         let needed = Reach::new(&self.ways, &self.forms, &mut self.view).needed(&of_subjects, carries).await?;
         let rows = held(&self.forms, &self.view, &needed)?;
-        let known = self.known(&needed)?;
+        let (known, led) = (self.known(&needed)?, self.led(&needed)?);
         let cases = cases.values().flatten().map(Case::of).collect::<Result<Vec<_>, _>>()?;
         let judged: Ids = ids.iter().cloned().chain(self.view.names(&needed.beside)).collect();
-        let about = About { judged: Some(&judged), wanted: Some(ids), known: &known };
+        let about = About { judged: Some(&judged), wanted: Some(ids), known: Beforehand { facts: &known, rows: &led } };
         let found = Found::on(&mut self.judge, rows, &cases, &about, days).await?;
         if carries {
             self.carry(subjects, &needed, &found.judged.dossiers).map_err(TurnError::Dossiers)?;
@@ -316,6 +318,48 @@ impl<'a> Stream<'a> {
         Ok(known)
     }
 
+    /// The rows that are kept of those that lead from some to many others.
+    fn led(&self, needed: &Needed) -> Result<Vec<KnownRows>, TurnError> {
+        let mut known = Vec::new();
+        for (at, Led { kept, anew, .. }) in needed.led.iter().enumerate() {
+            let from: Vec<Id> = kept.iter().copied().collect();
+            let Some(rows) = self.view.leads.rows(at, &from)? else { continue };
+            let place: HashMap<Id, u32> = (0..).zip(&from).map(|(place, id)| (*id, place)).collect();
+            known.push(KnownRows {
+                link: self.ways.leads[at].link,
+                from: from.iter().map(|id| self.view.name(*id).to_string()).collect(),
+                leads: rows.from,
+                columns: rows.columns,
+                facts: rows.facts,
+                anew: anew.iter().map(|(from, to)| (place[from], self.view.name(*to).to_string())).collect(),
+            });
+        }
+        Ok(known)
+    }
+
+    /// Keeps the rows that lead from those who were judged to many others, for the turns to come.
+    fn keep_led(&mut self, needed: &Needed, dossiers: &Dossiers) -> Result<(), DossierError> {
+        for (at, lead) in self.ways.leads.iter().enumerate() {
+            let is_there = |id: &Id| dossiers.place(lead.kinds.0, self.view.name(*id)).is_some();
+            let from: Vec<Id> = needed.led[at].whole.iter().copied().filter(is_there).collect();
+            let names: Vec<&str> = from.iter().map(|id| &**self.view.name(*id)).collect();
+            let led = dossiers.led(lead.link, lead.kinds, &lead.facts, &names)?;
+            let to: Vec<Id> = led.to.iter().map(|id| self.view.id(id)).collect();
+            // Where anybody is linked, rows are read each time.
+            let stays = BooleanArray::from_iter(to.iter().map(|id| Some(!self.view.is_linked(*id))));
+            let only = |all: &[u32]| stays.values().set_indices().map(|row| all[row]).collect();
+            let rest: Vec<usize> = (1..led.facts.num_columns()).collect();
+            let rows = LedRows {
+                from: only(&led.from),
+                to: only(&to),
+                columns: filter_record_batch(&led.columns, &stays)?,
+                facts: filter_record_batch(&written_out(&led.facts.project(&rest)?)?, &stays)?,
+            };
+            self.view.leads.keep(at, &from, rows)?;
+        }
+        Ok(())
+    }
+
     /// Keeps facts of those whom others rested on, and of those who were judged, for the turns to come.
     fn carry(&mut self, judged: &[Id], needed: &Needed, dossiers: &Dossiers) -> Result<(), DossierError> {
         for (at, group) in self.ways.groups.iter().enumerate() {
@@ -326,9 +370,9 @@ impl<'a> Stream<'a> {
             // Those who are not there are left out.
             let there = facts.column(0).as_string::<i32>().iter().flatten().filter_map(|id| self.view.find(id));
             let (there, rest): (Vec<Id>, Vec<usize>) = (there.collect(), (1..facts.num_columns()).collect());
-            self.view.carried.keep(at, there, written_out(&facts.project(&rest)?)?);
+            self.view.carried.keep(at, there, written_out(&facts.project(&rest)?)?)?;
         }
-        Ok(())
+        self.keep_led(needed, dossiers)
     }
 
     /// What stands now against what stood: standing and cases that change, and the timers of all who were judged.

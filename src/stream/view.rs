@@ -9,6 +9,7 @@ use futures::StreamExt as _;
 use hashbrown::{HashMap, HashSet};
 
 use super::carried::Carried;
+use super::leads::Leads;
 use super::rows::{HeldRow, RowForm, RowForms, Rows};
 use crate::store::StoreError;
 use crate::store::live::{Live, Mention, RowsOf};
@@ -22,8 +23,11 @@ const LEAST_TOGETHER: usize = 256;
 /// Queries that are under way at once.
 const AT_ONCE: usize = 4;
 
-/// Bytes that are kept from one turn to the next; where there are more, all of it is read anew when it is asked for.
+/// Bytes that are kept from one turn to the next; where there are more, what was not asked for lately is read anew when it is.
 const KEPT: usize = 1 << 30;
+
+/// So many turns ago is lately.
+const LATELY: u32 = 8;
 
 /// An identifier, as a number that stands for it in one view.
 pub type Id = u32;
@@ -75,6 +79,8 @@ struct Known {
     held: Vec<(Register, Held)>,
     /// By register that was asked, ascending: under whom the rows are in which it stands.
     mentions: Vec<(Register, Vec<Id>)>,
+    /// The turn that asked for it last.
+    asked: u32,
 }
 
 impl Known {
@@ -103,6 +109,13 @@ impl Known {
         self.whole || self.held(register).is_some()
     }
 
+    /// Bytes, about.
+    fn size(&self) -> usize {
+        let held: usize = self.held.iter().map(|(_, held)| held.size()).sum();
+        let mentions: usize = self.mentions.iter().map(|(_, owners)| 32 + owners.len() * size_of::<Id>()).sum();
+        128 + self.name.len() + held + mentions
+    }
+
     fn mentions(&self, register: Register) -> Option<&[Id]> {
         let at = self.mentions.binary_search_by_key(&register, |(at, _)| *at).ok()?;
         Some(&self.mentions[at].1)
@@ -128,6 +141,8 @@ pub struct View {
     known: Vec<Known>,
     /// Bytes, about.
     size: usize,
+    /// Counts the turns.
+    turn: u32,
     /// What was changed, and is not written yet.
     changed: BTreeSet<(Id, Register)>,
     /// Mentions that changed with it.
@@ -136,6 +151,8 @@ pub struct View {
     under_way: Mentions,
     /// Facts of those whom others rest on, by the one judge that this view is for.
     pub carried: Carried<Id>,
+    /// Rows that lead from those who were judged to many others, likewise.
+    pub leads: Leads<Id>,
     /// A register in which few stand, and whoever stands in it or has rows there that name somebody, or did.
     linked: Option<(Register, IdSet)>,
 }
@@ -177,10 +194,12 @@ impl View {
             ids: HashMap::new(),
             known: Vec::new(),
             size: 0,
+            turn: 0,
             changed: BTreeSet::new(),
             new: Mentions::default(),
             under_way: Mentions::default(),
             carried: Carried::default(),
+            leads: Leads::default(),
             linked: None,
         }
     }
@@ -198,7 +217,7 @@ impl View {
         let name: Arc<str> = name.into();
         self.ids.insert(Arc::clone(&name), id);
         self.size += 128 + name.len();
-        self.known.push(Known { name, whole: false, held: Vec::new(), mentions: Vec::new() });
+        self.known.push(Known { name, whole: false, held: Vec::new(), mentions: Vec::new(), asked: self.turn });
         id
     }
 
@@ -299,8 +318,14 @@ impl View {
     }
 
     /// Those of whom something is not known, each once, in their order, which is that of the store as far as may be.
-    fn wanted(&self, ids: impl IntoIterator<Item = Id>, lacks: impl Fn(&Known) -> bool) -> Vec<Id> {
-        let mut wanted: Vec<Id> = ids.into_iter().filter(|id| lacks(self.of(*id))).collect();
+    fn wanted(&mut self, ids: impl IntoIterator<Item = Id>, lacks: impl Fn(&Known) -> bool) -> Vec<Id> {
+        let turn = self.turn;
+        let mut is_wanted = |id: &Id| {
+            let known = self.of_mut(*id);
+            known.asked = turn;
+            lacks(known)
+        };
+        let mut wanted: Vec<Id> = ids.into_iter().filter(|id| is_wanted(id)).collect();
         wanted.sort_unstable_by(|one, other| self.name(*one).cmp(self.name(*other)));
         wanted.dedup();
         wanted
@@ -452,6 +477,7 @@ impl View {
 
     /// Everything that was changed is on its way to the store.
     pub fn sent(&mut self) {
+        self.turn += 1;
         self.changed.clear();
         self.under_way = std::mem::take(&mut self.new);
     }
@@ -461,10 +487,23 @@ impl View {
         self.under_way = Mentions::default();
     }
 
+    /// Forgets what was not asked for in so many of the last turns, by default lately; nothing may be changed or on its way. Says whether
+    /// there is room again.
+    pub fn forget_unasked(&mut self, turns: Option<u32>) -> bool {
+        let since = self.turn.saturating_sub(turns.unwrap_or(LATELY));
+        for known in self.known.iter_mut().filter(|known| known.asked < since) {
+            known.whole = false;
+            known.held = Vec::new();
+            known.mentions = Vec::new();
+        }
+        self.size = self.known.iter().map(Known::size).sum();
+        self.size + self.carried.size() + self.leads.size() <= KEPT / 4 * 3
+    }
+
     /// Whether there is too much in memory to be kept.
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.size + self.carried.size() > KEPT
+        self.size + self.carried.size() + self.leads.size() > KEPT
     }
 }
 

@@ -21,6 +21,43 @@ pub(super) fn is_that_of_a_batch(stream: &Stream<'_>, batch: &Judged) {
             assert_eq!(carried.column_by_name(field.name()), Some(expected.column(column)), "{} of {names:?}", field.name());
         }
     }
+    for (at, lead) in stream.ways.leads.iter().enumerate() {
+        let (register, _) = stream.forms.find(&CITY.registers.links[lead.link].register).expect("declared");
+        for from in stream.view.leads.from(at) {
+            let all = stream.view.mentions(register, from);
+            if stream.view.is_linked(from) {
+                continue;
+            }
+            let anew: BTreeSet<String> = stream.view.leads.anew(at, from, all).map(|id| stream.view.name(id).to_string()).collect();
+            let name: &str = stream.view.name(from);
+            let expected = batch.dossiers.led(lead.link, lead.kinds, &lead.facts, &[name]).expect("rows");
+            let rest: Vec<usize> = (1..expected.facts.num_columns()).collect();
+            let facts = crate::dossier::known::written_out(&expected.facts.project(&rest).expect("columns")).expect("texts");
+            let mut expected = as_text(&expected.to, &[&expected.columns, &facts]);
+            // Whoever is linked is read each time.
+            let is_linked = |id: &str| stream.view.find(id).is_none_or(|id| stream.view.is_linked(id));
+            expected.retain(|(to, _)| !anew.contains(to) && !is_linked(to));
+            let kept = stream.view.leads.rows(at, &[from]).expect("of one form").map(|rows| {
+                assert!(rows.to.iter().all(|id| !stream.view.is_linked(*id)), "what is linked does not count");
+                let to: Vec<String> = rows.to.iter().map(|id| stream.view.name(*id).to_string()).collect();
+                as_text(&to, &[&rows.columns, &rows.facts])
+            });
+            assert_eq!(kept.unwrap_or_default(), expected, "rows that lead from {name}");
+        }
+    }
+}
+
+/// To whom each row leads, and its values, in order.
+fn as_text(to: &[String], batches: &[&RecordBatch]) -> Vec<(String, String)> {
+    let columns: Vec<_> = batches.iter().flat_map(|batch| batch.columns()).collect();
+    let value = |column: &arrow::array::ArrayRef, row: usize| {
+        let options = arrow::util::display::FormatOptions::default().with_null("null");
+        arrow::util::display::ArrayFormatter::try_new(column, &options).expect("can be shown").value(row).to_string()
+    };
+    let texts = |row: usize| columns.iter().map(|column| value(column, row)).collect::<Vec<_>>().join(" ");
+    let mut rows: Vec<(String, String)> = to.iter().enumerate().map(|(row, to)| (to.clone(), texts(row))).collect();
+    rows.sort_unstable();
+    rows
 }
 
 /// Who has most people at work, and who they are.
@@ -78,6 +115,11 @@ fn an_employers_people_are_read_once() {
         let anew = reach.needed(&IdSet::from_iter([employer]), false).await.expect("read");
         let carried = reach.needed(&IdSet::from_iter([employer]), true).await.expect("read");
         assert_eq!((insured(&anew), insured(&carried)), (people.len(), 0));
+        // Its people's contracts are kept, and need not be read either.
+        let (contracts, _) = forms.find("employment_contracts").expect("declared");
+        let at_work = |needed: &crate::stream::reach::Needed| ids.iter().filter(|id| needed.has(**id, contracts)).count();
+        assert_eq!((at_work(&anew), at_work(&carried)), (people.len(), 0));
+        assert!(carried.led.iter().any(|led| led.kept.contains(&employer) && led.anew.is_empty()));
         // Whom a change touches is read anew, and nobody else.
         let (register, _) = forms.find("disability_cards").expect("declared");
         let touched = Touched { register, owner: ids[2], others: Vec::new(), columns: Columns::All };
@@ -85,5 +127,6 @@ fn an_employers_people_are_read_once() {
         reach.touched(&BTreeSet::from([touched])).await.expect("read");
         let needed = reach.needed(&IdSet::from_iter([employer]), true).await.expect("read");
         assert!(insured(&needed) == 1 && needed.has(ids[2], insurance));
+        assert!(at_work(&needed) == 1 && needed.has(ids[2], contracts));
     });
 }

@@ -11,8 +11,9 @@ use crate::eligibility::grant::Status;
 use crate::explain::Verdict;
 use crate::policy::document::Mode;
 use crate::stream::day::{Means, Turned, Way, next_turn};
-use crate::stream::load::{State, load};
+use crate::stream::load::load;
 use crate::stream::rows::RowForms;
+use crate::stream::state::State;
 use crate::stream::timer::calendar::Rules;
 
 pub(super) fn day(text: &str) -> NaiveDate {

@@ -13,9 +13,9 @@ use crate::ledger::{Case, What, Why};
 use crate::store::live::CaseRow;
 use crate::stream::background::{Background, Stage, Switched};
 use crate::stream::day::{Means, Turned, Way, next_turn};
-use crate::stream::load::State;
 use crate::stream::policies::PolicyDigests;
 use crate::stream::policy_turn::next_policy_turn;
+use crate::stream::state::State;
 use crate::stream::timer::calendar::Rules;
 
 /// A state of the policies.

@@ -6,6 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use arrow::array::{Array, AsArray, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type};
+use arrow::error::ArrowError;
 use chrono::{Days, NaiveDate};
 
 use super::plan::{Timers, beginnings};
@@ -17,6 +18,13 @@ use crate::dossier::identity::{Identities, IdentityLink};
 use crate::dossier::intake::IDENTITY_LINKS;
 use crate::eligibility::evaluate::RowReader;
 use crate::register::declaration::SubjectKind;
+
+/// A batch with some of its columns.
+pub(in crate::stream) fn some_columns(batch: &RecordBatch, names: &BTreeSet<&str>) -> Result<RecordBatch, ArrowError> {
+    let schema = batch.schema_ref();
+    let places: Vec<usize> = (0..schema.fields().len()).filter(|at| names.contains(schema.field(*at).name().as_str())).collect();
+    batch.project(&places)
+}
 
 /// Rows of registers, in memory: of each the columns that timers look at. Shared by the subjects of all dossiers.
 pub struct Tables {

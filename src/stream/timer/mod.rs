@@ -22,6 +22,7 @@ mod tests;
 
 use chrono::NaiveDate;
 
+pub(in crate::stream) use ground::some_columns;
 pub use ground::{Ground, Tables};
 pub use part::reckon;
 pub use plan::Timers;
