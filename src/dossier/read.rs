@@ -20,7 +20,6 @@ use super::subjects::{Found, NOWHERE, SubjectIndex};
 use super::visible::{renumber, time_columns, visible};
 use crate::check::bind::days;
 use crate::register::declaration::{RegisterDeclaration, SubjectKind};
-use crate::register::quarantine::{Reason, Scope};
 use crate::register::{ReadOutcome, RegisterReader};
 
 /// A register to be read, and what for.
@@ -398,7 +397,7 @@ impl Pass<'_> {
         let index = index_of(self.reading.bases, kind)?;
         let (start, end) = self.span(kind);
         let mut words = vec![0_u64; (end - start).div_ceil(64)];
-        for entry in outcome.quarantine.entries.iter().filter(|entry| entry.scope == Scope::Row && entry.reason != Reason::DuplicateKey) {
+        for entry in outcome.quarantine.entries.iter().filter(|entry| entry.leaves_doubt()) {
             let Some(id) = entry.subject.as_deref() else { continue };
             let place = index.find(self.reading.identities.today(id).unwrap_or(id)) as usize;
             if (start..end).contains(&place) {

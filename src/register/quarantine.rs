@@ -106,6 +106,14 @@ pub struct Quarantined {
     pub subject: Option<String>,
 }
 
+impl Quarantined {
+    /// Whether something about the subject is not known for it: a whole row is set aside, and not only repeats another.
+    #[must_use]
+    pub fn leaves_doubt(&self) -> bool {
+        self.scope == Scope::Row && self.reason != Reason::DuplicateKey
+    }
+}
+
 /// Everything set aside while reading a register.
 #[derive(Debug, Clone, Default)]
 pub struct Quarantine {

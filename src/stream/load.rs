@@ -25,7 +25,7 @@ use crate::dossier::DossierError;
 use crate::ledger::Case;
 use crate::region::RegionTree;
 use crate::register::declaration::SubjectKind;
-use crate::register::quarantine::{Reason, Scope};
+use crate::register::quarantine::Quarantined;
 use crate::register::{ReadOptions, Sources};
 use crate::store::live::{CaseFilter, CasePages, Live, LiveFill, LiveState, Mention, Position, RowsOf, Standing, Timer, TimerKey};
 
@@ -94,7 +94,7 @@ pub async fn load(
         }
         let quarantine = reader.into_outcome().quarantine;
         loaded.quarantined += quarantine.rows() + quarantine.cells();
-        for entry in quarantine.entries.into_iter().filter(|entry| entry.scope == Scope::Row && entry.reason != Reason::DuplicateKey) {
+        for entry in quarantine.entries.into_iter().filter(Quarantined::leaves_doubt) {
             if let Some(id) = entry.subject {
                 by_owner.entry(id).or_default().set_aside = true;
             }

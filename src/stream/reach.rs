@@ -235,6 +235,13 @@ impl Ways {
         ways
     }
 
+    /// Of whoever is at a stop, the registers that are read.
+    fn read_at(&self, place: usize) -> Vec<Register> {
+        let stop = &self.stops[place];
+        let links = stop.links.iter().map(|way| way.register);
+        stop.registers.iter().map(|(register, _)| *register).chain(links).chain(self.identity).collect()
+    }
+
     /// Which ways from the root are leads. Wherever else their links are walked, no more may be read of those whom they lead to.
     fn find_leads(&mut self, links: &[Link]) {
         let Some(root) = self.stops.last() else { return };
@@ -386,9 +393,7 @@ impl<'a> Reach<'a> {
                 needed.read[group].extend(&here);
             }
             if place != root {
-                let links = stop.links.iter().map(|way| way.register);
-                let read = stop.registers.iter().map(|(register, _)| *register).chain(links).chain(self.ways.identity);
-                needed.these(&here, &read.collect::<Vec<_>>());
+                needed.these(&here, &self.ways.read_at(place));
                 needed.read(self.view, &here).await?;
             }
             for way in &stop.links {
@@ -408,12 +413,16 @@ impl<'a> Reach<'a> {
                         led.whole.extend(here.iter().filter(|id| !self.view.is_linked(**id)));
                     }
                 }
-                let there = self.across(way.register, way.from, way.to, &walked).await?;
                 // The rows of the link may lie under others than those whom it ties.
                 if way.from.is_some() {
+                    self.view.read_mentions(way.register, walked.iter().copied()).await?;
                     let owners = self.mentioning(way.register, &walked);
                     needed.these(&owners, &[way.register]);
+                    if way.to.is_none() {
+                        self.read_ahead(way, owners, carries).await?;
+                    }
                 }
+                let there = self.across(way.register, way.from, way.to, &walked).await?;
                 at[way.next].extend(there);
             }
         }
@@ -434,6 +443,16 @@ impl<'a> Reach<'a> {
             }
         }
         Ok(needed)
+    }
+
+    /// Reads of whom a way leads to, under whom its rows lie, what the next stop needs: the rows of one lie side by side.
+    async fn read_ahead(&mut self, way: &FlatWay, mut ids: IdSet, carries: bool) -> Result<(), StoreError> {
+        if let Some(group) = self.ways.stops[way.next].group.filter(|_| carries) {
+            ids.retain(|id| !self.view.carried.has(group, *id));
+        }
+        let mut registers = self.ways.read_at(way.next);
+        registers.push(way.register);
+        self.view.read_rows_in(&registers, ids).await
     }
 
     /// From whom to whom rows of a lead are read though the others from there are kept. Whoever identity links tie is read each time; such a

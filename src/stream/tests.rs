@@ -29,7 +29,7 @@ use crate::policy;
 use crate::policy::document::{Exclusion, Keep, PolicySet};
 use crate::region::RegionTree;
 use crate::register::declaration::{Registers, SubjectKind, arrow_schema};
-use crate::register::quarantine::{Reason, Scope};
+use crate::register::quarantine::Quarantined;
 use crate::register::{HeldRows, ReadOptions, Sources};
 use crate::sample::{SampleOptions, generate};
 use crate::store::fill::FillError;
@@ -71,7 +71,7 @@ static CITY: LazyLock<City> = LazyLock::new(|| {
         let mut reader = crate::register::open(declared, source, &regions, &ReadOptions::default()).expect("opened");
         let batches: Vec<RecordBatch> = reader.by_ref().map(|batch| batch.expect("read")).collect();
         let entries = reader.into_outcome().quarantine.entries;
-        let whole = entries.into_iter().filter(|entry| entry.scope == Scope::Row && entry.reason != Reason::DuplicateKey);
+        let whole = entries.into_iter().filter(Quarantined::leaves_doubt);
         set_aside.insert(declared.name.clone(), whole.filter_map(|entry| entry.subject).collect());
         let single = batches.iter().flat_map(|batch| (0..batch.num_rows()).map(|row| batch.slice(row, 1)));
         rows.insert(declared.name.clone(), single.collect());

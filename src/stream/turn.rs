@@ -435,10 +435,12 @@ impl<'a> Stream<'a> {
         for kind in SubjectKind::ALL {
             let Some((listing, _)) = self.forms.find(base_register(kind)) else { continue };
             let is_there: HashSet<&str> = there.iter().filter(|(other, _)| *other == kind).map(|(_, subject)| &*subject.id).collect();
-            let is_to_come = |id: &str| {
-                let stands = |id| self.view.held(id, listing).is_some_and(|held| !held.ends().is_empty());
-                self.view.find(id).is_some_and(|id| stands(id) || !self.view.mentions(listing, id).is_empty())
+            // Households are listed in the rows of their members.
+            let is_listed = |id| match kind {
+                SubjectKind::Household => !self.view.mentions(listing, id).is_empty(),
+                SubjectKind::Person | SubjectKind::Entity => self.view.held(id, listing).is_some_and(|held| !held.ends().is_empty()),
             };
+            let is_to_come = |id: &str| self.view.find(id).is_some_and(is_listed);
             batch.timers.extend(part.iter().filter(|id| !is_there.contains(id.as_str()) && is_to_come(id)).map(|id| due(kind, id)));
         }
     }

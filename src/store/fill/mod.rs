@@ -35,7 +35,6 @@ use crate::eligibility::results::Table;
 use crate::eligibility::results::manifest::Manifest;
 use crate::program::{Program, Scratch};
 use crate::register::declaration::SubjectKind;
-use crate::register::quarantine::Scope;
 use batch::Columns;
 use by_subject::BySubject;
 pub use facts::facts;
@@ -276,12 +275,12 @@ fn gather_members(dossiers: &Dossiers, layout: &Layout, columns: &Columns, place
     }
 }
 
-/// Which registers have a row about whom in quarantine, by identifier of today.
+/// Which registers have a row about whom in quarantine that leaves doubt, by identifier of today.
 fn set_aside(dossiers: &Dossiers) -> HashMap<String, BTreeSet<Arc<str>>> {
     let mut found: HashMap<String, BTreeSet<Arc<str>>> = HashMap::new();
     for (register, outcome) in &dossiers.intake.registers {
-        let whole_rows = outcome.quarantine.entries.iter().filter(|entry| entry.scope == Scope::Row);
-        for id in whole_rows.filter_map(|entry| entry.subject.as_deref()) {
+        let doubtful = outcome.quarantine.entries.iter().filter(|entry| entry.leaves_doubt());
+        for id in doubtful.filter_map(|entry| entry.subject.as_deref()) {
             let today = dossiers.intake.identities.today(id).unwrap_or(id);
             found.entry(today.to_owned()).or_default().insert(register.as_str().into());
         }

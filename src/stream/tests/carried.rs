@@ -22,21 +22,20 @@ pub(super) fn is_that_of_a_batch(stream: &Stream<'_>, batch: &Judged) {
         }
     }
     for (at, lead) in stream.ways.leads.iter().enumerate() {
-        let (register, _) = stream.forms.find(&CITY.registers.links[lead.link].register).expect("declared");
         for from in stream.view.leads.from(at) {
-            let all = stream.view.mentions(register, from);
-            if stream.view.is_linked(from) {
+            let name: &str = stream.view.name(from);
+            // Whoever is listed no more leads nowhere; whoever is linked is read each time.
+            if batch.dossiers.place(lead.kinds.0, name).is_none() || stream.view.is_linked(from) {
                 continue;
             }
-            let anew: BTreeSet<String> = stream.view.leads.anew(at, from, all).map(|id| stream.view.name(id).to_string()).collect();
-            let name: &str = stream.view.name(from);
             let expected = batch.dossiers.led(lead.link, lead.kinds, &lead.facts, &[name]).expect("rows");
             let rest: Vec<usize> = (1..expected.facts.num_columns()).collect();
             let facts = crate::dossier::known::written_out(&expected.facts.project(&rest).expect("columns")).expect("texts");
+            let to: Vec<Id> = expected.to.iter().filter_map(|id| stream.view.find(id)).collect();
+            let anew: IdSet = stream.view.leads.anew(at, from, &to).collect();
             let mut expected = as_text(&expected.to, &[&expected.columns, &facts]);
-            // Whoever is linked is read each time.
-            let is_linked = |id: &str| stream.view.find(id).is_none_or(|id| stream.view.is_linked(id));
-            expected.retain(|(to, _)| !anew.contains(to) && !is_linked(to));
+            let is_kept = |id: &str| stream.view.find(id).is_some_and(|id| !anew.contains(&id) && !stream.view.is_linked(id));
+            expected.retain(|(to, _)| is_kept(to));
             let kept = stream.view.leads.rows(at, &[from]).expect("of one form").map(|rows| {
                 assert!(rows.to.iter().all(|id| !stream.view.is_linked(*id)), "what is linked does not count");
                 let to: Vec<String> = rows.to.iter().map(|id| stream.view.name(*id).to_string()).collect();

@@ -120,8 +120,19 @@ fn each<T>(
     Ok(found)
 }
 
+/// What stands of some identifiers, sorted, as subjects of a kind. Most identifiers are of one kind, by which they begin: of the other
+/// kinds they are mostly outside of what there is, and not looked for.
 pub(super) fn standing(connection: &Connection, kind: SubjectKind, ids: &[String]) -> Result<Vec<Standing>, StoreError> {
     let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let end = |sql: &str| -> Result<Option<String>, StoreError> {
+        let mut statement = connection.prepare_cached(sql).map_err(failed)?;
+        statement.query_row(params![generation, kind_number(kind)], |row| row.get(0)).optional().map_err(failed)
+    };
+    let first = end("SELECT id FROM standing WHERE generation = ?1 AND kind = ?2 ORDER BY id LIMIT 1")?;
+    let last = end("SELECT id FROM standing WHERE generation = ?1 AND kind = ?2 ORDER BY id DESC LIMIT 1")?;
+    let (Some(first), Some(last)) = (first, last) else { return Ok(Vec::new()) };
+    let ids = &ids[ids.partition_point(|id| *id < first)..];
+    let ids = &ids[..ids.partition_point(|id| *id <= last)];
     let sql = "SELECT body FROM standing WHERE generation = ?1 AND kind = ?2 AND id = ?3";
     let mut statement = connection.prepare_cached(sql).map_err(failed)?;
     let mut found = Vec::new();
