@@ -2,9 +2,11 @@
 
 use super::days::runtime;
 use super::*;
+use crate::store::live::Batch;
 use crate::stream::paths::Columns;
 use crate::stream::reach::{Reach, Touched};
-use crate::stream::view::{Id, IdSet};
+use crate::stream::rows::{Entry, RowForms};
+use crate::stream::view::{Id, IdSet, View};
 
 /// Everything that a stream carries is what a batch has of the same subjects.
 pub(super) fn is_that_of_a_batch(stream: &Stream<'_>, batch: &Judged) {
@@ -127,5 +129,32 @@ fn an_employers_people_are_read_once() {
         let needed = reach.needed(&IdSet::from_iter([employer]), true).await.expect("read");
         assert!(insured(&needed) == 1 && needed.has(ids[2], insurance));
         assert!(at_work(&needed) == 1 && needed.has(ids[2], contracts));
+    });
+}
+
+#[test]
+fn who_is_named_is_known_while_it_is_on_its_way() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let forms = Arc::new(RowForms::new(&CITY.registers).expect("as declared"));
+    let (register, form) = forms.find("household_membership").expect("declared");
+    let row = form.take(&CITY.rows["household_membership"][0]).expect("as declared").remove(0);
+    let (person, household) = (row.owner.expect("a member"), row.held.others[0].1.clone());
+    runtime().block_on(async {
+        let (live, fence) = empty(folder.path()).await;
+        for (at, is_there) in [(1, true), (2, false)] {
+            let mut view = View::new(Arc::clone(&live), Arc::clone(&forms));
+            let (person, household) = (view.id(&person), view.id(&household));
+            view.read_rows_in(&[register], [person]).await.expect("read");
+            let entry = Entry { key: row.key.clone(), order: Order::timed(at, at), row: is_there.then(|| row.held.clone()) };
+            view.change(person, register, |rows| form.put(rows, entry));
+            let (rows, mentioned, unmentioned) = view.written();
+            view.sent();
+            // The store does not have it yet, and the view has not asked before.
+            view.read_mentions(register, [household]).await.expect("read");
+            assert_eq!(view.mentions(register, household) == [person], is_there);
+            let generation = live.generation().await.expect("read");
+            let batch = Batch { at, fence: Some(fence.clone()), generation, rows, mentioned, unmentioned, ..Batch::default() };
+            live.commit(&batch).await.expect("committed");
+        }
     });
 }
