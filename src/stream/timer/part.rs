@@ -13,8 +13,11 @@ use crate::dossier::{DossierError, Dossiers};
 use crate::register::declaration::SubjectKind;
 use crate::stream::paths::{Paths, Stop};
 
-/// Subjects that are reckoned together: what they rest on is looked up for them alone.
+/// Subjects that are reckoned together at most: what they rest on is looked up for them alone.
 const TOGETHER: usize = 512;
+
+/// Into so many parts a thread's subjects are split where there are few: some take very much longer than others.
+const PARTS: usize = 8;
 
 /// When the verdicts, grants or amounts of some subjects may be others: one for each identifier, in their order; none where no day
 /// changes them, or where there is no such subject.
@@ -30,7 +33,8 @@ pub fn reckon(
     kind: SubjectKind,
     ids: &[&str],
 ) -> Result<Vec<Option<Next>>, DossierError> {
-    let parts = ids.par_chunks(TOGETHER).map(|part| reckon_part(timers, paths, tables, dossiers, kind, part));
+    let together = ids.len().div_ceil(rayon::current_num_threads() * PARTS).clamp(1, TOGETHER);
+    let parts = ids.par_chunks(together).map(|part| reckon_part(timers, paths, tables, dossiers, kind, part));
     Ok(tokio::task::block_in_place(|| parts.collect::<Result<Vec<_>, DossierError>>())?.into_iter().flatten().collect())
 }
 

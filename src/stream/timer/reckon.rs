@@ -27,7 +27,31 @@ pub struct Reckoning<'a> {
     ground: &'a Ground<'a>,
     today: i64,
     /// What was found of facts: of the subjects of a micro-batch, many rest on the same.
-    found: RefCell<HashMap<String, HashMap<FactId, i64>>>,
+    found: RefCell<HashMap<String, HashMap<FactId, Found>>>,
+}
+
+/// When a fact may be another, as far as it was looked ahead.
+#[derive(Clone, Copy)]
+struct Found {
+    /// [`NEVER`]: not up to the last day that was looked at.
+    day: i64,
+    until: i64,
+}
+
+/// The least of the days of many that is not behind a day, none of which is looked for behind the least one so far: of very many rows, the
+/// first ones tell how far the others need be looked at. `of` gives the day of an item, or any that is behind the one named.
+fn least<T>(items: impl IntoIterator<Item = T>, today: i64, until: i64, of: impl Fn(T, i64) -> i64) -> i64 {
+    let (mut least, mut until) = (NEVER, until);
+    for item in items {
+        if until <= today {
+            break;
+        }
+        let day = of(item, until);
+        if day <= until {
+            (least, until) = (day, day - 1);
+        }
+    }
+    least
 }
 
 /// A subject that is asked about, with what was found of its facts.
@@ -78,9 +102,14 @@ impl<'a> Reckoning<'a> {
     /// When a subject may begin or cease to be one: a household is one while it has members.
     fn listed(&self, kind: SubjectKind, id: &str) -> i64 {
         match (kind, self.timers.members) {
-            (SubjectKind::Household, Some(link)) => self.linked(link, id, &|_| NEVER),
+            (SubjectKind::Household, Some(link)) => self.linked(link, id, self.ahead(), &|_, _| NEVER),
             _ => NEVER,
         }
+    }
+
+    /// The last day that is looked at.
+    fn ahead(&self) -> i64 {
+        self.today + AHEAD
     }
 
     fn scope<'s>(&self, kind: SubjectKind, id: &'s str) -> Scope<'s> {
@@ -98,7 +127,7 @@ impl<'a> Reckoning<'a> {
         let each = policy.each.as_ref().map_or(NEVER, |each| self.each(each, id));
         let given = super::ALWAYS_READ[..2].iter().map(|register| self.rows_begin(register, id)).min().unwrap_or(NEVER);
         let of_household = match self.timers.household {
-            Some(link) if !policy.of_household.is_empty() => self.linked(link, id, &|end| {
+            Some(link) if !policy.of_household.is_empty() => self.linked(link, id, self.ahead(), &|end, _| {
                 let scope = self.scope(SubjectKind::Household, end);
                 policy.of_household.iter().map(|other| self.conditions(&self.timers.policies[*other], &scope).0).min().unwrap_or(NEVER)
             }),
@@ -121,7 +150,7 @@ impl<'a> Reckoning<'a> {
             if let Some(Some(known)) = scope.changes.borrow().get(index) {
                 return *known;
             }
-            let found = self.fact(FactId { kind: scope.kind, index }, scope.id);
+            let found = self.fact(FactId { kind: scope.kind, index }, scope.id, self.ahead());
             let mut known = scope.changes.borrow_mut();
             if known.len() <= index {
                 known.resize(index + 1, None);
@@ -129,24 +158,27 @@ impl<'a> Reckoning<'a> {
             known[index] = Some(found);
             found
         };
-        ask(&Forecast { value: &value, changes: &changes, until: self.today + AHEAD })
+        ask(&Forecast { value: &value, changes: &changes, until: self.ahead() })
     }
 
-    /// When a fact of a subject may be another.
-    fn fact(&self, fact: FactId, id: &str) -> i64 {
-        if let Some(&found) = self.found.borrow().get(id).and_then(|of_subject| of_subject.get(&fact)) {
-            return found;
+    /// When a fact of a subject may be another, where that is not behind a day.
+    fn fact(&self, fact: FactId, id: &str, until: i64) -> i64 {
+        let known = self.found.borrow().get(id).and_then(|of_subject| of_subject.get(&fact).copied());
+        if let Some(Found { day, .. }) = known.filter(|found| found.day != NEVER || found.until >= until) {
+            return day;
         }
-        let found = self.fact_anew(fact, id);
+        // What lies behind the last day that was looked at need not be the first.
+        let day = Some(self.fact_anew(fact, id, until)).filter(|day| *day <= until).unwrap_or(NEVER);
         let mut all = self.found.borrow_mut();
+        let found = Found { day, until };
         match all.get_mut(id) {
             Some(of_subject) => of_subject.insert(fact, found),
             None => all.entry(id.to_owned()).or_default().insert(fact, found),
         };
-        found
+        day
     }
 
-    fn fact_anew(&self, fact: FactId, id: &str) -> i64 {
+    fn fact_anew(&self, fact: FactId, id: &str, until: i64) -> i64 {
         // All facts that are asked about have columns, but those of registers that give nothing: unknown, whatever the day.
         if self.ground.lacks(fact.kind, fact.index) {
             return NEVER;
@@ -154,15 +186,19 @@ impl<'a> Reckoning<'a> {
         match self.timers.facts.get(&fact) {
             None | Some(FactPlan::Unknowable) => self.today + 1,
             Some(FactPlan::Rows { register, rows, agrees_with }) => {
-                let own = self.rows_of(register, id).into_iter().map(|row| self.row(register, row, rows, None)).min().unwrap_or(NEVER);
+                let of_row = |row, until| self.row(register, row, rows, None, until);
+                let own = least(self.rows_of(register, id), self.today, until, of_row);
                 let others = agrees_with.iter().map(|other| self.rows_begin(other, id)).min().unwrap_or(NEVER);
                 own.min(others)
             }
-            Some(FactPlan::LinkEnd { link }) => self.linked(*link, id, &|_| NEVER),
-            Some(FactPlan::Linked { link, fact }) => self.linked(*link, id, &|end| self.fact(*fact, end)),
+            Some(FactPlan::LinkEnd { link }) => self.linked(*link, id, until, &|_, _| NEVER),
+            Some(FactPlan::Linked { link, fact }) => self.linked(*link, id, until, &|end, until| self.fact(*fact, end, until)),
             Some(FactPlan::Many { link, rows }) => {
                 let declared = &self.timers.catalogue.registers.links[*link];
-                self.linked_rows(*link, id, &|row, end| self.row(&declared.register, row, rows, end.map(|end| (declared.to, end))))
+                let of_row = |row: Row<'a>, end: Option<&str>, until| {
+                    self.row(&declared.register, row, rows, end.map(|end| (declared.to, end)), until)
+                };
+                self.linked_rows(*link, id, until, &of_row)
             }
         }
     }
@@ -185,7 +221,7 @@ impl<'a> Reckoning<'a> {
     }
 
     /// When a row may be seen, count, or give something else; where facts of another subject stand beside it, they count too.
-    fn row(&self, register: &str, row: Row<'_>, plan: &RowPlan, beside: Option<(SubjectKind, &str)>) -> i64 {
+    fn row(&self, register: &str, row: Row<'_>, plan: &RowPlan, beside: Option<(SubjectKind, &str)>, until: i64) -> i64 {
         // A row that is recorded later than today may be seen all the same, where its register speaks for a later day.
         let begins = self.begins(register, row).unwrap_or(NEVER);
         let columns = self.timers.catalogue.rows.get(register).map_or(0, Vec::len);
@@ -198,10 +234,10 @@ impl<'a> Reckoning<'a> {
             }
         };
         let changes = |index: usize| match (index.checked_sub(columns), beside) {
-            (Some(index), Some((kind, id))) => self.fact(FactId { kind, index }, id),
+            (Some(index), Some((kind, id))) => self.fact(FactId { kind, index }, id, until),
             _ => NEVER,
         };
-        let forecast = Forecast { value: &value, changes: &changes, until: self.today + AHEAD };
+        let forecast = Forecast { value: &value, changes: &changes, until };
         let counts = plan.filter.as_ref().map_or(NEVER, |filter| forecast.next(filter, self.today)).min(begins);
         if plan.filter.as_ref().is_some_and(|filter| forecast.is_no(filter, self.today)) {
             return counts;
@@ -210,17 +246,17 @@ impl<'a> Reckoning<'a> {
     }
 
     /// When a link of a subject may lead elsewhere, or what it leads to may be another.
-    fn linked(&self, link: usize, id: &str, end: &dyn Fn(&str) -> i64) -> i64 {
-        self.linked_rows(link, id, &|_, at| at.map_or(NEVER, end))
+    fn linked(&self, link: usize, id: &str, until: i64, end: &dyn Fn(&str, i64) -> i64) -> i64 {
+        self.linked_rows(link, id, until, &|_, at, until| at.map_or(NEVER, |at| end(at, until)))
     }
 
-    fn linked_rows(&self, link: usize, id: &str, each: &dyn Fn(Row<'a>, Option<&str>) -> i64) -> i64 {
+    fn linked_rows(&self, link: usize, id: &str, until: i64, each: &dyn Fn(Row<'a>, Option<&str>, i64) -> i64) -> i64 {
         let declared = &self.timers.catalogue.registers.links[link];
         let rows = self.ground.tables().rows(&declared.register, &declared.from_column, id);
-        let of_row = |row: Row<'a>| {
+        let of_row = |row: Row<'a>, until: i64| {
             let begins = self.begins(&declared.register, row).unwrap_or(NEVER);
             let value = |index: usize| row.value(index);
-            let forecast = Forecast { value: &value, changes: &|_| NEVER, until: self.today + AHEAD };
+            let forecast = Forecast { value: &value, changes: &|_| NEVER, until };
             let filter = self.timers.link_filters.get(link).and_then(Option::as_ref);
             let holds = filter.map_or(NEVER, |filter| forecast.next(filter, self.today)).min(begins);
             if filter.is_some_and(|filter| forecast.is_no(filter, self.today)) {
@@ -228,21 +264,43 @@ impl<'a> Reckoning<'a> {
             }
             let end = self.ground.tables().id(row, &declared.to_column);
             let renumbered = end.and_then(|end| self.ground.renumbered(end)).unwrap_or(NEVER);
-            each(row, end).min(holds).min(renumbered)
+            each(row, end, until).min(holds).min(renumbered)
         };
-        rows.into_iter().map(of_row).min().unwrap_or(NEVER)
+        least(rows, self.today, until, of_row)
     }
 
     /// When an occasion may be there, or be worth something else.
     fn each(&self, plan: &EachPlan, id: &str) -> i64 {
         match plan.link {
             Some(link) => {
-                self.linked_rows(link, id, &|row, end| self.row(&plan.register, row, &plan.rows, end.map(|end| (plan.kind, end))))
+                let of_row = |row: Row<'a>, end: Option<&str>, until| {
+                    self.row(&plan.register, row, &plan.rows, end.map(|end| (plan.kind, end)), until)
+                };
+                self.linked_rows(link, id, self.ahead(), &of_row)
             }
             None => {
-                let rows = self.rows_of(&plan.register, id).into_iter();
-                rows.map(|row| self.row(&plan.register, row, &plan.rows, Some((plan.kind, id)))).min().unwrap_or(NEVER)
+                let of_row = |row, until| self.row(&plan.register, row, &plan.rows, Some((plan.kind, id)), until);
+                least(self.rows_of(&plan.register, id), self.today, self.ahead(), of_row)
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_looked_for_behind_the_least_day_so_far() {
+        let asked = RefCell::new(Vec::new());
+        let day_of = |day: i64, until: i64| {
+            asked.borrow_mut().push(until);
+            day
+        };
+        assert_eq!(least([950, 40, 60, 12, 11, 3], 10, 900, day_of), 11);
+        // 11 is tomorrow: nothing can be sooner.
+        assert_eq!(asked.take(), [900, 900, 39, 39, 11]);
+        assert_eq!(least([950, NEVER], 10, 900, day_of), NEVER);
+        assert_eq!(least([], 10, 900, day_of), NEVER);
     }
 }
