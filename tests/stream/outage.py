@@ -61,7 +61,7 @@ def check(store: Store, city: City, receivers):
     for message in got:
         subject = (message["subject"]["kind"], message["subject"]["id"])
         number = rows[message["id"]][0]
-        assert number >= last.get(subject, 0), f"the order of a subject's messages was not kept"
+        assert number >= last.get(subject, 0), "the order of a subject's messages was not kept"
         last[subject] = number
     # Whoever is owed something in the end was told.
     cases = {case for case, kind, _ in told if kind in ("found", "to_confirm")}

@@ -54,9 +54,8 @@ def main():
         Program("stream", ["stream", "run", "--settings", str(folder / "streams.yaml"), *common], folder / "stream.log"),
     ]
     try:
-        told_before = lambda: len(receiver.got)
         wait_until("the first events are in the store", 900, lambda: read_up_to() > 0, programs)
-        started, first, told = time.monotonic(), read_up_to(), told_before()
+        started, first, told = time.monotonic(), read_up_to(), len(receiver.got)
         wait_until("all events are in the store", 900, lambda: read_up_to() >= len(lines), programs)
         seconds = time.monotonic() - started
         for program in programs:
