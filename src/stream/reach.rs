@@ -34,12 +34,12 @@ pub struct Needed {
     /// By group of stops: of whom all is read there that the facts rest on.
     pub read: Vec<IdSet>,
     /// By lead.
-    pub led: Vec<Led>,
+    pub led: Vec<OfLead>,
 }
 
 /// What is needed of a lead.
 #[derive(Debug, Clone, Default)]
-pub struct Led {
+pub struct OfLead {
     /// From whom rows are kept.
     pub kept: IdSet,
     /// Pairs of which rows are read all the same.
@@ -373,7 +373,7 @@ impl<'a> Reach<'a> {
             root.clone_from(subjects);
         }
         let of_groups = || vec![IdSet::new(); self.ways.groups.len()];
-        let led = vec![Led::default(); self.ways.leads.len()];
+        let led = vec![OfLead::default(); self.ways.leads.len()];
         let mut needed = Needed { carried: of_groups(), read: of_groups(), led, ..Needed::default() };
         let root = self.ways.stops.len() - 1;
         // Whose rows are all needed, first: these are read at once.
@@ -397,10 +397,10 @@ impl<'a> Reach<'a> {
                 needed.read(self.view, &here).await?;
             }
             for way in &stop.links {
-                let mut walked = here.clone();
+                let mut others = None;
                 if let Some(lead) = way.lead.filter(|_| carries) {
                     let is_kept = |id: Id| self.view.leads.has(lead, id) && !self.view.is_linked(id);
-                    let kept: IdSet = walked.extract_if(|id| is_kept(*id)).collect();
+                    let (kept, walked): (IdSet, IdSet) = here.iter().copied().partition(|id| is_kept(*id));
                     let anew = self.anew(lead, way.register, &kept).await?;
                     let owners: IdSet = anew.iter().map(|(_, to)| *to).collect();
                     needed.these(&owners, &[way.register]);
@@ -412,17 +412,19 @@ impl<'a> Reach<'a> {
                     if place == root {
                         led.whole.extend(here.iter().filter(|id| !self.view.is_linked(**id)));
                     }
+                    others = Some(walked);
                 }
+                let walked = others.as_ref().unwrap_or(&here);
                 // The rows of the link may lie under others than those whom it ties.
                 if way.from.is_some() {
                     self.view.read_mentions(way.register, walked.iter().copied()).await?;
-                    let owners = self.mentioning(way.register, &walked);
+                    let owners = self.mentioning(way.register, walked);
                     needed.these(&owners, &[way.register]);
                     if way.to.is_none() {
                         self.read_ahead(way, owners, carries).await?;
                     }
                 }
-                let there = self.across(way.register, way.from, way.to, &walked).await?;
+                let there = self.across(way.register, way.from, way.to, walked).await?;
                 at[way.next].extend(there);
             }
         }

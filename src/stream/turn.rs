@@ -21,7 +21,7 @@ use super::change::Change;
 use super::heard::Heard;
 use super::judge::{About, Judge, Judged};
 use super::leads::LedRows;
-use super::reach::{Led, Needed, Reach, Touched, Ways};
+use super::reach::{Needed, OfLead, Reach, Touched, Ways};
 use super::rows::{HeldRow, RowForms};
 use super::seen::{CasesOf, Ids, Seen, Stood, cases_about, stood};
 use super::standing;
@@ -321,7 +321,7 @@ impl<'a> Stream<'a> {
     /// The rows that are kept of those that lead from some to many others.
     fn led(&self, needed: &Needed) -> Result<Vec<KnownRows>, TurnError> {
         let mut known = Vec::new();
-        for (at, Led { kept, anew, .. }) in needed.led.iter().enumerate() {
+        for (at, OfLead { kept, anew, .. }) in needed.led.iter().enumerate() {
             let from: Vec<Id> = kept.iter().copied().collect();
             let Some(rows) = self.view.leads.rows(at, &from)? else { continue };
             let place: HashMap<Id, u32> = (0..).zip(&from).map(|(place, id)| (*id, place)).collect();
