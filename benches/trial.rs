@@ -51,7 +51,7 @@ fn main() {
         as_of,
         sources: &sources,
         allow_missing: &nothing,
-        options: Options { shards: 1, threads, memory: None, scratch: std::env::temp_dir() },
+        options: Options::new(threads, std::env::temp_dir()),
         progress: Arc::new(Silent),
         cancel: Cancel::default(),
     };

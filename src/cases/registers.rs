@@ -133,7 +133,7 @@ fn read(
         each: each.iter().map(|each| each.request.clone()).collect(),
         sources,
         allow_missing: &allow_missing,
-        options: Options { shards: 1, threads: 1, memory: None, scratch: scratch.to_owned() },
+        options: Options::new(1, scratch.to_owned()),
         progress: Arc::new(Silent),
         cancel: Cancel::default(),
     };

@@ -48,6 +48,9 @@ pub struct Args {
     /// 有意缺席的登记库 / Registers absent on purpose
     #[arg(long, value_name = "REGISTER", num_args = 1..)]
     pub allow_missing: Vec<String>,
+    /// 档案快照: 没有变的登记库不再读, 从这个目录里取; 缺省不留 / Dossier snapshot: registers that did not change are taken from this folder, not read again; by default none
+    #[arg(long, value_name = "DIR")]
+    pub snapshot: Option<PathBuf>,
     /// 可用的内存, 如 4GiB / Memory to take, such as 4GiB
     #[arg(long, value_name = "SIZE", value_parser = size_argument)]
     pub memory: Option<usize>,
@@ -91,8 +94,13 @@ async fn whole(args: &Args, bar: &Arc<Bar>, cancel: Cancel) -> Result<Vec<(PathB
     let mut catalogue = folder.checked.catalogue.clone();
     let kinds: Vec<SubjectKind> = args.subject.map_or_else(|| SubjectKind::ALL.to_vec(), |kind| vec![kind.into()]);
     let (sheets, facts) = sheets(&mut catalogue, &binder, &kinds);
-    let options =
-        Options { shards: args.shards.unwrap_or(1).max(1), threads: all_cores(), memory: args.memory, scratch: scratch(&args.out) };
+    let options = Options {
+        shards: args.shards.unwrap_or(1).max(1),
+        threads: all_cores(),
+        memory: args.memory,
+        scratch: scratch(&args.out),
+        snapshot: args.snapshot.clone(),
+    };
     let allow_missing = args.allow_missing.iter().cloned().collect();
     let request = Request {
         catalogue: &mut catalogue,

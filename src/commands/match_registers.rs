@@ -81,6 +81,9 @@ pub struct Args {
     /// 只要数目, 不要名单 / Counts only, no lists
     #[arg(long)]
     pub counts_only: bool,
+    /// 档案快照: 没有变的登记库不再读, 从这个目录里取; 缺省不留 / Dossier snapshot: registers that did not change are taken from this folder, not read again; by default none
+    #[arg(long, value_name = "DIR")]
+    pub snapshot: Option<PathBuf>,
     /// 可用的内存, 如 4GiB: 多出的放到磁盘, 或分几次读 / Memory to take, such as 4GiB: what is more goes to disk, or is read in turns
     #[arg(long, value_name = "SIZE", value_parser = size_argument)]
     pub memory: Option<usize>,
@@ -238,7 +241,8 @@ async fn whole(args: &Args, context: &Context, threads: usize, bar: &Arc<Bar>, c
     let allow_missing: BTreeSet<String> = args.allow_missing.iter().cloned().collect();
     let no_sources = Sources::default();
     let beside = out.as_deref().map(scratch).or_else(|| target.as_ref().map(match_store::Target::scratch)).unwrap_or_default();
-    let options = Options { shards: args.shards.unwrap_or(1).max(1), threads, memory: args.memory, scratch: beside };
+    let options =
+        Options { shards: args.shards.unwrap_or(1).max(1), threads, memory: args.memory, scratch: beside, snapshot: args.snapshot.clone() };
     let also = match (&target, &sources) {
         (Some(_), Some(sources)) => match_store::facts(&mut catalogue, &binder, &chosen, sources, &allow_missing),
         _ => BTreeSet::new(),

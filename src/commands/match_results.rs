@@ -86,6 +86,8 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Option<Staging>, tar
     let resolving = Instant::now();
     let Beside { registers, paid, refusals, conflicts, ledger } = beside(request, dossiers.as_ref(), needed.as_ref(), target.as_ref())?;
     let silent = dossiers.as_ref().map(|dossiers| dossiers.silent.clone()).unwrap_or_default();
+    let of_snapshot = |dossiers: &Dossiers| (dossiers.intake.taken.len(), dossiers.intake.unseen.len());
+    let taken = dossiers.as_ref().filter(|_| request.args.snapshot.is_some()).map(of_snapshot);
     // Their files are many and large: where no store wants them, they go while the rest is worked on.
     let (kept, removed) = if target.is_some() { (dossiers, None) } else { (None, dossiers) };
     let _removing = Removing(Some(std::thread::spawn(move || drop(removed))));
@@ -168,7 +170,7 @@ pub fn finish(request: &Request<'_>, found: Found, staging: Option<Staging>, tar
     let stored = filled.map(|filled| filled.publish(request)).transpose()?;
     let quarantined = registers.values().map(|outcome| outcome.quarantine.rows() + outcome.quarantine.cells()).sum();
     let places = Places { stored: stored.as_deref() };
-    let summary = summary(request, &resolution, &manifest, &silent, (quarantined, rows_read), &places);
+    let summary = summary(request, &resolution, &manifest, &silent, (quarantined, rows_read), taken, &places);
     Ok(Finished { summary, quarantined, conflicts: manifest.counts.conflicts })
 }
 
@@ -378,6 +380,7 @@ fn summary(
     manifest: &Manifest,
     silent: &BTreeMap<String, Cause>,
     (quarantined, rows_read): (u64, u64),
+    taken: Option<(usize, usize)>,
     places: &Places<'_>,
 ) -> String {
     let context = request.context;
@@ -442,6 +445,8 @@ fn summary(
         (pick("隔离", "quarantined"), count(quarantined)),
         (pick("数据冲突", "conflicts"), count(manifest.counts.conflicts)),
     ];
+    let of_all = |(taken, all): (usize, usize)| (pick("取自快照的登记库", "registers from the snapshot"), format!("{taken}/{all}"));
+    facts.extend(taken.map(of_all));
     facts.extend(request.args.out_dir().map(|out| (pick("结果", "results"), out.display().to_string())));
     facts.extend(places.stored.map(|stored| (pick("存储", "store"), stored.to_owned())));
     let line: Vec<String> = facts.iter().map(|(label, value)| format!("{label} {value}")).collect();

@@ -7,11 +7,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::Context;
 use crate::diagnostic::progress::Progress;
-use crate::diagnostic::{Lang, Message};
+use crate::diagnostic::{Diagnostic, Message};
 
 /// One line on stderr that tells the stage, its rows and how fast they go.
 pub struct Bar {
-    lang: Lang,
+    context: Context,
     bar: Mutex<ProgressBar>,
 }
 
@@ -19,7 +19,7 @@ impl Bar {
     /// A bar that is not yet drawn.
     #[must_use]
     pub fn new(context: &Context) -> Self {
-        Self { lang: context.lang, bar: Mutex::new(ProgressBar::hidden()) }
+        Self { context: *context, bar: Mutex::new(ProgressBar::hidden()) }
     }
 
     /// Takes the line away.
@@ -43,7 +43,7 @@ impl Progress for Bar {
         if let Ok(style) = ProgressStyle::with_template(template) {
             new.set_style(style);
         }
-        new.set_message(name.get(self.lang).to_owned());
+        new.set_message(self.context.say(&name).to_owned());
         new.enable_steady_tick(Duration::from_millis(200));
         *bar = new;
     }
@@ -51,6 +51,12 @@ impl Progress for Bar {
     fn rows(&self, rows: u64) {
         if let Ok(bar) = self.bar.lock() {
             bar.inc(rows);
+        }
+    }
+
+    fn warn(&self, told: Diagnostic) {
+        if let Ok(bar) = self.bar.lock() {
+            bar.suspend(|| self.context.tell(&[told]));
         }
     }
 }

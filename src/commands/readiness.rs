@@ -56,6 +56,9 @@ pub struct Args {
     /// 输出格式 / Format
     #[arg(long, value_enum, default_value_t = FormatArg::Table)]
     pub format: FormatArg,
+    /// 档案快照: 没有变的登记库不再读, 从这个目录里取; 缺省不留 / Dossier snapshot: registers that did not change are taken from this folder, not read again; by default none
+    #[arg(long, value_name = "DIR")]
+    pub snapshot: Option<PathBuf>,
     /// 可用的内存, 如 4GiB / Memory to take, such as 4GiB
     #[arg(long, value_name = "SIZE", value_parser = size_argument)]
     pub memory: Option<usize>,
@@ -140,7 +143,7 @@ async fn whole(args: &Args, threads: usize, bar: &Arc<Bar>, cancel: Cancel) -> R
         sources: &sources,
         allow_missing: &allow_missing,
         reverse,
-        options: Options { shards: 1, threads, memory: args.memory, scratch: std::env::temp_dir() },
+        options: Options { shards: 1, threads, memory: args.memory, scratch: std::env::temp_dir(), snapshot: args.snapshot.clone() },
         progress: Arc::clone(bar) as Arc<dyn Progress>,
         cancel: cancel.clone(),
     };

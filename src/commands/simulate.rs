@@ -76,6 +76,9 @@ pub struct Args {
     /// 档案文件的标识列 / The identifier column of the file
     #[arg(long, value_name = "COLUMN")]
     pub id: Option<String>,
+    /// 档案快照: 没有变的登记库不再读, 从这个目录里取; 缺省不留 / Dossier snapshot: registers that did not change are taken from this folder, not read again; by default none
+    #[arg(long, value_name = "DIR")]
+    pub snapshot: Option<PathBuf>,
     /// 可用的内存, 如 4GiB / Memory to take, such as 4GiB
     #[arg(long, value_name = "SIZE", value_parser = size_argument)]
     pub memory: Option<usize>,
@@ -130,7 +133,7 @@ async fn whole(
     };
     let dimensions = dimensions(args, &mut sides)?;
     let allow_missing: BTreeSet<String> = allow_missing(args, &sides.before)?;
-    let options = Options { shards: 1, threads, memory: args.memory, scratch: scratch(&args.out) };
+    let options = Options { shards: 1, threads, memory: args.memory, scratch: scratch(&args.out), snapshot: args.snapshot.clone() };
     let ground = match (&file, &sources) {
         (Some(file), _) => Ground::File { file, kind: args.subject.into() },
         (None, Some(sources)) => Ground::Registers { sources, allow_missing: &allow_missing, options },

@@ -118,6 +118,7 @@ codes! {
     TRAIL_BROKEN "MS3007" "trail-broken" Error Deployment;
     SETTINGS_INVALID "MS3010" "settings-invalid" Error Deployment;
     NOT_HELD "MS3011" "not-held" Error Deployment;
+    SNAPSHOT_UNFIT "MS3012" "snapshot-unfit" Warning Deployment;
     INTERNAL "MS9001" "internal" Error Ours;
 }
 

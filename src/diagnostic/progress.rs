@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::Message;
+use super::{Diagnostic, Message};
 
 /// Hears of the progress of long work. Calls come from several threads.
 pub trait Progress: Send + Sync {
@@ -11,6 +11,8 @@ pub trait Progress: Send + Sync {
     fn stage(&self, name: Message, total: Option<u64>);
     /// So many more rows of the stage are done.
     fn rows(&self, rows: u64);
+    /// Something that somebody should know of, and that the work goes on in spite of.
+    fn warn(&self, _: Diagnostic) {}
 }
 
 /// Hears nothing.

@@ -67,14 +67,14 @@ impl Columns {
     /// # Errors
     ///
     /// When a file cannot be written.
-    pub(super) fn insert(&mut self, kind: SubjectKind, columns: Vec<(String, ArrayRef)>) -> Result<(), DossierError> {
-        let fields: Vec<Field> = columns.iter().map(|(name, array)| Field::new(name, array.data_type().clone(), true)).collect();
+    pub(super) fn insert(&mut self, kind: SubjectKind, columns: Vec<(String, Column)>) -> Result<(), DossierError> {
+        let fields: Vec<Field> = columns.iter().map(|(name, column)| Field::new(name, column.data_type.clone(), true)).collect();
         let schema = Arc::new(Schema::new(fields));
         let pieces = self.pieces.entry(kind).or_default();
         for (at, (name, _)) in columns.iter().enumerate() {
             self.by_name.insert((kind, name.clone()), (pieces.len(), at));
         }
-        let arrays: Vec<ArrayRef> = columns.into_par_iter().map(|(_, array)| narrowed(&array)).collect();
+        let arrays: Vec<ArrayRef> = columns.into_par_iter().map(|(_, column)| narrowed(&column.narrow)).collect();
         let size: usize = arrays.iter().map(|array| array.get_array_memory_size()).sum();
         let stored = if self.used + size <= self.limit {
             self.used += size;
@@ -140,7 +140,7 @@ impl Columns {
     }
 }
 
-/// A whole column as it is kept.
+/// A whole column: as it is kept, or as it is given out.
 #[derive(Debug)]
 pub(super) struct Column {
     narrow: ArrayRef,
@@ -149,10 +149,24 @@ pub(super) struct Column {
 }
 
 impl Column {
-    /// A column of its own.
-    #[cfg(test)]
+    /// Values as they are given out.
     pub(super) fn of(values: ArrayRef) -> Self {
         Self { data_type: values.data_type().clone(), narrow: values }
+    }
+
+    /// Values that were [`Column::narrowed`], with the type that they are given out in.
+    pub(super) fn narrowed_to(narrow: ArrayRef, data_type: DataType) -> Self {
+        Self { narrow, data_type }
+    }
+
+    /// The same as it is kept.
+    pub(super) fn narrowed(&self) -> Self {
+        Self { narrow: narrowed(&self.narrow), data_type: self.data_type.clone() }
+    }
+
+    /// The values as they are kept.
+    pub(super) fn narrow(&self) -> &ArrayRef {
+        &self.narrow
     }
 
     /// All values.
@@ -249,9 +263,12 @@ mod tests {
         let numbers: ArrayRef = Arc::new(Int64Array::from_iter((0..rows).map(|row| i64::try_from(row).ok().filter(|row| row % 3 > 0))));
         let texts: ArrayRef = Arc::new(StringArray::from_iter_values((0..rows).map(|row| row.to_string())));
         columns
-            .insert(SubjectKind::Person, vec![("n".to_owned(), Arc::clone(&numbers)), ("t".to_owned(), Arc::clone(&texts))])
+            .insert(
+                SubjectKind::Person,
+                vec![("n".to_owned(), Column::of(Arc::clone(&numbers))), ("t".to_owned(), Column::of(Arc::clone(&texts)))],
+            )
             .expect("room");
-        columns.insert(SubjectKind::Person, vec![("m".to_owned(), Arc::clone(&numbers))]).expect("room");
+        columns.insert(SubjectKind::Person, vec![("m".to_owned(), Column::of(Arc::clone(&numbers)))]).expect("room");
         assert!(columns.get(SubjectKind::Entity, "m").expect("read").is_none());
         let all = UInt32Array::from_iter_values(0..u32::try_from(rows).expect("few"));
         for (name, array) in [("t", &texts), ("n", &numbers)] {

@@ -52,6 +52,13 @@ pub struct Identities {
 }
 
 impl Identities {
+    /// All that they say, as a text that is the same for the same.
+    #[must_use]
+    pub fn described(&self) -> String {
+        let today: BTreeMap<&String, &String> = self.today.iter().collect();
+        format!("{today:?} {:?}", self.ambiguous)
+    }
+
     /// Follows all links that hold on the day, to the end of each chain.
     #[must_use]
     pub fn new(mut links: Vec<IdentityLink>, as_of: NaiveDate) -> Self {

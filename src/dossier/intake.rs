@@ -8,7 +8,8 @@ use super::build::{Request, base_register};
 use super::identity::{Identities, links_of};
 use super::known::{KnownFacts, known_ids};
 use super::read::{Reading, RegisterFound, read};
-use super::rows::Registers;
+use super::rows::{RegisterRows, Registers};
+use super::snapshot::Snapshot;
 use super::subjects::SubjectIndex;
 use super::{Cause, DossierError};
 use crate::diagnostic::{Diagnostic, Message, code};
@@ -32,6 +33,8 @@ pub struct IntakeReport {
     pub renumbered: BTreeMap<String, u64>,
     /// The identifiers of today.
     pub identities: Identities,
+    /// Registers that were not read: what they give was taken from a snapshot.
+    pub taken: BTreeSet<String>,
 }
 
 /// Registers that are there, before the first row is read: what is missing is told before any work.
@@ -39,6 +42,7 @@ pub(super) struct Intake {
     readable: BTreeSet<String>,
     silent: BTreeMap<String, Cause>,
     report: IntakeReport,
+    snapshot: Option<Snapshot>,
 }
 
 impl Intake {
@@ -48,7 +52,7 @@ impl Intake {
     ///
     /// When one is missing and not allowed to be, or cannot be opened.
     pub(super) fn open(request: &Request<'_>, needed: &BTreeSet<String>) -> Result<Self, DossierError> {
-        let mut intake = Self { readable: BTreeSet::new(), silent: BTreeMap::new(), report: IntakeReport::default() };
+        let mut intake = Self { readable: BTreeSet::new(), silent: BTreeMap::new(), report: IntakeReport::default(), snapshot: None };
         let registers = Arc::clone(&request.catalogue.registers);
         for name in needed {
             let Some(declaration) = registers.registers.get(name) else { continue };
@@ -67,6 +71,9 @@ impl Intake {
             intake.readable.insert(name.clone());
         }
         intake.read_identities(request)?;
+        if let Some(dir) = &request.options.snapshot {
+            intake.snapshot = Some(Snapshot::open(dir, &intake.report.identities, request)?);
+        }
         Ok(intake)
     }
 
@@ -110,7 +117,18 @@ impl Intake {
     ) -> Result<BTreeMap<SubjectKind, Base>, DossierError> {
         let name = Message::new("列出服务对象", "listing subjects");
         request.progress.stage(name, None);
-        let read = |plan: &BasePlan| Base::read(plan, &self.report.identities, known_ids(known, plan.kind), request);
+        // Those of whom something is known beforehand are of this build alone.
+        let snapshot = self.snapshot.as_ref().filter(|_| known.is_empty());
+        let read = |plan: &BasePlan| {
+            if let Some(held) = snapshot.and_then(|snapshot| snapshot.base(plan, request)) {
+                return Ok(held);
+            }
+            let listed = Base::read(plan, &self.report.identities, known_ids(known, plan.kind), request)?;
+            if let Some(snapshot) = snapshot {
+                snapshot.keep_base(plan, &listed);
+            }
+            Ok(listed)
+        };
         let all = side_by_side(plans, request.options.threads, read)?;
         Ok(plans.iter().map(|plan| plan.kind).zip(all).collect())
     }
@@ -127,7 +145,7 @@ impl Intake {
         bases: &BTreeMap<SubjectKind, Base>,
         request: &Request<'_>,
     ) -> Result<(IntakeReport, BTreeMap<String, RegisterFound>), DossierError> {
-        let Self { readable, mut report, .. } = self;
+        let Self { readable, mut report, snapshot, .. } = self;
         request.progress.stage(Message::new("读取登记库", "reading registers"), None);
         let mut names: Vec<&String> = readable.iter().collect();
         let is_base = |name: &str| bases.keys().any(|kind| base_register(*kind) == name);
@@ -143,15 +161,28 @@ impl Intake {
                 budget: request.options.memory.map(|memory| memory / 8 * 3 / at_once),
             })
             .collect();
+        let nothing = RegisterRows::default();
         let found = side_by_side(&readings, at_once, |reading| {
+            let (declaration, rows) = (reading.declaration, reading.rows.unwrap_or(&nothing));
+            if let Some(held) = snapshot.as_ref().and_then(|snapshot| snapshot.take(declaration, rows, bases, request)) {
+                request.progress.rows(held.outcome.as_ref().map_or(0, |outcome| outcome.rows_read));
+                return Ok(held);
+            }
             let mut found = read(reading, request)?;
             found.outcome.as_mut().map_or(Ok(()), ReadOutcome::hash_files).map_err(DossierError::Told)?;
+            if let Some(snapshot) = &snapshot {
+                snapshot.keep(declaration, rows, bases, &mut found, request);
+            }
             Ok(found)
         })?;
         drop(readings);
+        if let Some(snapshot) = snapshot {
+            snapshot.close(request);
+        }
         let mut all = BTreeMap::new();
         for (name, mut found) in names.into_iter().zip(found) {
             report.unseen.insert(name.clone(), found.unseen);
+            report.taken.extend(found.is_taken.then(|| name.clone()));
             report.renumbered.insert(name.clone(), found.renumbered);
             if let Some(outcome) = found.outcome.take() {
                 report.registers.insert(name.clone(), outcome);

@@ -70,6 +70,11 @@ pub(super) fn known_ids(known: &[KnownFacts], kind: SubjectKind) -> StringArray 
 }
 
 impl<'a> Known<'a> {
+    /// Whether nothing is known.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Beside the places of subjects.
     pub(super) fn new(known: &'a [KnownFacts], bases: &BTreeMap<SubjectKind, Base>) -> Self {
         let mut by_kind: BTreeMap<SubjectKind, Vec<Placed<'a>>> = BTreeMap::new();

@@ -104,9 +104,19 @@ impl<'a> Levels<'a> {
 
     /// Adds columns of a kind, with what is known in the place of what was made.
     fn insert(&mut self, kind: SubjectKind, columns: Vec<(String, ArrayRef)>) -> Result<(), DossierError> {
+        self.insert_columns(kind, columns.into_iter().map(|(name, made)| (name, Column::of(made))).collect())
+    }
+
+    /// The same of columns that may be narrowed already.
+    fn insert_columns(&mut self, kind: SubjectKind, mut columns: Vec<(String, Column)>) -> Result<(), DossierError> {
         let known = &self.known;
-        let over = |(name, made): (String, ArrayRef)| known.over(kind, &name, made).map(|column| (name, column));
-        let columns = columns.into_par_iter().map(over).collect::<Result<Vec<_>, _>>()?;
+        if !known.is_empty() {
+            let over = |(name, made): (String, Column)| {
+                let column = known.over(kind, &name, made.whole()?)?;
+                Ok((name, Column::of(column)))
+            };
+            columns = columns.into_par_iter().map(over).collect::<Result<_, DossierError>>()?;
+        }
         self.made.columns.insert(kind, columns)
     }
 
@@ -194,18 +204,20 @@ impl<'a> Levels<'a> {
     fn given(&mut self, found: BTreeMap<String, RegisterFound>) -> Result<(), DossierError> {
         let mut facts: BTreeMap<FactId, ArrayRef> = BTreeMap::new();
         let mut others = Others::new();
-        let mut plain: Vec<(SubjectKind, Vec<(String, ArrayRef)>)> = Vec::new();
+        let mut plain: Vec<(SubjectKind, Vec<(String, Column)>)> = Vec::new();
         for (register, found) in found {
             for (kind, columns) in found.columns {
                 let mut of_register = Vec::new();
-                for (purpose, array) in columns {
+                for (purpose, column) in columns {
                     match purpose {
-                        Purpose::Fact(id) if self.agrees_with(id).is_empty() => of_register.push((self.name(id), array)),
+                        Purpose::Fact(id) if self.agrees_with(id).is_empty() => of_register.push((self.name(id), column)),
                         Purpose::Fact(id) => {
-                            facts.insert(id, array);
+                            facts.insert(id, column.whole()?);
                         }
-                        Purpose::OtherLeast(id, other) => others.entry(id).or_default().entry(other).or_default().0 = Some(array),
-                        Purpose::OtherGreatest(id, other) => others.entry(id).or_default().entry(other).or_default().1 = Some(array),
+                        Purpose::OtherLeast(id, other) => others.entry(id).or_default().entry(other).or_default().0 = Some(column.whole()?),
+                        Purpose::OtherGreatest(id, other) => {
+                            others.entry(id).or_default().entry(other).or_default().1 = Some(column.whole()?)
+                        }
                     }
                 }
                 plain.push((kind, of_register));
@@ -216,7 +228,7 @@ impl<'a> Levels<'a> {
             }
         }
         for (kind, columns) in plain {
-            self.insert(kind, columns)?;
+            self.insert_columns(kind, columns)?;
         }
         self.agreed(facts, others)?;
         self.silent_facts()?;

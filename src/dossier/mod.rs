@@ -30,6 +30,7 @@ pub mod plan;
 mod read;
 mod rows;
 mod silence;
+mod snapshot;
 mod stream;
 mod subjects;
 mod visible;
@@ -198,6 +199,16 @@ pub struct Options {
     pub memory: Option<usize>,
     /// Where intermediate files go.
     pub scratch: PathBuf,
+    /// A folder in which what registers give is kept, so that those that did not change need not be read the next time.
+    pub snapshot: Option<PathBuf>,
+}
+
+impl Options {
+    /// Everything in one part, with as much memory as it takes, and nothing kept for the next time.
+    #[must_use]
+    pub fn new(threads: usize, scratch: PathBuf) -> Self {
+        Self { shards: 1, threads, memory: None, scratch, snapshot: None }
+    }
 }
 
 impl Dossiers {

@@ -11,6 +11,7 @@ use super::DossierError;
 use super::accumulate::{Absent, Accumulator, Lane, Presence, Rows, Selections};
 use super::base::{Base, absent, surely};
 use super::build::Request;
+use super::columns::Column;
 use super::identity::Identities;
 use super::intake::{index_of, open};
 use super::links::{LinkBatch, LinkTable};
@@ -37,7 +38,7 @@ pub(super) struct Reading<'a> {
 #[derive(Debug, Default)]
 pub(super) struct RegisterFound {
     /// Columns by kind, one value per subject.
-    pub(super) columns: Vec<(SubjectKind, Vec<(Purpose, ArrayRef)>)>,
+    pub(super) columns: Vec<(SubjectKind, Vec<(Purpose, Column)>)>,
     /// By index of the link.
     pub(super) links: Vec<(usize, LinkTable)>,
     /// Rows that occasions come from.
@@ -48,6 +49,8 @@ pub(super) struct RegisterFound {
     pub(super) unseen: u64,
     /// Rows under an identifier of before.
     pub(super) renumbered: u64,
+    /// Whether it was not read, but taken from a snapshot.
+    pub(super) is_taken: bool,
 }
 
 /// Calls `each` with some batches at a time, until there are no more.
@@ -97,7 +100,7 @@ pub(super) fn read(reading: &Reading<'_>, request: &Request<'_>) -> Result<Regis
             .recipes
             .iter()
             .zip(parts)
-            .map(|((purpose, _), parts)| Ok((purpose.clone(), whole(parts)?)))
+            .map(|((purpose, _), parts)| Ok((purpose.clone(), Column::of(whole(parts)?))))
             .collect::<Result<Vec<_>, DossierError>>()?;
         found.columns.push((subjects.kind, columns));
     }

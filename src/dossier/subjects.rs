@@ -96,6 +96,12 @@ impl SubjectIndex {
         Self { ids, directory, parts, hasher }
     }
 
+    /// All identifiers, in order.
+    #[must_use]
+    pub(super) fn keys(&self) -> &Keys {
+        &self.ids
+    }
+
     /// How many subjects.
     #[must_use]
     pub(super) fn len(&self) -> usize {

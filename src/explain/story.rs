@@ -103,7 +103,7 @@ impl Telling<'_> {
             each: Vec::new(),
             sources: &self.excerpt.sources,
             allow_missing: &self.excerpt.allow_missing,
-            options: Options { shards: 1, threads: 1, memory: None, scratch: self.scratch.clone() },
+            options: Options::new(1, self.scratch.clone()),
             progress: Arc::new(Silent),
             cancel: self.cancel.clone(),
         })

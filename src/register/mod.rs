@@ -33,7 +33,7 @@ mod written_rows;
 
 pub use declaration_checks::check_coverage;
 pub use declaration_from_yaml::{load, load_with};
-pub use reader::{ReadOptions, ReadOutcome, RegisterReader, hash_file, open};
+pub use reader::{FileRead, ReadOptions, ReadOutcome, RegisterReader, hash_file, open};
 pub use schema::{SchemaOf, schema};
 pub use sources::{HeldRows, RegisterSource, SourceFormat, Sources};
 pub use written_rows::{TypedRows, WrittenFault, WrittenRows};

@@ -8,7 +8,8 @@ use super::identifier::{mask, mask_name};
 use crate::diagnostic::Message;
 
 /// Why a row or a value is in quarantine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Reason {
     /// The identifier breaks GB 11643 or GB 32100.
     BadIdentifier,
@@ -66,7 +67,8 @@ impl Reason {
 }
 
 /// How much is set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scope {
     /// The whole row is not used.
     Row,
@@ -129,6 +131,12 @@ impl Quarantine {
     #[must_use]
     pub fn with_limit(limit: usize) -> Self {
         Self { limit, ..Self::default() }
+    }
+
+    /// How many entries are kept at most.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
     }
 
     /// Sets one aside.

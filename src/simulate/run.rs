@@ -200,7 +200,7 @@ impl Study<'_> {
                             within: None,
                             counts_only: false,
                             also: BTreeSet::new(),
-                            options: Options { shards: 1, threads: self.threads, memory: None, scratch: std::env::temp_dir() },
+                            options: Options::new(self.threads, std::env::temp_dir()),
                             progress: Arc::clone(&self.progress),
                             cancel: self.cancel.clone(),
                         };
@@ -223,7 +223,8 @@ impl Study<'_> {
                             allow_missing,
                             within: None,
                             counts_only: false,
-                            options: options.clone(),
+                            // Of days ahead, the next simulation asks for others.
+                            options: Options { snapshot: options.snapshot.clone().filter(|_| as_of == self.as_of), ..options.clone() },
                             progress: Arc::clone(&self.progress),
                             cancel: self.cancel.clone(),
                         };

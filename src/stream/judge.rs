@@ -237,7 +237,7 @@ impl<'a> Judge<'a> {
         let cancel = Cancel::default();
         let progress: Arc<dyn Progress> = Arc::new(Silent);
         let ground = &mut self.ground;
-        let options = Options { shards: 1, threads: ground.threads, memory: None, scratch: ground.scratch.clone() };
+        let options = Options::new(ground.threads, ground.scratch.clone());
         let request = Request {
             catalogue: &mut ground.catalogue,
             binder: ground.binder,

@@ -66,7 +66,7 @@ fn city_on(day: NaiveDate) -> City {
             each: Vec::new(),
             sources: &sources,
             allow_missing: &BTreeSet::new(),
-            options: Options { shards: 1, threads: 2, memory: None, scratch: scratch.path().to_owned() },
+            options: Options::new(2, scratch.path().to_owned()),
             progress: Arc::new(Silent),
             cancel: Cancel::default(),
         };

@@ -19,6 +19,7 @@ mod serve;
 mod silence;
 mod simulate;
 mod site;
+mod snapshot;
 mod store;
 mod stream;
 mod stream_days;

@@ -1,17 +1,15 @@
 //! `mianshen match` on bad input, a full disk and an interruption: told with its place and a help, nothing half-written.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
-use super::outcome::{POLICIES, SAMPLE, bytes, differing, names_beside, text_of, write_all};
+use super::outcome::{POLICIES, SAMPLE, bytes, differing, names_beside, rewrite, text_of, write_all};
 use super::support::{Policies, Run, command, run};
 
 /// A copy of the sample to spoil, and the place of its results, where an earlier run may lie.
@@ -46,14 +44,7 @@ impl Spoiled {
 
     /// Writes a Parquet register anew.
     fn rewrite(&self, register: &str, change: impl Fn(RecordBatch) -> RecordBatch) {
-        let path = self.path(register);
-        let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).expect("a file")).expect("a Parquet file");
-        let batches: Vec<RecordBatch> = reader.build().expect("a reader").map(|batch| change(batch.expect("a batch"))).collect();
-        let mut writer = ArrowWriter::try_new(File::create(&path).expect("a file"), batches[0].schema(), None).expect("a writer");
-        for batch in &batches {
-            writer.write(batch).expect("written");
-        }
-        writer.close().expect("closed");
+        rewrite(&self.path(register), change);
     }
 
     fn arguments<'a>(&self, policies: &'a str, lang: &'a str) -> Vec<String> {

@@ -9,6 +9,7 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Date32Type, Decimal128Type, UInt64Type};
 use chrono::{NaiveDate, TimeDelta};
+use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
@@ -181,6 +182,17 @@ pub(crate) fn write_all(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
     for (name, content) in files {
         fs::write(folder.join(name), content).expect("written");
     }
+}
+
+/// Writes a Parquet file anew.
+pub(crate) fn rewrite(path: &Path, change: impl Fn(RecordBatch) -> RecordBatch) {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).expect("a file")).expect("a Parquet file");
+    let batches: Vec<RecordBatch> = reader.build().expect("a reader").map(|batch| change(batch.expect("a batch"))).collect();
+    let mut writer = ArrowWriter::try_new(File::create(path).expect("a file"), batches[0].schema(), None).expect("a writer");
+    for batch in &batches {
+        writer.write(batch).expect("written");
+    }
+    writer.close().expect("closed");
 }
 
 /// The bytes of every file of a folder.

@@ -80,7 +80,7 @@ impl City {
             each: Vec::new(),
             sources: &self.sources,
             allow_missing: &allow_missing.iter().map(|name| (*name).to_owned()).collect(),
-            options: Options { shards: 1, threads: 2, memory, scratch: self.scratch.path().to_owned() },
+            options: Options { memory, ..Options::new(2, self.scratch.path().to_owned()) },
             progress: Arc::new(Silent),
             cancel: Cancel::default(),
         };

@@ -39,7 +39,7 @@ static BENCH: LazyLock<Bench> = LazyLock::new(|| {
         as_of: "2026-06-30".parse().expect("a day"),
         sources: &sources,
         allow_missing: &BTreeSet::new(),
-        options: Options { shards: 1, threads: 2, memory: None, scratch },
+        options: Options::new(2, scratch),
         progress: Arc::new(Silent),
         cancel: Cancel::default(),
     };

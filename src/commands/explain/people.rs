@@ -43,7 +43,7 @@ pub(super) fn explain(folder: &PolicyFolder, args: &Args, context: &Context) -> 
         each: Vec::new(),
         sources: &sources,
         allow_missing: &allow_missing,
-        options: Options { shards: 1, threads: all_cores(), memory: None, scratch: std::env::temp_dir() },
+        options: Options::new(all_cores(), std::env::temp_dir()),
         progress: Arc::clone(&bar) as Arc<dyn Progress>,
         cancel,
     };

@@ -132,7 +132,7 @@ fn work_out(workspace: &Workspace, sources: &Path, cancel: &Cancel) -> Result<Sa
         let told = Diagnostic::new(&code::INTERNAL, format!("开不了线程: {error}"), format!("threads cannot be started: {error}"));
         headline(told)
     })?;
-    let options = Options { shards: 1, threads: 1, memory: None, scratch: scratch.path().to_owned() };
+    let options = Options::new(1, scratch.path().to_owned());
     let counted = runtime.block_on(count(&mut catalogue, &binder, &sources, options, cancel));
     counted.map(|facts| Sample { as_of, facts }).map_err(|error| headline(error.into_diagnostic()))
 }

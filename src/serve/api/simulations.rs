@@ -220,7 +220,7 @@ fn simulate(serving: &Serving, asked: &Simulate, as_of: NaiveDate, job: &Arc<Job
     })?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let none = BTreeSet::new();
-    let options = Options { shards: 1, threads, memory: None, scratch: scratch.path().to_owned() };
+    let options = Options::new(threads, scratch.path().to_owned());
     let asked = Study {
         laws,
         sides: [Message::new("现行", "as it is"), Message::new("拟议", "as proposed")],

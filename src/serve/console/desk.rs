@@ -88,7 +88,7 @@ async fn made(rules: &Rules, sources: &std::path::Path, as_of: NaiveDate) -> Res
         as_of,
         sources: &sources,
         allow_missing: &nothing,
-        options: Options { shards: 1, threads, memory: None, scratch: std::env::temp_dir() },
+        options: Options::new(threads, std::env::temp_dir()),
         progress: Arc::new(Silent),
         cancel: Cancel::default(),
     };

@@ -84,7 +84,7 @@ impl City {
         let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
         let mut catalogue = timers.catalogue().clone();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).build().expect("a runtime");
-        let options = Options { shards: 1, threads: 1, memory: None, scratch: std::env::temp_dir() };
+        let options = Options::new(1, std::env::temp_dir());
         let request = Run {
             policies: &chosen,
             catalogue: &mut catalogue,
