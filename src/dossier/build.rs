@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 use super::accumulate::Recipe;
 use super::base::{BasePlan, coverage_name};
 use super::columns::Columns;
-use super::intake::Intake;
+use super::intake::{Given, Intake};
 use super::known::{Beforehand, Known};
 use super::levels::{Around, Levels, Made};
 use super::plan::{Plan, Source};
@@ -135,7 +135,7 @@ fn build_all(request: Request<'_>, known: Beforehand<'_>) -> Result<Dossiers, Do
     let each = builder.each_plans();
     let registers = builder.registers;
     let bases = intake.subjects(&bases, known.facts, &request)?;
-    let (report, mut found) = intake.read(&registers, &bases, &request)?;
+    let Given { report, mut found, snapshot } = intake.read(&registers, &bases, &request)?;
     for rows in known.rows {
         let link = &request.catalogue.registers.links[rows.link];
         let tables = found.get_mut(&link.register).map(|found| &mut found.links);
@@ -148,9 +148,19 @@ fn build_all(request: Request<'_>, known: Beforehand<'_>) -> Result<Dossiers, Do
     let ground = Ground { plan, registers, bases };
     let around =
         Around { catalogue: request.catalogue, as_of: request.binder.as_of, progress: &*request.progress, cancel: &request.cancel };
-    let made = Made::with(Columns::new(directory.path(), limit));
+    let mut made = Made::with(Columns::new(directory.path(), limit));
     let known = Known::new(known.facts, &ground.bases);
-    let made = Levels::new(around, &ground, &silent, made).beside(known).run(found)?;
+    let made = match snapshot {
+        None => Levels::new(around, &ground, &silent, made).beside(known).run(found)?,
+        Some(snapshot) => {
+            let made_of = snapshot.made_of(&ground.plan, &silent, &request);
+            let wanted = snapshot.take_linked(&ground.plan, &made_of, &mut made, &request)?;
+            let made = Levels::new(around, &ground, &silent, made).beside(known).only(&wanted).run(found)?;
+            snapshot.keep_linked(&ground.plan, &made_of, &made, &request);
+            snapshot.close(&request);
+            made
+        }
+    };
     let names = ground.plan.facts.keys().map(|&id| (id, Arc::clone(&request.catalogue.fact(id).name))).collect();
     Ok(Dossiers {
         directory: Arc::new(directory),

@@ -45,6 +45,15 @@ pub(super) struct Intake {
     snapshot: Option<Snapshot>,
 }
 
+/// What all registers gave.
+pub(super) struct Given {
+    pub(super) report: IntakeReport,
+    /// By register.
+    pub(super) found: BTreeMap<String, RegisterFound>,
+    /// The snapshot, if one is kept, for what links will give.
+    pub(super) snapshot: Option<Snapshot>,
+}
+
 impl Intake {
     /// Opens the registers that are needed, to see that they are there with all their columns.
     ///
@@ -133,7 +142,7 @@ impl Intake {
         Ok(plans.iter().map(|plan| plan.kind).zip(all).collect())
     }
 
-    /// Reads every register, as many at a time as there are threads and memory: those that subjects were just listed from first,
+    /// Reads every register that the snapshot has not, and gives the snapshot back; as many at a time as there are threads and memory: those that subjects were just listed from first,
     /// while their files still are in the system's memory, then the larger ones.
     ///
     /// # Errors
@@ -144,7 +153,7 @@ impl Intake {
         registers: &Registers,
         bases: &BTreeMap<SubjectKind, Base>,
         request: &Request<'_>,
-    ) -> Result<(IntakeReport, BTreeMap<String, RegisterFound>), DossierError> {
+    ) -> Result<Given, DossierError> {
         let Self { readable, mut report, snapshot, .. } = self;
         request.progress.stage(Message::new("读取登记库", "reading registers"), None);
         let mut names: Vec<&String> = readable.iter().collect();
@@ -176,9 +185,6 @@ impl Intake {
             Ok(found)
         })?;
         drop(readings);
-        if let Some(snapshot) = snapshot {
-            snapshot.close(request);
-        }
         let mut all = BTreeMap::new();
         for (name, mut found) in names.into_iter().zip(found) {
             report.unseen.insert(name.clone(), found.unseen);
@@ -189,7 +195,7 @@ impl Intake {
             }
             all.insert(name.clone(), found);
         }
-        Ok((report, all))
+        Ok(Given { report, found: all, snapshot })
     }
 }
 

@@ -102,6 +102,11 @@ impl<'a> Levels<'a> {
         Self { known, ..self }
     }
 
+    /// Only some facts: the others are there.
+    pub(super) fn only(self, wanted: &'a BTreeSet<FactId>) -> Self {
+        Self { wanted: Some(wanted), ..self }
+    }
+
     /// Adds columns of a kind, with what is known in the place of what was made.
     fn insert(&mut self, kind: SubjectKind, columns: Vec<(String, ArrayRef)>) -> Result<(), DossierError> {
         self.insert_columns(kind, columns.into_iter().map(|(name, made)| (name, Column::of(made))).collect())
@@ -216,7 +221,7 @@ impl<'a> Levels<'a> {
                         }
                         Purpose::OtherLeast(id, other) => others.entry(id).or_default().entry(other).or_default().0 = Some(column.whole()?),
                         Purpose::OtherGreatest(id, other) => {
-                            others.entry(id).or_default().entry(other).or_default().1 = Some(column.whole()?)
+                            others.entry(id).or_default().entry(other).or_default().1 = Some(column.whole()?);
                         }
                     }
                 }

@@ -78,6 +78,9 @@ pub async fn readiness(question: Question<'_>) -> Result<Readiness, DossierError
     let sets = [Set { policies, binder }];
     let building = Building { sets: &sets, sources, options: &options, progress: &progress, cancel: &cancel };
     let OnSame { dossiers, found, compiled, .. } = building.run(catalogue, &absent).await?;
+    // What is asked of registers without one of them, nobody asks the next time.
+    let options = Options { snapshot: None, ..options.clone() };
+    let building = Building { options: &options, ..building };
     let identities = &dossiers.intake.identities;
     let mut came = sources.clone();
     came.sources.retain(|register, _| !absent.contains(register));

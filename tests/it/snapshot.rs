@@ -190,7 +190,7 @@ fn what_nobody_asks_for_any_more_goes() {
         most = most.max(night.parts().len());
     }
     assert!(most > parts, "{most} parts");
-    for _ in 0..4 {
+    for _ in 0..9 {
         night.with_snapshot(POLICIES, &["--as-of", "2026-09-15"]).clean();
     }
     let other = Night::new();

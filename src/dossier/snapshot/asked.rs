@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::check::catalogue::Catalogue;
-use crate::check::ir::Expr;
+use crate::check::catalogue::{Aggregate, Catalogue};
+use crate::check::ir::{Expr, Kind};
 use crate::dossier::accumulate::Recipe;
 use crate::dossier::base::BasePlan;
 use crate::dossier::rows::{KeptRows, LinkRows, Purpose, RegisterRows, RowColumns};
@@ -34,6 +34,29 @@ fn column(rows: &RowColumns, at: usize) -> String {
 
 fn columns(rows: &RowColumns, places: &[usize]) -> String {
     places.iter().map(|at| column(rows, *at)).collect::<Vec<_>>().join("\n")
+}
+
+/// An expression over the rows of a link, with the facts behind its `columns` columns numbered in the order in which they are met.
+fn numbered(expr: &Expr, columns: usize, met: &mut Vec<usize>) -> Expr {
+    if let Kind::Fact(index) = expr.kind
+        && index >= columns
+    {
+        let at = met.iter().position(|known| *known == index).unwrap_or_else(|| {
+            met.push(index);
+            met.len() - 1
+        });
+        return Expr { kind: Kind::Fact(columns + at), ty: expr.ty, range: 0..0 };
+    }
+    Expr { range: 0..0, ..expr.map_children(&mut |child| numbered(child, columns, met)) }
+}
+
+/// What is made of the rows of a link, and the facts of those whom it leads to that it is made of, in the order of the text.
+pub(super) fn aggregate(rows: &Aggregate, columns: usize) -> (String, Vec<usize>) {
+    let mut met = Vec::new();
+    let Aggregate { how, value, filter, by } = rows;
+    let mut text = |expr: &Option<Expr>| format!("{:?}", expr.as_ref().map(|expr| numbered(expr, columns, &mut met)));
+    let text = format!("{how:?}\n{}\n{}\n{}", text(value), text(filter), text(by));
+    (text, met.into_iter().map(|index| index - columns).collect())
 }
 
 /// All regions with their periods.
@@ -90,7 +113,7 @@ pub(super) fn kept(rows: &RegisterRows, kept: &KeptRows, index: &str) -> String 
 mod tests {
     use super::*;
     use crate::check::catalogue::How;
-    use crate::check::ir::{CompareOp, Kind, Number, Ty, Value};
+    use crate::check::ir::{CompareOp, Number, Ty, Value};
 
     fn at_least(digits: i64, range: std::ops::Range<usize>) -> Expr {
         let number = Kind::Literal(Value::Number(Number::whole(digits)));
@@ -115,6 +138,21 @@ mod tests {
         assert_ne!(asked(&[(one.clone(), 0)], Some(0)), asked(&[(at_least(6, 0..9), 0)], Some(0)));
         assert_ne!(asked(&[(one.clone(), 0)], Some(0)), asked(&[(one.clone(), 2)], Some(0)));
         assert_ne!(asked(&[(one.clone(), 0)], Some(0)), asked(&[(one, 0)], None));
+    }
+
+    #[test]
+    fn facts_of_others_are_known_by_what_they_are_not_by_their_numbers() {
+        let both = |one: usize, other: usize| {
+            let facts = [one, other, one].map(|index| Expr::new(Kind::Fact(index), Ty::Bool));
+            let filter = Some(Expr::new(Kind::And(facts.to_vec()), Ty::Bool));
+            aggregate(&Aggregate { how: How::Count, value: None, filter, by: None }, 3)
+        };
+        let (text, facts) = both(7, 3);
+        assert_eq!(facts, vec![4, 0]);
+        assert_eq!(both(30, 8), (text.clone(), vec![27, 5]));
+        assert_eq!(both(2, 8), (both(2, 9).0, vec![5]));
+        assert_ne!(both(2, 8).0, text);
+        assert_ne!(both(7, 7).0, text);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! DIR/snapshot.json ── what is held, and of which deliveries, asked how
-//! DIR/parts/        ── Arrow streams: subjects, one file per column, rows of links and of occasions; what reading found
+//! DIR/parts/        ── Arrow streams: subjects, one file per column, rows of links and of occasions, what links gave; what reading found
 //! ```
 //!
 //! What is taken is what reading would give again, to the bit: a part is found by the digest of all that it depends on (the
@@ -12,6 +12,7 @@
 //! an earlier one still holds.
 
 mod asked;
+mod linked;
 mod parts;
 mod record;
 
@@ -40,7 +41,7 @@ const LOCK: &str = "snapshot.lock";
 const PARTS: &str = "parts";
 
 /// For how many runs that ask its register for other things a part stays, though nobody asks for it.
-const IDLE_AT_MOST: u32 = 3;
+const IDLE_AT_MOST: u32 = 8;
 
 /// What stands for the subjects of a kind that are not listed.
 const NOBODY: &str = "nobody";
@@ -57,6 +58,10 @@ pub(super) struct Snapshot {
     listed: Mutex<BTreeMap<SubjectKind, (BasePlan, Part)>>,
     /// By which digest the subjects of each kind are known.
     indices: Mutex<HashMap<SubjectKind, String>>,
+    /// By which digest the column of a kind is known that a register gave.
+    columns: Mutex<HashMap<(SubjectKind, String), String>>,
+    /// By which digest the rows of a link are known.
+    tables: Mutex<HashMap<usize, String>>,
     /// Digests of registers' files.
     digests: Mutex<HashMap<PathBuf, Option<String>>>,
     /// Who is known under which identifier, as a digest.
@@ -124,6 +129,8 @@ impl Snapshot {
             held,
             listed: Mutex::default(),
             indices: Mutex::default(),
+            columns: Mutex::default(),
+            tables: Mutex::default(),
             digests: Mutex::default(),
             identities: asked::digest(&identities.described()),
             failed: Mutex::default(),
@@ -166,7 +173,8 @@ impl Snapshot {
         let asked = self.asked(declaration, rows, bases, request)?;
         let part = |asked: &Question| held.parts.get(&asked.digest).map(|held| &held.part);
         let has_all = asked.all().all(|asked| part(asked).is_some());
-        if !has_all || held.counted_among != asked.counted_among || !self.is_there(&held.delivery, declaration, request) {
+        let renumbered = *held.renumbered.get(&asked.counted_among)?;
+        if !has_all || !self.is_there(&held.delivery, declaration, request) {
             return None;
         }
         let columns = rows.subjects.iter().zip(&asked.columns).map(|(subjects, asked)| {
@@ -189,9 +197,10 @@ impl Snapshot {
             },
             outcome: Some(outcome.into_outcome()),
             unseen: held.delivery.unseen,
-            renumbered: held.renumbered,
+            renumbered,
             is_taken: true,
         };
+        self.know(rows, &asked, &held.parts, request);
         self.put(declaration, RegisterRecord { parts: BTreeMap::new(), ..held.clone() }, &asked);
         Some(found)
     }
@@ -206,6 +215,8 @@ impl Snapshot {
         request: &Request<'_>,
     ) {
         let name = &declaration.name;
+        // Until it is known otherwise, nothing is held of what was read.
+        lock(&self.next).registers.remove(name);
         let Some(asked) = self.asked(declaration, rows, bases, request) else { return };
         let Some(outcome) = &found.outcome else { return };
         let (Some(settings), Some(files), Some(record)) =
@@ -247,9 +258,15 @@ impl Snapshot {
         }
         let json = serde_json::to_vec(&record).map_err(std::io::Error::other);
         let Some(outcome) = self.written(|dir| parts::write(dir, &format!("{name}.read"), "json", &json?)) else { return };
-        let parts = new_parts.into_iter().collect();
-        let counted_among = asked.counted_among.clone();
-        self.put(declaration, RegisterRecord { delivery, outcome, counted_among, renumbered: found.renumbered, parts }, &asked);
+        let mut parts: BTreeMap<String, Held> = new_parts.into_iter().collect();
+        for asked in asked.all() {
+            if let Some(held) = held.and_then(|held| held.parts.get(&asked.digest)) {
+                parts.entry(asked.digest.clone()).or_insert_with(|| held.clone());
+            }
+        }
+        self.know(rows, &asked, &parts, request);
+        let renumbered = [(asked.counted_among.clone(), found.renumbered)].into();
+        self.put(declaration, RegisterRecord { delivery, outcome, renumbered, parts }, &asked);
     }
 
     /// Writes down what will be held, and throws away what nobody will ask for. What fails leaves the snapshot as it was.
@@ -276,7 +293,8 @@ impl Snapshot {
         let bases = next.bases.values().map(|base| &base.part);
         let of_registers =
             next.registers.values().flat_map(|register| register.parts.values().map(|held| &held.part).chain([&register.outcome]));
-        let named: BTreeSet<&str> = bases.chain(of_registers).map(|part| part.file.as_str()).collect();
+        let of_links = next.linked.values().flat_map(|linked| linked.conflict.iter().chain([&linked.held.part]));
+        let named: BTreeSet<&str> = bases.chain(of_registers).chain(of_links).map(|part| part.file.as_str()).collect();
         for there in fs::read_dir(self.parts())? {
             let there = there?;
             if !there.file_name().to_str().is_some_and(|name| named.contains(name)) {
@@ -286,12 +304,24 @@ impl Snapshot {
         Ok(())
     }
 
+    /// Remembers by which digests the columns and rows of a register are known.
+    fn know(&self, rows: &RegisterRows, asked: &Asked, parts: &BTreeMap<String, Held>, request: &Request<'_>) {
+        let digest = |asked: &Question| parts.get(&asked.digest).map(|held| held.part.sha256.clone());
+        let mut columns = lock(&self.columns);
+        for (subjects, asked) in rows.subjects.iter().zip(&asked.columns) {
+            for ((purpose, _), asked) in subjects.recipes.iter().zip(asked) {
+                columns.extend(digest(asked).map(|digest| ((subjects.kind, asked::name(purpose, request.catalogue)), digest)));
+            }
+        }
+        let links = rows.links.iter().zip(&asked.links);
+        lock(&self.tables).extend(links.filter_map(|(link, asked)| Some((link.link, digest(asked)?))));
+    }
+
     /// What a register's record will be: with what is held of the same delivery, but for what is of other subjects than those of
     /// today, and for what nobody asked for in a long time.
     fn put(&self, declaration: &RegisterDeclaration, mut record: RegisterRecord, asked: &Asked) {
         let used: BTreeSet<&String> = asked.all().map(|asked| &asked.digest).collect();
-        let today: BTreeMap<String, String> =
-            lock(&self.indices).iter().map(|(kind, index)| (kind.name().to_owned(), index.clone())).collect();
+        let today = self.today();
         let is_of_today = |held: &Held| held.among.iter().all(|(kind, index)| today.get(kind).is_none_or(|today| today == index));
         let held = self.held.registers.get(&declaration.name).filter(|held| still_holds(&held.delivery, &record.delivery));
         for (asked, held) in held.into_iter().flat_map(|held| &held.parts) {
@@ -300,10 +330,23 @@ impl Snapshot {
                 record.parts.entry(asked.clone()).or_insert_with(|| Held { idle, ..held.clone() });
             }
         }
+        let is_counted_today = |among: &str| {
+            let today = declaration.subject.and_then(|kind| today.get(kind.name()));
+            among == NOBODY || today.is_none_or(|today| today == among)
+        };
+        let counted = held.into_iter().flat_map(|held| &held.renumbered).filter(|(among, _)| is_counted_today(among));
+        for (among, rows) in counted {
+            record.renumbered.entry(among.clone()).or_insert(*rows);
+        }
         // Since the earliest of the days, the same rows are seen.
         let since = held.map_or(record.delivery.as_of, |held| held.delivery.as_of.min(record.delivery.as_of));
         record.delivery.as_of = since;
         lock(&self.next).registers.insert(declaration.name.clone(), record);
+    }
+
+    /// By which digests the subjects of this build are known, by kind.
+    fn today(&self) -> BTreeMap<String, String> {
+        lock(&self.indices).iter().map(|(kind, index)| (kind.name().to_owned(), index.clone())).collect()
     }
 
     /// What is asked of a register; none where it is not known by what its subjects are known.
@@ -315,9 +358,9 @@ impl Snapshot {
         request: &Request<'_>,
     ) -> Option<Asked> {
         let indices = lock(&self.indices).clone();
-        let index = |kind: SubjectKind| match bases.contains_key(&kind) {
-            true => indices.get(&kind).map(String::as_str),
-            false => Some(NOBODY),
+        let index = |kind: SubjectKind| {
+            let is_listed = bases.contains_key(&kind);
+            if is_listed { indices.get(&kind).map(String::as_str) } else { Some(NOBODY) }
         };
         let question = |digest: String, kinds: &[SubjectKind]| {
             let among = kinds.iter().map(|kind| Some((kind.name().to_owned(), index(*kind)?.to_owned())));

@@ -57,9 +57,15 @@ fn shape(what: &str) -> Unfit {
     Unfit::Arrow(ArrowError::SchemaError(what.to_owned()))
 }
 
+/// The longest name of a part before its digest, in characters: no file system takes less.
+const LONGEST_STEM: usize = 50;
+
 /// Writes a part under a name that its bytes follow from; what lies there already is the same.
 pub(super) fn write(dir: &Path, stem: &str, ending: &str, bytes: &[u8]) -> std::io::Result<Part> {
     let sha256 = hex::digits(&Sha256::digest(bytes));
+    // A fact may be called by its expression.
+    let plain = |character: char| if character.is_alphanumeric() || "._!".contains(character) { character } else { '-' };
+    let stem: String = stem.chars().map(plain).take(LONGEST_STEM).collect();
     let file = format!("{stem}-{}.{ending}", &sha256[..16]);
     let (path, length) = (dir.join(&file), bytes.len() as u64);
     if fs::metadata(&path).map_or(true, |there| there.len() != length) {
@@ -274,6 +280,9 @@ mod tests {
     #[test]
     fn a_part_is_taken_only_as_it_was_written() {
         let dir = tempfile::tempdir().expect("a folder");
+        let named = write(dir.path(), &format!("person.成员/{}", ">= 60 ".repeat(99)), "arrow", b"some bytes").expect("room");
+        assert!(named.file.starts_with("person.成员-") && named.file.len() < 200, "{}", named.file);
+        assert_eq!(read(dir.path(), &named).expect("there"), b"some bytes");
         let part = write(dir.path(), "a", "arrow", b"some bytes").expect("room");
         assert_eq!(write(dir.path(), "a", "arrow", b"some bytes").expect("room"), part);
         assert_eq!(read(dir.path(), &part).expect("there"), b"some bytes");

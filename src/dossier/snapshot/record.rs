@@ -19,6 +19,8 @@ pub(super) struct Record {
     pub(super) bases: BTreeMap<String, BaseRecord>,
     /// What registers gave.
     pub(super) registers: BTreeMap<String, RegisterRecord>,
+    /// What links gave, by what it was made of.
+    pub(super) linked: BTreeMap<String, LinkedRecord>,
 }
 
 /// A delivery of a register as it was read.
@@ -68,9 +70,8 @@ pub(super) struct RegisterRecord {
     pub(super) delivery: Delivery,
     /// What reading found beside rows.
     pub(super) outcome: Part,
-    /// The subjects among whom rows under an identifier of before were counted.
-    pub(super) counted_among: String,
-    pub(super) renumbered: u64,
+    /// How many rows come under an identifier of before, by the subjects among whom they were counted.
+    pub(super) renumbered: BTreeMap<String, u64>,
     /// Columns, rows of links and rows of occasions, by what was asked.
     pub(super) parts: BTreeMap<String, Held>,
 }
@@ -83,6 +84,16 @@ pub(super) struct Held {
     pub(super) among: BTreeMap<String, String>,
     /// How many runs asked the register for other things since somebody asked for it.
     pub(super) idle: u32,
+}
+
+/// A fact that links gave.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(super) struct LinkedRecord {
+    /// Its kind and name.
+    pub(super) fact: String,
+    pub(super) held: Held,
+    /// Where registers disagree about it, if they may.
+    pub(super) conflict: Option<Part>,
 }
 
 /// What reading found beside rows, in a form that can be written.
