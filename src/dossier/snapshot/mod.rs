@@ -269,12 +269,14 @@ impl Snapshot {
         self.put(declaration, RegisterRecord { delivery, outcome, renumbered, parts }, &asked);
     }
 
-    /// Writes down what will be held, and throws away what nobody will ask for. What fails leaves the snapshot as it was.
+    /// Writes down what will be held, and throws away what nobody will ask for. What fails leaves the snapshot as it was, and no parts
+    /// of this build, which may be what filled the disk.
     pub(super) fn close(self, request: &Request<'_>) {
         let failed = lock(&self.failed).take();
         let written = failed.map_or(Ok(()), Err).and_then(|()| self.write_record());
         if let Err(error) = written {
             request.progress.warn(not_written(&self.dir, &error));
+            let _ = self.sweep(&self.held);
         }
     }
 
@@ -290,10 +292,15 @@ impl Snapshot {
         serde_json::to_writer_pretty(&mut aside, &next)?;
         aside.as_file().sync_all()?;
         aside.persist(self.dir.join(RECORD))?;
-        let bases = next.bases.values().map(|base| &base.part);
+        self.sweep(&next)
+    }
+
+    /// Throws away the parts that a record does not name.
+    fn sweep(&self, record: &Record) -> std::io::Result<()> {
+        let bases = record.bases.values().map(|base| &base.part);
         let of_registers =
-            next.registers.values().flat_map(|register| register.parts.values().map(|held| &held.part).chain([&register.outcome]));
-        let of_links = next.linked.values().flat_map(|linked| linked.conflict.iter().chain([&linked.held.part]));
+            record.registers.values().flat_map(|register| register.parts.values().map(|held| &held.part).chain([&register.outcome]));
+        let of_links = record.linked.values().flat_map(|linked| linked.conflict.iter().chain([&linked.held.part]));
         let named: BTreeSet<&str> = bases.chain(of_registers).chain(of_links).map(|part| part.file.as_str()).collect();
         for there in fs::read_dir(self.parts())? {
             let there = there?;
