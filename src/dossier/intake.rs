@@ -160,27 +160,26 @@ impl Intake {
         let is_base = |name: &str| bases.keys().any(|kind| base_register(*kind) == name);
         names.sort_by_key(|name| std::cmp::Reverse((is_base(name), bytes_of(name, request))));
         let at_once = request.options.threads.clamp(1, 4);
+        let nothing = RegisterRows::default();
         let readings: Vec<Reading<'_>> = names
             .iter()
             .map(|name| Reading {
                 declaration: &request.catalogue.registers.registers[*name],
-                rows: registers.get(*name),
+                rows: registers.get(*name).unwrap_or(&nothing),
                 bases,
                 identities: &report.identities,
                 budget: request.options.memory.map(|memory| memory / 8 * 3 / at_once),
             })
             .collect();
-        let nothing = RegisterRows::default();
         let found = side_by_side(&readings, at_once, |reading| {
-            let (declaration, rows) = (reading.declaration, reading.rows.unwrap_or(&nothing));
-            if let Some(held) = snapshot.as_ref().and_then(|snapshot| snapshot.take(declaration, rows, bases, request)) {
+            if let Some(held) = snapshot.as_ref().and_then(|snapshot| snapshot.take(reading, request)) {
                 request.progress.rows(held.outcome.as_ref().map_or(0, |outcome| outcome.rows_read));
                 return Ok(held);
             }
             let mut found = read(reading, request)?;
             found.outcome.as_mut().map_or(Ok(()), ReadOutcome::hash_files).map_err(DossierError::Told)?;
             if let Some(snapshot) = &snapshot {
-                snapshot.keep(declaration, rows, bases, &mut found, request);
+                snapshot.keep(reading, &mut found, request);
             }
             Ok(found)
         })?;

@@ -26,8 +26,8 @@ use crate::register::{ReadOutcome, RegisterReader};
 /// A register to be read, and what for.
 pub(super) struct Reading<'a> {
     pub(super) declaration: &'a RegisterDeclaration,
-    /// What is made of it; none: its rows are only checked.
-    pub(super) rows: Option<&'a RegisterRows>,
+    /// What is made of it; of nothing, its rows are only checked.
+    pub(super) rows: &'a RegisterRows,
     pub(super) bases: &'a BTreeMap<SubjectKind, Base>,
     pub(super) identities: &'a Identities,
     /// Bytes that the state of its facts may take; more of it is made in several readings.
@@ -78,8 +78,7 @@ pub(super) fn windows(
 ///
 /// When reading or arithmetic fails, or the work is cancelled.
 pub(super) fn read(reading: &Reading<'_>, request: &Request<'_>) -> Result<RegisterFound, DossierError> {
-    let nothing = RegisterRows::default();
-    let rows = reading.rows.unwrap_or(&nothing);
+    let rows = reading.rows;
     let schema = request.catalogue.row_schema(&reading.declaration.name);
     let mapper = Mapper::new(&schema, &rows.rows.columns)?;
     let reads = mapper.reads().into_iter().collect();

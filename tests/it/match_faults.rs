@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use arrow::array::RecordBatch;
 use tempfile::TempDir;
 
-use super::outcome::{POLICIES, SAMPLE, bytes, differing, names_beside, rewrite, text_of, write_all};
+use super::outcome::{POLICIES, bytes, copy_of_sample, differing, names_beside, rewrite, text_of, write_all};
 use super::support::{Policies, Run, command, run};
 
 /// A copy of the sample to spoil, and the place of its results, where an earlier run may lie.
@@ -19,8 +19,7 @@ struct Spoiled {
 
 impl Spoiled {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        write_all(&folder.path().join("city"), &bytes(Path::new(SAMPLE)));
+        let folder = copy_of_sample();
         fs::create_dir(folder.path().join("results")).expect("a folder");
         Self { folder }
     }

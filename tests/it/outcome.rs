@@ -184,6 +184,13 @@ pub(crate) fn write_all(folder: &Path, files: &BTreeMap<String, Vec<u8>>) {
     }
 }
 
+/// A folder with a copy of the sample's registers in `city`.
+pub(crate) fn copy_of_sample() -> TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_all(&folder.path().join("city"), &bytes(Path::new(SAMPLE)));
+    folder
+}
+
 /// Writes a Parquet file anew.
 pub(crate) fn rewrite(path: &Path, change: impl Fn(RecordBatch) -> RecordBatch) {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).expect("a file")).expect("a Parquet file");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use super::outcome::{Outcome, POLICIES, SAMPLE, bytes, differing, rewrite, sample, text_of, write_all};
+use super::outcome::{Outcome, POLICIES, SAMPLE, bytes, copy_of_sample, differing, rewrite, text_of};
 use super::support::{Policies, run};
 
 /// A copy of the sample's registers, and a snapshot beside it.
@@ -15,9 +15,7 @@ struct Night {
 
 impl Night {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        write_all(&folder.path().join("city"), &bytes(Path::new(SAMPLE)));
-        Self { folder }
+        Self { folder: copy_of_sample() }
     }
 
     fn register(&self, file: &str) -> PathBuf {
@@ -76,8 +74,7 @@ fn the_same_registers_are_not_read_again() {
     assert!(all > 20, "{all}");
     assert_eq!(night.check(POLICIES, &[]), (all, all));
     assert_eq!(night.check(POLICIES, &["--threads", "1", "--memory", "1MiB"]), (all, all));
-    let again = night.with_snapshot(POLICIES, &["--shards", "3"]).clean();
-    assert_eq!(differing(&sample().bytes, &again.bytes()).iter().filter(|name| *name != "manifest.json").count(), 0);
+    assert_eq!(night.check(POLICIES, &["--shards", "3"]), (all, all));
 }
 
 #[test]

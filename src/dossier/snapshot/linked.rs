@@ -6,11 +6,12 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::record::{Held, LinkedRecord, Part};
-use super::{IDLE_AT_MOST, Snapshot, asked, lock, parts};
+use super::{Snapshot, asked, lock, parts, stays};
 use crate::check::catalogue::FactId;
 use crate::dossier::build::{Request, type_of};
 use crate::dossier::levels::{Made, conflict_of};
 use crate::dossier::plan::{Plan, Source};
+use crate::dossier::rows::Purpose;
 use crate::dossier::{Cause, DossierError};
 use crate::register::declaration::SubjectKind;
 
@@ -82,8 +83,7 @@ impl Snapshot {
     pub(in crate::dossier) fn keep_linked(&self, plan: &Plan, made_of: &MadeOf, made: &Made, request: &Request<'_>) {
         let today = self.today();
         let fact = |id: FactId| format!("{}.{}", id.kind, request.catalogue.fact(id).name);
-        let has = |part: &Part| self.parts().join(&part.file).exists();
-        let is_there = |held: &LinkedRecord| has(&held.held.part) && held.conflict.as_ref().is_none_or(has);
+        let is_there = |held: &LinkedRecord| self.has(&held.held.part) && held.conflict.as_ref().is_none_or(|part| self.has(part));
         let written = |id: FactId, name: &str| {
             let column = made.columns.get(id.kind, name).ok().flatten()?;
             let bytes = parts::of_column(name, &column).map_err(std::io::Error::other);
@@ -109,11 +109,8 @@ impl Snapshot {
         // Of a fact that was made of something else, only what is made now stays.
         let anew: BTreeSet<String> = made_of.keys().filter(|id| is_linked(plan, **id)).map(|id| fact(*id)).collect();
         for (digest, held) in &self.held.linked {
-            let is_of_today = held.held.among.iter().all(|(kind, index)| today.get(kind).is_none_or(|today| today == index));
-            let idle = held.held.idle + 1;
-            if !anew.contains(&held.fact) && is_of_today && idle <= IDLE_AT_MOST {
-                let held = LinkedRecord { held: Held { idle, ..held.held.clone() }, ..held.clone() };
-                all.entry(digest.clone()).or_insert(held);
+            if let Some(stays) = stays(&held.held, false, &today).filter(|_| !anew.contains(&held.fact)) {
+                all.entry(digest.clone()).or_insert_with(|| LinkedRecord { held: stays, ..held.clone() });
             }
         }
         lock(&self.next).linked = all;
@@ -132,11 +129,10 @@ impl Reckoning<'_> {
         let name = &catalogue.fact(id).name;
         let made = match &planned.source {
             Source::Rows { register, agrees_with, .. } => {
-                let mut made = self.column(id.kind, register, name.to_string())?;
+                let mut made = self.column(register, &Purpose::Fact(id), id)?;
                 for (other, _) in agrees_with {
-                    for end in ["least", "greatest"] {
-                        made += &self.column(id.kind, other, format!("{name}!{end}.{other}"))?;
-                    }
+                    made += &self.column(other, &Purpose::OtherLeast(id, other.clone()), id)?;
+                    made += &self.column(other, &Purpose::OtherGreatest(id, other.clone()), id)?;
                 }
                 made
             }
@@ -159,11 +155,12 @@ impl Reckoning<'_> {
     }
 
     /// A column that a register gave; a word where it gives none, because it is silent.
-    fn column(&self, kind: SubjectKind, register: &str, name: String) -> Option<String> {
+    fn column(&self, register: &str, purpose: &Purpose, of: FactId) -> Option<String> {
         if self.silent.contains_key(register) {
             return Some(format!("silent {register}\n"));
         }
-        lock(&self.snapshot.columns).get(&(kind, name)).map(|digest| format!("{digest}\n"))
+        let name = asked::name(purpose, self.request.catalogue);
+        lock(&self.snapshot.columns).get(&(of.kind, name)).map(|digest| format!("{digest}\n"))
     }
 
     /// The rows of a link and the subjects at its ends; none where its register is silent, for then there is nothing to make.

@@ -30,7 +30,7 @@ use super::DossierError;
 use super::base::{Base, BasePlan};
 use super::build::{Request, is_complete, is_complete_everywhere};
 use super::identity::Identities;
-use super::read::RegisterFound;
+use super::read::{Reading, RegisterFound};
 use super::rows::RegisterRows;
 use crate::diagnostic::{Diagnostic, SourceFile, Span, code};
 use crate::register::declaration::{RegisterDeclaration, SubjectKind};
@@ -162,15 +162,10 @@ impl Snapshot {
     }
 
     /// What a register gives, where all of it is held.
-    pub(super) fn take(
-        &self,
-        declaration: &RegisterDeclaration,
-        rows: &RegisterRows,
-        bases: &BTreeMap<SubjectKind, Base>,
-        request: &Request<'_>,
-    ) -> Option<RegisterFound> {
+    pub(super) fn take(&self, reading: &Reading<'_>, request: &Request<'_>) -> Option<RegisterFound> {
+        let Reading { declaration, rows, .. } = reading;
         let held = self.held.registers.get(&declaration.name)?;
-        let asked = self.asked(declaration, rows, bases, request)?;
+        let asked = self.asked(reading, request)?;
         let part = |asked: &Question| held.parts.get(&asked.digest).map(|held| &held.part);
         let has_all = asked.all().all(|asked| part(asked).is_some());
         let renumbered = *held.renumbered.get(&asked.counted_among)?;
@@ -206,18 +201,12 @@ impl Snapshot {
     }
 
     /// Keeps what a register gave when it was read.
-    pub(super) fn keep(
-        &self,
-        declaration: &RegisterDeclaration,
-        rows: &RegisterRows,
-        bases: &BTreeMap<SubjectKind, Base>,
-        found: &mut RegisterFound,
-        request: &Request<'_>,
-    ) {
+    pub(super) fn keep(&self, reading: &Reading<'_>, found: &mut RegisterFound, request: &Request<'_>) {
+        let Reading { declaration, rows, .. } = reading;
         let name = &declaration.name;
         // Until it is known otherwise, nothing is held of what was read.
         lock(&self.next).registers.remove(name);
-        let Some(asked) = self.asked(declaration, rows, bases, request) else { return };
+        let Some(asked) = self.asked(reading, request) else { return };
         let Some(outcome) = &found.outcome else { return };
         let (Some(settings), Some(files), Some(record)) =
             (self.settings(declaration, request), files_of(outcome), OutcomeRecord::of(outcome))
@@ -230,8 +219,7 @@ impl Snapshot {
         }
         let held = self.held.registers.get(name).filter(|held| still_holds(&held.delivery, &delivery));
         // A part that was found to be spoiled is gone.
-        let is_there = |held: &Held| self.parts().join(&held.part.file).exists();
-        let is_new = |asked: &Question| held.is_none_or(|held| !held.parts.get(&asked.digest).is_some_and(is_there));
+        let is_new = |asked: &Question| held.is_none_or(|held| !held.parts.get(&asked.digest).is_some_and(|held| self.has(&held.part)));
         let held_as = |asked: &Question, part: Part| (asked.digest.clone(), Held { part, among: asked.among.clone(), idle: 0 });
         let arrow = |stem: String, bytes: Result<Vec<u8>, arrow::error::ArrowError>| {
             self.written(|dir| parts::write(dir, &stem, "arrow", &bytes.map_err(std::io::Error::other)?))
@@ -329,12 +317,10 @@ impl Snapshot {
     fn put(&self, declaration: &RegisterDeclaration, mut record: RegisterRecord, asked: &Asked) {
         let used: BTreeSet<&String> = asked.all().map(|asked| &asked.digest).collect();
         let today = self.today();
-        let is_of_today = |held: &Held| held.among.iter().all(|(kind, index)| today.get(kind).is_none_or(|today| today == index));
         let held = self.held.registers.get(&declaration.name).filter(|held| still_holds(&held.delivery, &record.delivery));
         for (asked, held) in held.into_iter().flat_map(|held| &held.parts) {
-            let idle = if used.contains(asked) { 0 } else { held.idle + 1 };
-            if idle <= IDLE_AT_MOST && is_of_today(held) {
-                record.parts.entry(asked.clone()).or_insert_with(|| Held { idle, ..held.clone() });
+            if let Some(held) = stays(held, used.contains(asked), &today) {
+                record.parts.entry(asked.clone()).or_insert(held);
             }
         }
         let is_counted_today = |among: &str| {
@@ -357,13 +343,8 @@ impl Snapshot {
     }
 
     /// What is asked of a register; none where it is not known by what its subjects are known.
-    fn asked(
-        &self,
-        declaration: &RegisterDeclaration,
-        rows: &RegisterRows,
-        bases: &BTreeMap<SubjectKind, Base>,
-        request: &Request<'_>,
-    ) -> Option<Asked> {
+    fn asked(&self, reading: &Reading<'_>, request: &Request<'_>) -> Option<Asked> {
+        let Reading { declaration, rows, bases, .. } = reading;
         let indices = lock(&self.indices).clone();
         let index = |kind: SubjectKind| {
             let is_listed = bases.contains_key(&kind);
@@ -446,6 +427,11 @@ impl Snapshot {
         }
     }
 
+    /// Whether a part is still there.
+    fn has(&self, part: &Part) -> bool {
+        self.parts().join(&part.file).exists()
+    }
+
     /// What was written, unless writing failed, now or before.
     fn written(&self, write: impl FnOnce(&Path) -> std::io::Result<Part>) -> Option<Part> {
         if lock(&self.failed).is_some() {
@@ -459,6 +445,13 @@ impl Asked {
     fn all(&self) -> impl Iterator<Item = &Question> {
         self.columns.iter().flatten().chain(&self.links).chain(&self.kept)
     }
+}
+
+/// A held part after this run, if it stays: it does where it is of the subjects of `today`, and was used or asked for lately.
+fn stays(held: &Held, is_used: bool, today: &BTreeMap<String, String>) -> Option<Held> {
+    let is_of_today = held.among.iter().all(|(kind, index)| today.get(kind).is_none_or(|today| today == index));
+    let idle = if is_used { 0 } else { held.idle + 1 };
+    (is_of_today && idle <= IDLE_AT_MOST).then(|| Held { idle, ..held.clone() })
 }
 
 /// Whether what was read of a delivery for its day is what would be read for another: no row was left out that is seen then.
@@ -486,8 +479,8 @@ fn unfit(path: &Path, error: &dyn std::fmt::Display) -> Diagnostic {
     let path = path.display();
     Diagnostic::new(
         &code::SNAPSHOT_UNFIT,
-        format!("快照的这一部分用不上, 有关的登记库重读: {path}: {error}"),
-        format!("a part of the snapshot is of no use, its registers are read: {path}: {error}"),
+        format!("快照的这一部分用不上, 其中的重新读取或计算: {path}: {error}"),
+        format!("a part of the snapshot is of no use, what it held is read or made anew: {path}: {error}"),
     )
 }
 
