@@ -216,7 +216,7 @@ impl Places {
     ) -> Result<(Rest, Outcome), Faults> {
         // Whoever was judged by those that serve, and whoever was loaded by others meanwhile.
         let mut difference: Difference = new.digests.differ_from(Some(&serving.digests));
-        difference.kinds.extend(new.digests.differ_from(state.policies.as_ref()).kinds);
+        difference.add(new.digests.differ_from(state.policies.as_ref()));
         if serving.digests.lack_kinds_of(&new.digests) {
             return Ok((Rest::Asked, Outcome::Full));
         }

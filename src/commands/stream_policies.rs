@@ -210,7 +210,7 @@ pub(super) fn judged_anew(difference: &Difference) -> Message {
             "the store does not say by which policies everybody was judged: all are judged anew first",
         );
     }
-    let policies = count(difference.policies as u64);
+    let policies = count(difference.policies.len() as u64);
     Message::new(
         format!("政策与现有结论所依据的不同 ({policies} 项): 有关的对象先重判一遍"),
         format!(
@@ -221,7 +221,7 @@ pub(super) fn judged_anew(difference: &Difference) -> Message {
 
 /// Says that policies have changed, and that they are judged by aside.
 pub(super) fn seen(difference: &Difference) -> Message {
-    let policies = count(difference.policies as u64);
+    let policies = count(difference.policies.len() as u64);
     Message::new(
         format!("政策有变 ({policies} 项): 在后台按新的重判, 其间仍按原来的判定"),
         format!("the policies have changed ({policies} of them): judged by in the background, those of before serve until then"),

@@ -146,6 +146,7 @@ impl<'a> Background<'a> {
     #[must_use]
     pub fn new(mut new: Stream<'a>, policies: PolicyDigests, difference: &Difference) -> Self {
         new.repeals = true;
+        new.read = (!difference.in_shared).then(|| new.judge.read_by(&difference.policies));
         Self {
             new,
             policies,

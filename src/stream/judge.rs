@@ -31,6 +31,7 @@ use crate::eligibility::input::ResolutionInput;
 use crate::eligibility::resolution::resolve;
 use crate::eligibility::results::manifest::{Engine, Manifest, RunCounts};
 use crate::eligibility::run::{On, Set, conflicts, judge_again, occasions_of};
+use crate::explain::facts::facts_read;
 use crate::ledger::{Case, Renumbered, Said};
 use crate::register::declaration::SubjectKind;
 use crate::register::{HeldRows, RegisterSource, Sources};
@@ -83,6 +84,9 @@ pub struct About<'a> {
     /// What need not be read.
     pub known: Beforehand<'a>,
 }
+
+/// Names of facts, by kind.
+pub type FactNames = BTreeMap<SubjectKind, BTreeSet<Arc<str>>>;
 
 /// Policies, ready to judge any subjects.
 pub struct Judge<'a> {
@@ -210,6 +214,19 @@ impl<'a> Judge<'a> {
     #[must_use]
     pub fn allow_missing(&self) -> &BTreeSet<String> {
         &self.ground.allow_missing
+    }
+
+    /// The facts that some policies read, with those that these rest on, by kind.
+    #[must_use]
+    pub fn read_by(&self, codes: &BTreeSet<String>) -> FactNames {
+        let mut catalogue = self.ground.catalogue.clone();
+        let policies = self.ground.policies.iter().filter(|policy| codes.contains(&policy.document.code));
+        let facts = facts_read(&mut catalogue, self.ground.binder, policies);
+        let mut names = FactNames::new();
+        for id in catalogue.needed(facts) {
+            names.entry(id.kind).or_default().insert(Arc::clone(&catalogue.fact(id).name));
+        }
+        names
     }
 
     /// Whether a policy's grants wait for a round that shares out its budget.

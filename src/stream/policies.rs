@@ -51,10 +51,12 @@ struct PolicyDigest {
 /// In what policies folders differ.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// How many policies.
-    pub policies: usize,
+    /// The codes of the policies that differ.
+    pub policies: BTreeSet<String>,
     /// The kinds for whom something may stand otherwise.
     pub kinds: BTreeSet<SubjectKind>,
+    /// Whether what all share may differ: then the same fact may mean something else.
+    pub in_shared: bool,
     /// Whether it is not known by which policies the one side was judged.
     pub is_unknown: bool,
 }
@@ -66,6 +68,16 @@ pub struct ByPolicies {
     pub digest: String,
     /// The kinds whose subjects are judged anew.
     pub kinds: BTreeSet<SubjectKind>,
+}
+
+impl Difference {
+    /// Takes in another one.
+    pub fn add(&mut self, other: Self) {
+        self.policies.extend(other.policies);
+        self.kinds.extend(other.kinds);
+        self.in_shared |= other.in_shared;
+        self.is_unknown |= other.is_unknown;
+    }
 }
 
 impl PolicyDigests {
@@ -108,18 +120,16 @@ impl PolicyDigests {
     #[must_use]
     pub fn differ_from(&self, before: Option<&Self>) -> Difference {
         let Some(before) = before else {
-            return Difference { policies: self.policies.len(), kinds: SubjectKind::ALL.into(), is_unknown: true };
+            let policies = self.policies.keys().cloned().collect();
+            return Difference { policies, kinds: SubjectKind::ALL.into(), in_shared: true, is_unknown: true };
         };
-        if before.shared != self.shared {
-            let kinds = self.policies.values().chain(before.policies.values()).flat_map(|policy| policy.concerned.clone()).collect();
-            return Difference { policies: self.policies.len().max(before.policies.len()), kinds, is_unknown: false };
-        }
+        let in_shared = before.shared != self.shared;
         let codes: BTreeSet<&String> = self.policies.keys().chain(before.policies.keys()).collect();
-        let mut difference = Difference { policies: 0, kinds: BTreeSet::new(), is_unknown: false };
+        let mut difference = Difference { policies: BTreeSet::new(), kinds: BTreeSet::new(), in_shared, is_unknown: false };
         for code in codes {
             let both = [self.policies.get(code), before.policies.get(code)];
-            if both[0].map(|policy| &policy.digest) != both[1].map(|policy| &policy.digest) {
-                difference.policies += 1;
+            if in_shared || both[0].map(|policy| &policy.digest) != both[1].map(|policy| &policy.digest) {
+                difference.policies.insert(code.clone());
                 difference.kinds.extend(both.into_iter().flatten().flat_map(|policy| &policy.concerned));
             }
         }

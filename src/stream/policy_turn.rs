@@ -29,7 +29,7 @@ pub async fn next_policy_turn(live: &dyn Live, now: &PolicyDigests) -> Result<Op
             }
             difference.kinds.extend(begun.kinds);
         }
-        None if difference.policies == 0 && !difference.is_unknown => return Ok(None),
+        None if difference.policies.is_empty() && !difference.is_unknown => return Ok(None),
         None => {}
     }
     // Of a kind that nobody was judged of, nothing stands by which they could be gone through.

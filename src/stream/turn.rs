@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use super::apply::{Applied, ApplyError, apply};
 use super::change::Change;
 use super::heard::Heard;
-use super::judge::{About, Judge, Judged};
+use super::judge::{About, FactNames, Judge, Judged};
 use super::leads::LedRows;
 use super::reach::{Needed, OfLead, Reach, Touched, Ways};
 use super::rows::{HeldRow, RowForms};
@@ -36,7 +36,7 @@ use crate::register::HeldRows;
 use crate::register::declaration::SubjectKind;
 use crate::store::fill::FillError;
 use crate::store::live::{Batch, CaseRow, Fence, Live, LiveState, PositionStep, Standing, TimerStep};
-use crate::store::{EncodedSubject, RunPolicy, StoreError, StoredSubject};
+use crate::store::{EncodedSubject, RunPolicy, StoreError, StoredFact, StoredSubject};
 
 /// Subjects that are judged together: what they rest on is in memory at a time.
 const TOGETHER: usize = 10_000;
@@ -144,6 +144,9 @@ pub struct Stream<'a> {
     pub(super) heard: Option<Heard>,
     /// Whether not the day or rows change, but policies: what stood by one that there is no more is lost.
     pub(super) repeals: bool,
+    /// Where policies change and facts mean what they meant: those that the policies which differ read. Another fact that alone is not
+    /// what it was is so by the day, and what stands stays.
+    pub(super) read: Option<FactNames>,
     actor: Actor,
     /// The registers that are followed, where they are named; else those of which an event was taken.
     followed: Option<BTreeSet<String>>,
@@ -175,7 +178,7 @@ impl<'a> Stream<'a> {
         let ways = Ways::new(&judge.paths().all(), &forms, registers);
         let view = View::new(Arc::clone(&live), Arc::clone(&forms));
         let actor = Actor::system("stream");
-        let (of, under_way, heard, repeals) = (None, None, None, false);
+        let (of, under_way, heard, repeals, read) = (None, None, None, false, None);
         Ok(Self {
             live,
             judge,
@@ -188,6 +191,7 @@ impl<'a> Stream<'a> {
             pause: std::time::Duration::ZERO,
             heard,
             repeals,
+            read,
             actor,
             followed: None,
             state: None,
@@ -388,6 +392,11 @@ impl<'a> Stream<'a> {
             let is_owed = owes(&subject);
             let before = before.filter(|_| self.repeals || !is_owed);
             let before = before.map(|before| standing::read(subject.kind, &subject.id, before)).transpose()?;
+            if let (Some(read), Some(before)) = (&self.read, &before)
+                && differs_by_day_alone(&subject, before, read.get(&subject.kind))
+            {
+                return Ok(None);
+            }
             let owed = is_owed || before.as_ref().is_some_and(owes);
             Ok(Some(Other { subject, body, owed, before }))
         };
@@ -588,6 +597,16 @@ struct Other {
     owed: bool,
     /// What stood before, where it was asked for.
     before: Option<StoredSubject>,
+}
+
+/// Whether nothing of a subject is another but facts that are not among those read.
+fn differs_by_day_alone(subject: &StoredSubject, before: &StoredSubject, read: Option<&BTreeSet<Arc<str>>>) -> bool {
+    let is_read = |name: &Arc<str>| read.is_some_and(|read| read.contains(name));
+    let stays = |(one, other): (&StoredFact, &StoredFact)| one.name == other.name && (one.state == other.state || !is_read(&one.name));
+    let without_facts = |subject: &StoredSubject| StoredSubject { facts: Vec::new(), ..subject.clone() };
+    subject.facts.len() == before.facts.len()
+        && subject.facts.iter().zip(&before.facts).all(stays)
+        && without_facts(subject) == without_facts(before)
 }
 
 /// Whether cases may have to do with a subject.
