@@ -150,6 +150,17 @@ pub struct Superseded {
     pub less: Option<Review>,
 }
 
+/// That a grant comes to less, as an official has seen it and let it be: asked once, it is not asked again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What the case gives, in hundredths.
+    #[serde(with = "written")]
+    pub whole: Option<i64>,
+    /// What the grant came to, in hundredths.
+    #[serde(with = "written")]
+    pub reckoned: Option<i64>,
+}
+
 /// A case.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Case {
@@ -212,6 +223,9 @@ pub struct Case {
     /// What stood before the program corrected the amount; none once anybody acted on the new one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub superseded: Option<Superseded>,
+    /// The last that an official answered of a grant that comes to less; none where nobody did, or the case was sent back since.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answered: Option<Answered>,
     /// Objections that were made by a subject to a decision of a program alone.
     #[serde(default)]
     pub objected: bool,
@@ -250,6 +264,7 @@ impl Case {
             lost_on: None,
             beside: 0,
             superseded: None,
+            answered: None,
             objected: false,
             requests: BTreeMap::new(),
             erased_on: None,
@@ -396,6 +411,9 @@ impl Case {
 
     /// A review answers every question but that of the policy, which some officials must answer.
     fn review(&mut self, by: &Actor) {
+        if self.open.contains_key(&Why::Less) {
+            self.answered = Some(Answered { whole: self.whole(), reckoned: self.reckoned });
+        }
         self.open.retain(|why, _| matches!(why, Why::Policy | Why::Returned));
         if self.open.is_empty() {
             return;
@@ -414,6 +432,7 @@ impl Case {
     fn send_back(&mut self, day: NaiveDate) {
         self.step = Step::Returned;
         self.reviewed = false;
+        self.answered = None;
         self.reviewers.clear();
         (self.published_on, self.told_on, self.confirmed_on, self.lapsed_on) = (None, None, None, None);
         self.open.remove(&Why::Objection);

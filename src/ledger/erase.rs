@@ -63,6 +63,7 @@ pub fn erased(row: &CaseRow, actor: &Actor, ground: &str, day: NaiveDate) -> Res
         reckoned: None,
         beside: 0,
         superseded: None,
+        answered: None,
         objected: false,
         requests: BTreeMap::new(),
         erased_on: Some(day),

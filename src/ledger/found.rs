@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 use sha2::{Digest, Sha256};
 
-use super::case::{Case, Step, Why};
+use super::case::{Answered, Case, Step, Why};
 use super::event::{Actor, Event, Grant, VERSION, What};
 use super::plan::Plan;
 use super::renumbered::{Renumbered, keeper};
@@ -163,9 +163,10 @@ fn recomputed(row: &CaseRow, grant: &Grant, actor: &Actor, day: NaiveDate) -> Re
     if let (Some(whole), Some(now)) = (reckoned.whole(), grant.amount)
         && reckoned.reckoned != Some(now)
     {
-        // What it came to before a question was raised leaves no question.
-        let is_no_question = reckoned.open.get(&Why::Less).is_some_and(|less| less.was == Some(now));
-        if now == whole || is_no_question {
+        // What it came to before a question was raised leaves no question, nor does what an official has answered already.
+        let was_so = reckoned.open.get(&Why::Less).is_some_and(|less| less.was == Some(now));
+        let is_answered = reckoned.answered == Some(Answered { whole: Some(whole), reckoned: Some(now) });
+        if now == whole || was_so || is_answered {
             events.push(event(day, actor, What::Reckoned { now: Some(now), case: None, more: None }));
         } else if now < whole {
             events.push(event(day, actor, What::Questioned { why: Why::Less, amount: Some(whole - now) }));

@@ -173,6 +173,31 @@ fn what_nobody_has_looked_at_follows_the_grant() {
 }
 
 #[test]
+fn what_an_official_let_be_is_not_asked_again() {
+    let mut book = begun(Mode::Automatic);
+    let current = |amount| current_of(Some(amount), Plan::of(Mode::Automatic, &delivery(Mode::Automatic), true));
+    let questions = |book: &Book| book.case().open.len();
+    book.act(Command::Publish, &official("张三"), 1).expect("on the list");
+    book.found(&current(9_000), 2);
+    assert_eq!(questions(&book), 1);
+    book.act(Command::Review, &official("张三"), 3).expect("let be");
+    for (amount, asks) in [(10_000, 0), (9_000, 0), (8_000, 1), (9_000, 0), (8_000, 1), (10_000, 0), (12_000, 0), (10_000, 0), (9_000, 0)] {
+        book.found(&current(amount), 4);
+        assert_eq!(questions(&book), asks, "{amount}");
+        assert_eq!(book.found(&current(amount), 4), 0, "once");
+    }
+    // Beside another amount it is another question.
+    book.found(&current(12_000), 5);
+    book.act(Command::Publish, &official("张三"), 5).expect("on the list again");
+    book.found(&current(9_000), 6);
+    assert_eq!((book.case().amount, questions(&book)), (Some(12_000), 1));
+    book.act(Command::Review, &official("张三"), 6).expect("let be");
+    // Who sends it back has it looked at anew.
+    book.act(Command::Return, &official("张三"), 7).expect("sent back");
+    assert_eq!(book.case().answered, None);
+}
+
+#[test]
 fn a_correction_that_nobody_acted_on_is_undone_as_if_it_had_never_been() {
     let mut book = begun(Mode::Confirm);
     let current = |amount| current_of(Some(amount), Plan::of(Mode::Confirm, &delivery(Mode::Confirm), true));

@@ -7,7 +7,7 @@
 //! ```
 //!
 //! An event only says where to look. What is told is what is true of the case when it has been at rest for `settle`, against what
-//! its subject was told before: so it is the same however often and in which pieces the events of a case are looked at. Whoever
+//! its subject was told before: so it is the same, and in the same order, however often and in which pieces events are looked at. Whoever
 //! finds grants may ask for their messages in the same commit; the teller then finds them and asks for nothing.
 
 mod history;
@@ -168,10 +168,15 @@ impl Teller<'_> {
             events.truncate(young);
         }
         let Some(next) = events.last().map(|last| last.seq + 1) else { return Ok(Asked { next: from, ..Asked::default() }) };
+        let has_more = events.len() >= limit;
+        let since = events.iter().map(|event| event.at).min();
         // What was erased is nobody's to tell.
         let changed: BTreeSet<String> = events.into_iter().filter(|event| event.content.is_some()).map(|event| event.case).collect();
         let day = day_of(now, self.composer.settings.offset());
         let mut seen = self.seen(&changed).await?;
+        if has_more {
+            seen.extend(self.behind(&seen, since, at_rest).await?);
+        }
         let (mut tellings, mut beside) = (Vec::new(), BTreeSet::new());
         // Of a case to which something happened since, a later event tells.
         for one in seen.iter().filter(|one| one.at <= at_rest && one.version > 1 && one.case.plan.tell) {
@@ -180,7 +185,8 @@ impl Teller<'_> {
             beside.append(&mut history.beside);
             tellings.extend(history.to_tell(&one.case, &messages, day));
         }
-        beside.retain(|case| !changed.contains(case));
+        let known: BTreeSet<&str> = seen.iter().map(|one| one.case.id.as_str()).collect();
+        beside.retain(|case| !known.contains(case.as_str()));
         seen.extend(self.seen(&beside).await?);
         tellings.extend(self.due_to_be_told(seen, day, at_rest).await?);
         Ok(Asked { next, ..self.ask(tellings, now).await? })
@@ -276,6 +282,16 @@ impl Teller<'_> {
         }
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         Ok(self.live.cases_named(&ids).await?.iter().filter_map(seen).collect())
+    }
+
+    /// The other cases at rest of the subjects of some, of which something may stand behind the events that are looked at: a subject
+    /// hears of its cases in one order, wherever those events end.
+    async fn behind(&self, seen_first: &[Seen], since: Option<i64>, at_rest: i64) -> Result<Vec<Seen>, StoreError> {
+        let subjects: BTreeSet<&str> = seen_first.iter().map(|one| one.case.grant.subject.as_str()).collect();
+        let known: BTreeSet<&str> = seen_first.iter().map(|one| one.case.id.as_str()).collect();
+        let rows = self.live.cases_about(&subjects.into_iter().collect::<Vec<_>>()).await?;
+        let rows = rows.iter().filter(|row| !known.contains(row.id.as_str()) && Some(row.at) >= since && row.at <= at_rest);
+        Ok(rows.filter_map(seen).collect())
     }
 
     /// The bundle that a policy belongs to.

@@ -374,7 +374,7 @@ async fn what_arrives_while_it_is_looked_at_is_not_told_again() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
 
     #[test]
     fn the_same_is_told_wherever_turns_end_and_whatever_crashes(bursts in bursts()) {
