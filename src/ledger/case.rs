@@ -378,7 +378,8 @@ impl Case {
     #[must_use]
     pub fn is_untouched(&self) -> bool {
         let was_objected = self.objected || self.open.contains_key(&Why::Objection);
-        self.step == Step::Found && self.reviewers.is_empty() && self.reckoned == self.whole() && !was_objected
+        let was_seen = !self.reviewers.is_empty() || self.answered.is_some();
+        self.step == Step::Found && !was_seen && self.reckoned == self.whole() && !was_objected
     }
 
     fn remember(&mut self, event: &Event) {

@@ -136,8 +136,13 @@ impl Composer<'_> {
         let of_code = self.policies.policies.iter().filter(|policy| policy.code == about.policy);
         let exact = of_code.clone().find(|policy| Some(policy.version) == about.version);
         let policy = exact.or_else(|| of_code.max_by_key(|policy| policy.version)).ok_or(Silence::UnknownPolicy)?;
-        let channel = self.settings.channels.iter().find(|channel| channel.takes(about.kind, about.policy)).ok_or(Silence::NoChannel)?;
-        Ok((&channel.name, policy))
+        Ok((self.channel(about.kind, about.policy).ok_or(Silence::NoChannel)?, policy))
+    }
+
+    /// The channel by which such subjects hear of a policy; none where none is set.
+    pub(super) fn channel(&self, kind: SubjectKind, policy: &str) -> Option<&str> {
+        let channel = self.settings.channels.iter().find(|channel| channel.takes(kind, policy));
+        channel.map(|channel| channel.name.as_str())
     }
 
     fn one(&self, kind: Kind, number: u32, channel: &str, bundle: Option<&document::Bundle>, cases: &[Ready<'_>], at: i64) -> NewMessage {

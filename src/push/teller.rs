@@ -177,6 +177,7 @@ impl Teller<'_> {
         if has_more {
             seen.extend(self.behind(&seen, since, at_rest).await?);
         }
+        let silent = self.leave_silent(&mut seen, day, at_rest);
         let (mut tellings, mut beside) = (Vec::new(), BTreeSet::new());
         // Of a case to which something happened since, a later event tells.
         for one in seen.iter().filter(|one| one.at <= at_rest && one.version > 1 && one.case.plan.tell) {
@@ -189,7 +190,8 @@ impl Teller<'_> {
         beside.retain(|case| !known.contains(case.as_str()));
         seen.extend(self.seen(&beside).await?);
         tellings.extend(self.due_to_be_told(seen, day, at_rest).await?);
-        Ok(Asked { next, ..self.ask(tellings, now).await? })
+        let asked = self.ask(tellings, now).await?;
+        Ok(Asked { next, silent: asked.silent + silent, ..asked })
     }
 
     /// Looks at events from one on, at most `limit` of them, for cases that are over or declined: what only asks for them, and
@@ -243,7 +245,9 @@ impl Teller<'_> {
         let mut pages = CasePages::new(self.live, filter);
         while let Some(rows) = pages.next().await? {
             let (mut waiting, mut tellings) = (Vec::new(), Vec::new());
-            for one in rows.iter().filter_map(seen) {
+            let mut seen: Vec<Seen> = rows.iter().filter_map(seen).collect();
+            total.silent += self.leave_silent(&mut seen, today, at_rest);
+            for one in seen {
                 let case = &one.case;
                 let is_late = remind_days.is_some() && case.reply_until().is_some_and(|until| today <= until && until <= ahead);
                 if waits(case, today) {
@@ -292,6 +296,17 @@ impl Teller<'_> {
         let rows = self.live.cases_about(&subjects.into_iter().collect::<Vec<_>>()).await?;
         let rows = rows.iter().filter(|row| !known.contains(row.id.as_str()) && Some(row.at) >= since && row.at <= at_rest);
         Ok(rows.filter_map(seen).collect())
+    }
+
+    /// Leaves out the cases of which no channel tells, before anything more is read of them, and counts those that wait for it.
+    fn leave_silent(&self, seen: &mut Vec<Seen>, day: NaiveDate, at_rest: i64) -> u64 {
+        let mut silent = 0;
+        seen.retain(|one| {
+            let is_taken = self.composer.channel(one.case.grant.kind, &one.case.grant.policy).is_some();
+            silent += u64::from(!is_taken && one.at <= at_rest && waits(&one.case, day));
+            is_taken
+        });
+        silent
     }
 
     /// The bundle that a policy belongs to.

@@ -310,23 +310,23 @@ fn lay(
     period: &dyn Fn(&str) -> Option<Arc<str>>,
 ) -> (StoredSubject, BTreeSet<GrantId>) {
     let mut subject = waiting(stands, held);
+    let in_round = |id: &str, policy: &str, occasion: Option<&str>, member: Option<&str>| {
+        Some(GrantId::of(run.kind, id, policy, &period(policy)?, occasion, member))
+    };
     let is_paid = |grant: &StoredGrant| {
-        let Some(period) = period(&grant.policy) else { return false };
-        let of_policy = subject.given.iter().filter(|given| given.policy == grant.policy);
-        of_policy
-            .map(|given| GrantId::of(run.kind, &run.id, &given.policy, &period, given.occasion.as_deref(), given.member.as_deref()))
-            .any(|id| id == grant.grant_id)
+        let mut of_policy = subject.given.iter().filter(|given| given.policy == grant.policy);
+        of_policy.any(|given| in_round(&run.id, &given.policy, given.occasion.as_deref(), given.member.as_deref()) == Some(grant.grant_id))
     };
     let shared: Vec<StoredGrant> = run.grants.iter().filter(|grant| held.contains(&grant.policy) && !is_paid(grant)).cloned().collect();
     let of_run: BTreeSet<GrantId> = shared.iter().map(|grant| grant.grant_id).collect();
     let policies: BTreeSet<Arc<str>> = shared.iter().map(|grant| Arc::clone(&grant.policy)).collect();
-    // Whoever had another identifier in the run has the same grants under another number.
+    // Whoever had another identifier in the run has the same grants of its period under another number.
     let is_shared = |grant: &StoredGrant| {
-        shared.iter().any(|of_run| {
-            of_run.grant_id == grant.grant_id
-                || run.id != subject.id
-                    && (&of_run.policy, &of_run.occasion, &of_run.member) == (&grant.policy, &grant.occasion, &grant.member)
-        })
+        let here = (&grant.policy, &grant.occasion, &grant.member);
+        let is_of_round = in_round(&subject.id, &grant.policy, grant.occasion.as_deref(), grant.member.as_deref()) == Some(grant.grant_id);
+        shared
+            .iter()
+            .any(|of_run| of_run.grant_id == grant.grant_id || is_of_round && (&of_run.policy, &of_run.occasion, &of_run.member) == here)
     };
     let mut grants: Vec<StoredGrant> = subject.grants.iter().filter(|grant| !is_shared(grant)).cloned().collect();
     grants.extend(shared.iter().cloned());
@@ -436,6 +436,12 @@ mod tests {
         let run = subject("A", Verdict::Yes, vec![grant("A", "HELD", PERIOD, Status::Granted, 700)]);
         let found = check(stands, &run, &[("HELD", Status::Granted, Some(700))], 1);
         assert_eq!(found.id, "B");
+        // Of the next period no round has been held: the new grant waits beside what the round gave.
+        let stands = subject("B", Verdict::Yes, vec![grant("B", "HELD", "2026-07", Status::Granted, 900)]);
+        let (both, of_run) = lay(stands, &run, &BTreeSet::from(["HELD".into()]), &|_| Some(PERIOD.into()));
+        let found: BTreeSet<_> = both.grants.iter().map(|grant| (grant.payee.as_deref(), grant.status.name(), grant.amount)).collect();
+        let waits = (Some("B"), Status::Waitlisted.name(), None);
+        assert_eq!((found, of_run.len()), (BTreeSet::from([waits, (Some("A"), Status::Granted.name(), Some(700))]), 1));
     }
 
     #[test]
