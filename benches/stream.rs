@@ -1,11 +1,12 @@
 //! How fast changes of registers are followed: decoded, and from an event to what follows from it in the store.
 //!
-//! `cargo bench --bench stream -- --store FILE --sources FILE [--policies DIR] [--events N] [--rate R] [--max-batch M] [--seed S]`
+//! `cargo bench --bench stream -- --store FILE --sources FILE [--policies DIR] [--events N] [--rate R] [--max-batch M] [--seed S]
+//! [--write FILE]`
 //!
 //! The store was filled by `mianshen stream load`, and is written to. The events are rows of its registers, drawn by how many a
 //! register has, each with the value of one column taken from another row; a tenth are deletions, a tenth come back as they were.
 //! `--rate 0`, the default, gives them as fast as they are taken; else so many a second, and the time from when an event falls due to
-//! when what follows from it is in the store is told. Prints one line of JSON.
+//! when what follows from it is in the store is told. Prints one line of JSON. `--write` only writes the events, one a line.
 
 #![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 #![expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
@@ -54,6 +55,7 @@ struct Args {
     rate: f64,
     max_batch: usize,
     seed: u64,
+    write: Option<PathBuf>,
 }
 
 fn main() -> Result<(), Failed> {
@@ -76,6 +78,7 @@ fn arguments() -> Result<Option<Args>, Failed> {
         rate: 0.0,
         max_batch: 2_000,
         seed: 7,
+        write: None,
     };
     let mut given = std::env::args().skip(1).filter(|arg| arg != "--bench");
     while let Some(name) = given.next() {
@@ -88,6 +91,7 @@ fn arguments() -> Result<Option<Args>, Failed> {
             "--rate" => args.rate = value.parse()?,
             "--max-batch" => args.max_batch = value.parse()?,
             "--seed" => args.seed = value.parse()?,
+            "--write" => args.write = Some(value.into()),
             other => return Err(format!("unknown argument {other}").into()),
         }
     }
@@ -104,6 +108,10 @@ async fn measure(args: &Args) -> Result<Value, Failed> {
     let sources = Sources::load(&args.sources).map_err(told)?;
     let source: Arc<str> = format!("{SOURCE}:{}", mianshen::serve::clock::now()).into();
     let payloads = events(args, &folder, &sources)?;
+    if let Some(file) = &args.write {
+        std::fs::write(file, payloads.join(&b'\n'))?;
+        return Ok(json!({ "written": payloads.len() }));
+    }
     let raw = |at: usize, payload: &Vec<u8>| {
         let position = i64::try_from(at).unwrap_or(0);
         let origin = Origin { source: Arc::clone(&source), partition: 0, position, next: position + 1 };

@@ -24,6 +24,7 @@ use crate::hex;
 use crate::register::declaration::SubjectKind;
 use crate::store::live::{Live, LiveState};
 use crate::store::{Run, RunPolicy, Store, StoreError, StoredGrant, StoredRun, StoredSubject};
+use crate::stream::standing::Dictionary;
 use crate::stream::state::State;
 use crate::stream::{identity, standing};
 
@@ -73,6 +74,8 @@ pub struct StreamDay {
     held: [BTreeSet<Arc<str>>; 3],
     silent: BTreeMap<Arc<str>, Cause>,
     data_days: BTreeMap<Arc<str>, NaiveDate>,
+    /// What all that stands is compressed against.
+    dictionary: Dictionary,
     /// While a day's turn is under way, the new day, and up to which identifier what stands is of it already.
     ahead: Option<(String, Arc<StreamDay>)>,
 }
@@ -144,7 +147,7 @@ impl StreamDay {
     }
 
     fn of(rules: &Rules, state: &LiveState, kept: &State, as_of: NaiveDate) -> Self {
-        let State { data_days, allow_missing, .. } = kept;
+        let State { data_days, allow_missing, dictionary, .. } = kept;
         let day = rules.on(as_of);
         let judged = |policy: &CheckedPolicy| RunPolicy {
             code: policy.document.code.as_str().into(),
@@ -168,6 +171,7 @@ impl StreamDay {
             held: SubjectKind::ALL.map(is_held),
             silent: stale.map(|(name, _)| (name.as_str().into(), Cause::Stale)).chain(missing).collect(),
             data_days: data_days.iter().map(|(name, day)| (name.as_str().into(), *day)).collect(),
+            dictionary: dictionary.clone(),
             state: state.clone(),
             as_of,
             ahead: None,
@@ -229,7 +233,7 @@ impl Looking<'_> {
         };
         let Some((id, body)) = stands else { return Ok(None) };
         let day = day.of_subject(&id);
-        let subject = standing::read(kind, &id, &body)?;
+        let subject = standing::read(kind, &id, &body, &day.dictionary)?;
         let mark = hex::digits(&Sha256::digest(&body)[..8]);
         let held = &day.held[kind as usize];
         // What the run says is read only where a round of it may have shared out something.

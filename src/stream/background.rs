@@ -256,8 +256,8 @@ impl<'a> Background<'a> {
         let (cases, stood) = (cases_about(&*live, None, &ids).await?, stood(&*live, None, &ids).await?);
         let tied: Vec<Id> = tied.into_iter().collect();
         let found = Box::pin(new.judge(&tied, &ids, &cases, Reckoned::Tomorrow)).await?;
-        let mut batch = Batch::default();
-        new.settle(&ids, &found, stood, &cases, &mut batch)?;
+        let (mut batch, dictionary) = (Batch::default(), new.dictionary().await?);
+        new.settle(&ids, &found, stood, &cases, &dictionary, &mut batch)?;
         self.judged += some.len() as u64;
         self.aside.take(&ids, batch);
         Ok(())
@@ -278,7 +278,7 @@ impl<'a> Background<'a> {
             self.judge(moved).await?;
             let mut batch = std::mem::take(&mut self.aside).into_batch();
             (batch.at, batch.fence, batch.generation) = (at, Some(fence.clone()), self.generation);
-            batch.state = Some(LiveState { as_of: stands.as_of, body: state.write() });
+            batch.state = Some(LiveState { as_of: stands.as_of, body: state.write()? });
             match commit(&*live, &mut batch).await {
                 Ok(()) => {
                     let (standing, cases) = (batch.standing.len() as u64, batch.cases.len() as u64);

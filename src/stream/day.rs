@@ -22,7 +22,7 @@ use super::policies::ByPolicies;
 use super::rows::{HeldRow, RowForms};
 use super::seen::{Ids, cases_about, stood};
 use super::source::Clock;
-use super::standing;
+use super::standing::{self, Dictionary};
 use super::state::{State, Turning};
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
 use super::turn::{AsRead, Found, RACES, Reckoned, Stream, TurnError};
@@ -199,9 +199,9 @@ impl DayTurn {
         }
     }
 
-    fn under_way(&self, after: &str) -> LiveState {
+    fn under_way(&self, after: &str) -> Result<LiveState, StoreError> {
         let turning = Some(Turning { to: self.to, after: after.to_owned(), policies: self.policies.clone() });
-        LiveState { as_of: self.from, body: State { turning, ..self.before.clone() }.write() }
+        Ok(LiveState { as_of: self.from, body: State { turning, ..self.before.clone() }.write()? })
     }
 }
 
@@ -276,7 +276,7 @@ impl Stream<'_> {
             turned.parts += 1;
             means.progress.rows(part.len() as u64);
         }
-        let state = LiveState { as_of: turn.to, body: turn.state.write() };
+        let state = LiveState { as_of: turn.to, body: turn.state.write()? };
         let (at, fence, state) = ((means.clock)(), Some(means.fence.clone()), Some(state));
         live.commit(&Batch { at, fence, generation, state, ..Batch::default() }).await?;
         self.state = Some(AsRead(Some((turn.to, turn.state.clone()))));
@@ -293,7 +293,7 @@ impl Stream<'_> {
         whole: Option<&Found>,
     ) -> Result<Batch, TurnError> {
         let live = Arc::clone(&self.live);
-        let mut batch = Batch { state: part.last().map(|last| turn.under_way(last)), ..Batch::default() };
+        let mut batch = Batch { state: part.last().map(|last| turn.under_way(last)).transpose()?, ..Batch::default() };
         // Whoever is there gets another timer; those who are not have none any more.
         for (id, kinds) in part.iter().filter_map(|id| Some((id, due.get(id)?))) {
             batch.timers.extend(kinds.iter().map(|kind| TimerStep { kind: *kind, id: id.clone(), set: None }));
@@ -303,13 +303,13 @@ impl Stream<'_> {
         let tied = self.tied(&concerned).await?;
         let ids = self.view.names(&tied);
         let cases = cases_about(&*live, None, &ids).await?;
-        let stood = stood(&*live, None, &ids).await?;
+        let (stood, dictionary) = (stood(&*live, None, &ids).await?, &turn.before.dictionary);
         match whole {
-            Some(found) => self.settle(&ids, found, stood, &cases, &mut batch)?,
+            Some(found) => self.settle(&ids, found, stood, &cases, dictionary, &mut batch)?,
             None => {
                 let tied: Vec<Id> = tied.into_iter().collect();
                 let found = Box::pin(self.judge(&tied, &ids, &cases, Reckoned::ToTheDay)).await?;
-                self.settle(&ids, &found, stood, &cases, &mut batch)?;
+                self.settle(&ids, &found, stood, &cases, dictionary, &mut batch)?;
             }
         }
         if self.view.is_full() {
@@ -321,7 +321,7 @@ impl Stream<'_> {
 
 /// Whom a turn concerns, and who is not done yet.
 async fn concerned(live: &dyn Live, turn: &DayTurn) -> Result<Concerned, StoreError> {
-    let mut concerned = Concerned::default();
+    let (mut concerned, dictionary) = (Concerned::default(), &turn.before.dictionary);
     for kind in SubjectKind::ALL {
         let (everybody, nothing) = (turn.everybody.contains(&kind), BTreeSet::new());
         let codes = turn.new_period.get(&kind).unwrap_or(&nothing);
@@ -335,9 +335,11 @@ async fn concerned(live: &dyn Live, turn: &DayTurn) -> Result<Concerned, StoreEr
             let is_last = page.len() < PAGE;
             after = page.last().map(|standing| standing.id.clone());
             let behind = page.into_par_iter().filter(|standing| standing.id > turn.after);
-            let chosen = behind.filter_map(|standing| match everybody.then_some(true).map_or_else(|| is_entitled(&standing, codes), Ok) {
-                Ok(is_chosen) => is_chosen.then_some(Ok(standing.id)),
-                Err(error) => Some(Err(error)),
+            let chosen = behind.filter_map(|standing| {
+                match everybody.then_some(true).map_or_else(|| is_entitled(&standing, codes, dictionary), Ok) {
+                    Ok(is_chosen) => is_chosen.then_some(Ok(standing.id)),
+                    Err(error) => Some(Err(error)),
+                }
             });
             concerned.ids.extend(tokio::task::block_in_place(|| chosen.collect::<Result<Vec<String>, StoreError>>())?);
             if is_last {
@@ -361,8 +363,8 @@ async fn concerned(live: &dyn Live, turn: &DayTurn) -> Result<Concerned, StoreEr
 }
 
 /// Whether somebody is entitled by one of some policies.
-fn is_entitled(standing: &Standing, codes: &BTreeSet<String>) -> Result<bool, StoreError> {
-    let subject = standing::read(standing.kind, &standing.id, &standing.body)?;
+fn is_entitled(standing: &Standing, codes: &BTreeSet<String>, dictionary: &Dictionary) -> Result<bool, StoreError> {
+    let subject = standing::read(standing.kind, &standing.id, &standing.body, dictionary)?;
     Ok(subject.verdicts.iter().any(|verdict| verdict.verdict == Verdict::Yes && codes.contains(&*verdict.policy)))
 }
 

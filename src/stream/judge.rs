@@ -16,6 +16,7 @@ use async_trait::async_trait;
 use chrono::NaiveDate;
 
 use super::paths::Paths;
+use super::standing::{self, Dictionary};
 use super::timer::Timers;
 use crate::check::CheckedPolicy;
 use crate::check::bind::Binder;
@@ -118,6 +119,12 @@ impl Judged {
     /// Those who are there, in the order of kinds and identifiers, one by one: encoded they take a tenth of the room.
     pub fn subjects(&self) -> impl Iterator<Item = Result<StoredSubject, StoreError>> {
         self.encoded.iter().map(|(kind, subject)| decode(&self.layout, *kind, &subject.id, &subject.body))
+    }
+
+    /// What they have in common, for bodies to be compressed against.
+    #[must_use]
+    pub fn dictionary(&self) -> Dictionary {
+        standing::dictionary(&self.run.policies, &self.layout)
     }
 
     /// Their identifiers, of one kind, in order.

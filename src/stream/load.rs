@@ -103,10 +103,10 @@ pub async fn load(
     }
     let cases = all_cases(live).await?;
     let judged = judge.judge_on(sources, &cases, &About::default()).await?;
-    let mut standing = Vec::new();
+    let (mut standing, dictionary) = (Vec::new(), judged.dictionary());
     for subject in judged.subjects() {
         let subject = subject?;
-        let body = standing::write(&subject)?;
+        let body = standing::write(&subject, &dictionary)?;
         standing.push(Standing { kind: subject.kind, id: subject.id, body });
         loaded.standing += 1;
         if standing.len() == TOGETHER {
@@ -117,8 +117,8 @@ pub async fn load(
     let tables = Tables::new(judge.timers(), &looked_at).map_err(TurnError::Dossiers)?;
     loaded.timers = write_timers(&mut *fill, judge, &judged, &tables).await?;
     let (data_days, allow_missing) = (judge.data_days().clone(), judge.allow_missing().clone());
-    let state = State { data_days, allow_missing, policies, ..State::default() };
-    fill.finish(LiveState { as_of: judge.as_of(), body: state.write() }, positions).await?;
+    let state = State { data_days, allow_missing, policies, dictionary, ..State::default() };
+    fill.finish(LiveState { as_of: judge.as_of(), body: state.write()? }, positions).await?;
     Ok(loaded)
 }
 

@@ -1,50 +1,37 @@
-//! What stands of a subject, as bytes that stand alone: no run is needed to read them, and equal subjects are equal bytes.
+//! What stands of a subject, as bytes that can be read without any run; equal subjects of a generation are equal bytes.
 //!
-//! Every name and code is written out, and the whole is compressed.
+//! Every name and code is written out, and the whole is compressed against the [`Dictionary`] of the generation.
 
-use std::cell::RefCell;
+mod dictionary;
+
 use std::sync::Arc;
 
-use zstd::bulk::{Compressor, Decompressor};
+pub use dictionary::Dictionary;
 
-use crate::check::ir::{Number, Value};
+use crate::check::ir::{Number, Ty, Value};
 use crate::dossier::Cause;
 use crate::eligibility::grant::{GrantId, Status};
 use crate::explain::Verdict;
 use crate::policy::document::Mode;
 use crate::register::declaration::SubjectKind;
-use crate::store::body::{Reader, Writer};
+use crate::store::body::{FactColumn, Layout, Reader, Writer};
 use crate::store::{
-    FactState, StoreError, StoredConflict, StoredFact, StoredGiven, StoredGrant, StoredOffer, StoredSubject, StoredUnknown, StoredVerdict,
+    FactState, RunPolicy, StoreError, StoredConflict, StoredFact, StoredGiven, StoredGrant, StoredOffer, StoredSubject, StoredUnknown,
+    StoredVerdict,
 };
-
-/// The first byte of every body; counts up when bodies change their form.
-const FORM: u8 = 1;
-
-/// How hard bodies are compressed: they are written more often than they are kept.
-const LEVEL: i32 = 1;
-
-/// Bytes that room is made for at once, whatever a body says.
-const LARGEST: usize = 16 << 20;
 
 const CAUSES: [Cause; 3] = [Cause::Missing, Cause::Stale, Cause::Conflict];
 const VERDICTS: [Verdict; 4] = [Verdict::Yes, Verdict::No, Verdict::Unknown, Verdict::Outside];
 const MODES: [Mode; 4] = [Mode::Automatic, Mode::Confirm, Mode::Commit, Mode::Review];
 const STATUSES: [Status; 3] = [Status::Granted, Status::Waitlisted, Status::Refused];
 
-thread_local! {
-    /// What compressing and its undoing need: made once a thread, for it is dearer to make than to use.
-    static PRESS: RefCell<Option<Compressor<'static>>> = const { RefCell::new(None) };
-    static UNDO: RefCell<Option<Decompressor<'static>>> = const { RefCell::new(None) };
-}
-
 /// The bytes of what stands of a subject.
 ///
 /// # Errors
 ///
 /// When it cannot be compressed.
-pub fn write(subject: &StoredSubject) -> Result<Vec<u8>, StoreError> {
-    compressed(&plain(subject))
+pub fn write(subject: &StoredSubject, dictionary: &Dictionary) -> Result<Vec<u8>, StoreError> {
+    dictionary.compress(&plain(subject))
 }
 
 /// The bytes of what stands of a subject, where something else stood before; none where it is the same.
@@ -52,44 +39,57 @@ pub fn write(subject: &StoredSubject) -> Result<Vec<u8>, StoreError> {
 /// # Errors
 ///
 /// When what stood is damaged, or it cannot be compressed.
-pub fn write_if_other(subject: &StoredSubject, stood: Option<&[u8]>) -> Result<Option<Vec<u8>>, StoreError> {
+pub fn write_if_other(subject: &StoredSubject, stood: Option<&[u8]>, dictionary: &Dictionary) -> Result<Option<Vec<u8>>, StoreError> {
     let plain = plain(subject);
     match stood {
-        Some(stood) if uncompressed(stood)? == plain => Ok(None),
-        _ => compressed(&plain).map(Some),
+        Some(stood) if dictionary.uncompress(stood)? == plain => Ok(None),
+        _ => dictionary.compress(&plain).map(Some),
     }
 }
 
-fn compressed(plain: &[u8]) -> Result<Vec<u8>, StoreError> {
-    PRESS
-        .with_borrow_mut(|press| {
-            let press = match press {
-                Some(press) => press,
-                None => press.insert(Compressor::new(LEVEL)?),
-            };
-            let mut body = vec![FORM];
-            body.extend(press.compress(plain)?);
-            Ok(body)
-        })
-        .map_err(|error: std::io::Error| StoreError::Failed(error.to_string()))
+/// What the subjects that are judged by some policies have in common: of each kind one that is nobody, with the names of all facts and
+/// policies. People are the most: what is theirs comes last, where it is found at the least cost.
+#[must_use]
+pub fn dictionary(policies: &[RunPolicy], layout: &Layout) -> Dictionary {
+    let kinds = [SubjectKind::Entity, SubjectKind::Household, SubjectKind::Person];
+    Dictionary::new(kinds.into_iter().flat_map(|kind| plain(&nobody(kind, policies, layout))).collect())
 }
 
-fn uncompressed(body: &[u8]) -> Result<Vec<u8>, StoreError> {
-    let Some((&FORM, body)) = body.split_first() else {
-        return Err(StoreError::Damaged("what stands of a subject has a form that this version does not know".to_owned()));
+fn nobody(kind: SubjectKind, policies: &[RunPolicy], layout: &Layout) -> StoredSubject {
+    let policies = || policies.iter().filter(|policy| policy.kind == kind);
+    let grant = |policy: &RunPolicy| StoredGrant {
+        policy: Arc::clone(&policy.code),
+        grant_id: GrantId(0),
+        occasion: None,
+        member: None,
+        payee: None,
+        amount: None,
+        full_amount: None,
+        mode: Mode::Automatic,
+        notify: true,
+        status: Status::Granted,
+        reasons: policy.criteria.clone(),
     };
-    let size = zstd::zstd_safe::get_frame_content_size(body).ok().flatten().and_then(|size| usize::try_from(size).ok());
-    let Some(size) = size.filter(|size| *size <= LARGEST) else {
-        return zstd::decode_all(body).map_err(|error| StoreError::Damaged(error.to_string()));
+    let state = |ty: Ty, cause: Cause| match ty {
+        Ty::Bool => FactState::Known(Value::Bool(false)),
+        Ty::Number | Ty::Date | Ty::Text => FactState::Unknown(cause),
     };
-    UNDO.with_borrow_mut(|undo| {
-        let undo = match undo {
-            Some(undo) => undo,
-            None => undo.insert(Decompressor::new()?),
-        };
-        undo.decompress(body, size)
-    })
-    .map_err(|error: std::io::Error| StoreError::Damaged(error.to_string()))
+    let fact = |fact: &FactColumn| StoredFact { name: Arc::clone(&fact.name), state: state(fact.ty, fact.cause) };
+    StoredSubject {
+        kind,
+        id: String::new(),
+        region: "".into(),
+        household: None,
+        members: Vec::new(),
+        facts: layout.facts[kind as usize].iter().map(fact).collect(),
+        verdicts: policies().map(|policy| StoredVerdict { policy: Arc::clone(&policy.code), verdict: Verdict::No }).collect(),
+        grants: policies().map(grant).collect(),
+        given: Vec::new(),
+        offers: Vec::new(),
+        unknowns: Vec::new(),
+        conflicts: Vec::new(),
+        set_aside: Vec::new(),
+    }
 }
 
 fn plain(subject: &StoredSubject) -> Vec<u8> {
@@ -141,9 +141,9 @@ fn plain(subject: &StoredSubject) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// When they are damaged, or of another form.
-pub fn read(kind: SubjectKind, id: &str, body: &[u8]) -> Result<StoredSubject, StoreError> {
-    let bytes = uncompressed(body)?;
+/// When they are damaged, or of another form; [`StoreError::Fenced`] when they are of another generation.
+pub fn read(kind: SubjectKind, id: &str, body: &[u8], dictionary: &Dictionary) -> Result<StoredSubject, StoreError> {
+    let bytes = dictionary.uncompress(body)?;
     let from = &mut Reader::new(&bytes);
     Ok(StoredSubject {
         kind,

@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::NaiveDate;
 
 use super::policies::{ByPolicies, PolicyDigests};
+use super::standing::Dictionary;
 use crate::register::declaration::SubjectKind;
+use crate::store::StoreError;
 
 /// What a generation must say of itself, beside its day.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct State {
     pub followed: BTreeSet<String>,
     /// By which policies everybody was judged; none where that was not noted.
     pub policies: Option<PolicyDigests>,
+    /// What all that stands is compressed against; empty where an earlier version loaded it.
+    pub dictionary: Dictionary,
     /// The kinds whose every subject is due on the next day: their timers are those of other policies.
     pub due: BTreeSet<SubjectKind>,
     /// The turn that is under way.
@@ -47,8 +51,11 @@ impl State {
     }
 
     /// As it is kept.
-    #[must_use]
-    pub fn write(&self) -> Vec<u8> {
+    ///
+    /// # Errors
+    ///
+    /// When the dictionary cannot be compressed.
+    pub fn write(&self) -> Result<Vec<u8>, StoreError> {
         let days: BTreeMap<&String, String> = self.data_days.iter().map(|(register, day)| (register, day.to_string())).collect();
         let words = |kinds: &BTreeSet<SubjectKind>| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>();
         let turning = self.turning.as_ref().map(|turning| {
@@ -58,8 +65,9 @@ impl State {
         let state = serde_json::json!({
             "form": 1, "data_days": days, "allow_missing": self.allow_missing, "followed": self.followed, "turning": turning,
             "policies": self.policies.as_ref().map(PolicyDigests::to_json), "due": words(&self.due),
+            "dictionary": self.dictionary.to_text()?,
         });
-        state.to_string().into_bytes()
+        Ok(state.to_string().into_bytes())
     }
 
     /// Reads what [`Self::write`] has written; none where it is no such thing.
@@ -102,6 +110,10 @@ impl State {
                 None => None,
                 Some(policies) => Some(PolicyDigests::of_json(&policies)?),
             },
+            dictionary: match said(&value, "dictionary") {
+                None => Dictionary::default(),
+                Some(text) => Dictionary::of_text(text.as_str()?)?,
+            },
             due: match said(&value, "due") {
                 None => BTreeSet::new(),
                 Some(words) => kinds(&words)?,
@@ -114,10 +126,12 @@ impl State {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hex;
 
     #[test]
     fn states_are_read_as_they_are_written() {
         let day = |text: &str| text.parse().expect("a date");
+        let packed = zstd::encode_all(&b"person.age"[..], 1).expect("packed");
         let state = State {
             data_days: BTreeMap::from([("population".to_owned(), day("2026-06-30"))]),
             allow_missing: BTreeSet::from(["death".to_owned()]),
@@ -125,17 +139,18 @@ mod tests {
             policies: PolicyDigests::of_json(
                 &serde_json::json!({"shared": "ab", "policies": {"990100-MZ-0001": "cd person person,household"}}),
             ),
+            dictionary: Dictionary::of_text(&hex::digits(&packed)).expect("a dictionary"),
             due: BTreeSet::from([SubjectKind::Household]),
             turning: Some(Turning { to: day("2026-07-01"), after: "990101".to_owned(), policies: None }),
         };
-        assert!(state.policies.is_some());
-        assert_eq!(State::read(&state.write()), Some(state.clone()));
+        assert!(state.policies.is_some() && state.dictionary != Dictionary::default());
+        assert_eq!(State::read(&state.write().expect("written")), Some(state.clone()));
         let by = ByPolicies { digest: "ef".to_owned(), kinds: BTreeSet::from([SubjectKind::Person, SubjectKind::Entity]) };
         let turning = Turning { to: day("2026-06-30"), after: String::new(), policies: Some(by) };
         let to_others = State { turning: Some(turning), ..state.clone() };
-        assert_eq!(State::read(&to_others.write()), Some(to_others));
+        assert_eq!(State::read(&to_others.write().expect("written")), Some(to_others));
         let quiet = State { turning: None, ..state };
-        assert_eq!(State::read(&quiet.write()), Some(quiet));
+        assert_eq!(State::read(&quiet.write().expect("written")), Some(quiet));
         let before = br#"{"form": 1, "data_days": {}, "allow_missing": []}"#;
         assert_eq!(State::read(before), Some(State::default()));
         for broken in [

@@ -19,7 +19,7 @@ use proptest::prelude::*;
 use super::change::{Change, Image, Op, Origin};
 use super::judge::{About, Ground, Judge, Judged, before_allocation};
 use super::order::Order;
-use super::standing;
+use super::standing::{self, Dictionary};
 use super::state::State;
 use super::turn::{Done, Stream, Taken};
 use crate::check::bind::{Binder, days};
@@ -289,8 +289,22 @@ async fn empty(folder: &Path) -> (Arc<dyn Live>, Fence) {
     let live = address.make().await.expect("a store").live().await.expect("its live part");
     let fence = live.lease("test", 0, i64::MAX / 2).await.expect("held");
     let fill = live.fill().await.expect("a generation");
-    fill.finish(LiveState { as_of: CITY.as_of, body: Vec::new() }, Vec::new()).await.expect("filled");
+    let state = State { dictionary: SOME_NAMES.clone(), ..State::default() };
+    fill.finish(LiveState { as_of: CITY.as_of, body: state.write().expect("written") }, Vec::new()).await.expect("filled");
     (live, fence)
+}
+
+/// Something that bodies can be compressed against.
+static SOME_NAMES: LazyLock<Dictionary> = LazyLock::new(|| {
+    let codes: Vec<&str> = CITY.checked.policies.iter().map(|policy| policy.document.code.as_str()).collect();
+    let packed = zstd::encode_all(codes.concat().as_bytes(), 1).expect("packed");
+    Dictionary::of_text(&crate::hex::digits(&packed)).expect("a dictionary")
+});
+
+/// What bodies of the store are compressed against.
+async fn dictionary(live: &dyn Live) -> Dictionary {
+    let state = live.state().await.expect("read").and_then(|state| State::read(&state.body));
+    state.map(|state| state.dictionary).unwrap_or_default()
 }
 
 impl Bench<'_> {
@@ -304,10 +318,10 @@ impl Bench<'_> {
     }
 
     async fn standing(&self) -> Vec<StoredSubject> {
-        let mut all = Vec::new();
+        let (mut all, dictionary) = (Vec::new(), dictionary(&*self.live).await);
         for kind in SubjectKind::ALL {
             for stands in self.live.standing_after(kind, None, 1_000_000).await.expect("read") {
-                all.push(standing::read(kind, &stands.id, &stands.body).expect("sound"));
+                all.push(standing::read(kind, &stands.id, &stands.body, &dictionary).expect("sound"));
             }
         }
         all
@@ -558,9 +572,16 @@ fn rows_in_memory_are_judged_as_those_of_files_are() {
             all.iter().map(|subject| StoredSubject { set_aside: Vec::new(), ..subject.clone() }).collect()
         };
         assert_eq!(differing(&plain(&memory), &plain(&files)), Vec::<String>::new());
+        let judged = judge.judge_on(&CITY.sources, &[], &About::default()).await.map_err(told).expect("judged");
+        let dictionaries = [Dictionary::default(), judged.dictionary()];
+        let mut sizes = [0; 2];
         for subject in &files {
-            let body = standing::write(subject).expect("written");
-            assert_eq!(&standing::read(subject.kind, &subject.id, &body).expect("read"), subject);
+            for (size, dictionary) in sizes.iter_mut().zip(&dictionaries) {
+                let body = standing::write(subject, dictionary).expect("written");
+                assert_eq!(&standing::read(subject.kind, &subject.id, &body, dictionary).expect("read"), subject);
+                *size += body.len();
+            }
         }
+        assert!(sizes[1] * 3 < sizes[0], "names are not in each: {sizes:?}");
     });
 }

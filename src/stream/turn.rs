@@ -24,7 +24,7 @@ use super::leads::LedRows;
 use super::reach::{Needed, OfLead, Reach, Touched, Ways};
 use super::rows::{HeldRow, RowForms};
 use super::seen::{CasesOf, Ids, Seen, Stood, cases_about, stood};
-use super::standing;
+use super::standing::{self, Dictionary};
 use super::state::State;
 use super::timer::{Next, Tables, reckon, some_columns};
 use super::view::{Id, IdSet, View};
@@ -230,6 +230,7 @@ impl<'a> Stream<'a> {
         let (fence, generation) = (Some(taken.fence.clone()), Some(generation));
         let mut batch = Batch { at: taken.at, fence, generation, positions: taken.positions.clone(), ..Batch::default() };
         let mut done = Done { changed, known, unplaced, ..Done::default() };
+        let dictionary = self.dictionary().await?;
         if let Some(heard) = &mut self.heard {
             heard.rows(&touched, &self.forms, &self.view);
         }
@@ -246,9 +247,11 @@ impl<'a> Stream<'a> {
                 async { Ok::<_, TurnError>(stood(&*live, on_its_way.as_deref(), &ids).await?) },
                 self.judge(part, &ids, &cases, Reckoned::Tomorrow)
             )?;
-            self.settle(&ids, &found, stood, &cases, &mut batch)?;
+            self.settle(&ids, &found, stood, &cases, &dictionary, &mut batch)?;
         }
-        batch.state = state.as_ref().map(|state| LiveState { as_of: self.judge.as_of(), body: state.write() });
+        if let Some(state) = &state {
+            batch.state = Some(LiveState { as_of: self.judge.as_of(), body: state.write()? });
+        }
         (batch.rows, batch.mentioned, batch.unmentioned) = self.view.written();
         done.standing = batch.standing.len() as u64;
         done.cases = batch.cases.len() as u64;
@@ -261,13 +264,24 @@ impl<'a> Stream<'a> {
         Ok((batch, done))
     }
 
-    /// The store's state, where other registers are followed with these changes.
-    async fn followed_now(&mut self, changes: &[Change]) -> Result<Option<State>, StoreError> {
+    /// The store's state; none where it has none that can be read.
+    async fn state(&mut self) -> Result<Option<&State>, StoreError> {
         if self.state.is_none() {
             let state = self.live.state().await?;
             self.state = Some(AsRead(state.and_then(|state| Some((state.as_of, State::read(&state.body)?)))));
         }
-        let Some(AsRead(Some((_, state)))) = &self.state else { return Ok(None) };
+        Ok(self.state.as_ref().and_then(|state| state.0.as_ref()).map(|(_, state)| state))
+    }
+
+    /// What all that stands is compressed against.
+    pub(super) async fn dictionary(&mut self) -> Result<Dictionary, StoreError> {
+        Ok(self.state().await?.map(|state| state.dictionary.clone()).unwrap_or_default())
+    }
+
+    /// The store's state, where other registers are followed with these changes.
+    async fn followed_now(&mut self, changes: &[Change]) -> Result<Option<State>, StoreError> {
+        let Some(state) = self.state().await? else { return Ok(None) };
+        let state = state.clone();
         let followed = self.followed.clone().unwrap_or_else(|| {
             let new = changes.iter().map(|change| &*change.register).filter(|register| state.data_days.contains_key(*register));
             state.followed.iter().cloned().chain(new.map(str::to_owned)).collect()
@@ -380,18 +394,26 @@ impl<'a> Stream<'a> {
     }
 
     /// What stands now against what stood: standing and cases that change, and the timers of all who were judged.
-    pub(super) fn settle(&self, part: &Ids, found: &Found, mut stood: Stood, cases: &CasesOf, batch: &mut Batch) -> Result<(), TurnError> {
+    pub(super) fn settle(
+        &self,
+        part: &Ids,
+        found: &Found,
+        mut stood: Stood,
+        cases: &CasesOf,
+        dictionary: &Dictionary,
+        batch: &mut Batch,
+    ) -> Result<(), TurnError> {
         let judged = &found.judged;
         let rules = rules(&self.judge, &judged.run.policies);
         let there = judged.of(part);
         let other = |(kind, encoded): &(SubjectKind, &EncodedSubject)| -> Result<Option<Other>, StoreError> {
             let subject = judged.read(*kind, encoded)?;
             let before = stood.get(kind).and_then(|of_kind| of_kind.get(&subject.id));
-            let Some(body) = standing::write_if_other(&subject, before.map(Vec::as_slice))? else { return Ok(None) };
+            let Some(body) = standing::write_if_other(&subject, before.map(Vec::as_slice), dictionary)? else { return Ok(None) };
             // Who is owed something now is looked at in any case: what stood need not be read.
             let is_owed = owes(&subject);
             let before = before.filter(|_| self.repeals || !is_owed);
-            let before = before.map(|before| standing::read(subject.kind, &subject.id, before)).transpose()?;
+            let before = before.map(|before| standing::read(subject.kind, &subject.id, before, dictionary)).transpose()?;
             if let (Some(read), Some(before)) = (&self.read, &before)
                 && differs_by_day_alone(&subject, before, read.get(&subject.kind))
             {
@@ -415,7 +437,7 @@ impl<'a> Stream<'a> {
         }
         for (kind, gone) in stood {
             for (id, body) in gone {
-                let before = standing::read(kind, &id, &body)?;
+                let before = standing::read(kind, &id, &body, dictionary)?;
                 let nobody = nothing_of(before.clone());
                 batch.timers.push(TimerStep { kind, id: id.clone(), set: None });
                 // Who has another identifier now is not gone: the cases go on with it.

@@ -115,10 +115,10 @@ pub(super) fn same(stands: &[StoredSubject], found: &[StoredSubject], when: &str
 }
 
 pub(super) async fn stands(live: &dyn Live) -> Vec<StoredSubject> {
-    let mut all = Vec::new();
+    let (mut all, dictionary) = (Vec::new(), dictionary(live).await);
     for kind in SubjectKind::ALL {
         for stands in live.standing_after(kind, None, 1_000_000).await.expect("read") {
-            all.push(standing::read(kind, &stands.id, &stands.body).expect("sound"));
+            all.push(standing::read(kind, &stands.id, &stands.body, &dictionary).expect("sound"));
         }
     }
     all
@@ -157,7 +157,7 @@ pub(super) fn runtime() -> tokio::runtime::Runtime {
 /// The sources as of a day: those that speak of a later one have not said so yet.
 pub(super) fn first_state(as_of: NaiveDate) -> State {
     let days = CITY.sources.sources.iter().map(|(name, source)| (name.clone(), source.data_day.max(as_of)));
-    State { data_days: days.collect(), ..State::default() }
+    State { data_days: days.collect(), dictionary: SOME_NAMES.clone(), ..State::default() }
 }
 
 async fn loaded(folder: &Path, as_of: NaiveDate) -> (Arc<dyn Live>, Fence) {
@@ -260,7 +260,7 @@ fn history_of_days(turns: &[Happened]) {
         let fence = live.lease("test", 0, i64::MAX / 2).await.expect("held");
         let fill = live.fill().await.expect("a generation");
         let first = first_state(CITY.as_of);
-        fill.finish(LiveState { as_of: CITY.as_of, body: first.write() }, Vec::new()).await.expect("filled");
+        fill.finish(LiveState { as_of: CITY.as_of, body: first.write().expect("written") }, Vec::new()).await.expect("filled");
         let stream = Stream::new(Arc::clone(&live), judge_of(CITY.as_of, &first)).expect("a stream");
         let mut bench = Bench { live: Arc::clone(&live), fence: fence.clone(), stream, position: None };
         let mut told = Told::default();

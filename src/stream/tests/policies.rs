@@ -113,7 +113,7 @@ impl Place {
         let fence = live.lease("test", 0, i64::MAX / 2).await.expect("held");
         let state = State { policies: Some(OLD.digests.clone()), ..first_state(CITY.as_of) };
         let fill = live.fill().await.expect("a generation");
-        fill.finish(LiveState { as_of: CITY.as_of, body: state.write() }, Vec::new()).await.expect("filled");
+        fill.finish(LiveState { as_of: CITY.as_of, body: state.write().expect("written") }, Vec::new()).await.expect("filled");
         let stream = Stream::new(Arc::clone(&live), OLD.judge(CITY.as_of, &state)).expect("a stream").following(Some(BTreeSet::new()));
         let mut bench = Bench { live, fence, stream, position: None };
         let mut told = Told::default();
@@ -473,7 +473,7 @@ fn what_does_not_fit_into_memory_is_told_before_anything_is_written() {
         assert_eq!(place.go_on(&mut background).await, Stage::Working);
         let fill = place.live().fill().await.expect("a generation");
         let state = first_state(CITY.as_of);
-        fill.finish(LiveState { as_of: CITY.as_of, body: state.write() }, Vec::new()).await.expect("filled");
+        fill.finish(LiveState { as_of: CITY.as_of, body: state.write().expect("written") }, Vec::new()).await.expect("filled");
         assert_eq!(place.go_on(&mut background).await, Stage::Elsewhere);
         // By which policies its subjects were judged is not known: all are judged anew.
         let (turn, difference) = next_policy_turn(place.live(), &OLD.digests).await.expect("read").expect("a turn");
