@@ -24,9 +24,15 @@ PARTITIONS = 3
 SECRET = b"0123456789abcdef0123456789abcdef"
 
 
-def ask(store: str, sql: str) -> int:
-    with sqlite3.connect(f"file:{store}.live?mode=ro", uri=True) as connection:
-        return int(connection.execute(sql).fetchone()[0] or 0)
+def ask(file: str, sql: str) -> int:
+    with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as connection:
+        return int((connection.execute(sql).fetchone() or [0])[0] or 0)
+
+
+def all_told(store: str) -> bool:
+    """Whether everything that happened to cases was looked at, and no message waits."""
+    looked = ask(store, "SELECT CAST(body AS TEXT) FROM kept WHERE key = 'push'")
+    return looked > ask(f"{store}.live", "SELECT max(seq) FROM case_event") and not ask(f"{store}.live", "SELECT count(*) FROM message WHERE state = 0")
 
 
 def main():
@@ -48,7 +54,7 @@ def main():
     webhook = f"{{url: '{receiver.url}', secret_file: secret, algorithm: hmac-sm3}}"
     (folder / "push.yaml").write_text(f"channels:\n  - {{name: {topic}, policies: ['{policies}'], webhook: {webhook}}}\n", encoding="utf-8")
     common = ["--store", store, "--lang", "en", "--log", "mianshen=warn"]
-    read_up_to = lambda: ask(store, f"SELECT sum(next) FROM position WHERE source LIKE '%{topic}%'")
+    read_up_to = lambda: ask(f"{store}.live", f"SELECT sum(next) FROM position WHERE source LIKE '%{topic}%'")
     programs = [
         Program("push", ["push", "--settings", str(folder / "push.yaml"), *common], folder / "push.log"),
         Program("stream", ["stream", "run", "--settings", str(folder / "streams.yaml"), *common], folder / "stream.log"),
@@ -57,7 +63,9 @@ def main():
         wait_until("the first events are in the store", 900, lambda: read_up_to() > 0, programs)
         started, first, told = time.monotonic(), read_up_to(), len(receiver.got)
         wait_until("all events are in the store", 900, lambda: read_up_to() >= len(lines), programs)
-        seconds = time.monotonic() - started
+        seconds, in_time = time.monotonic() - started, len(receiver.got) - told
+        wait_until("everything is told", 900, lambda: all_told(store), programs)
+        until_told = time.monotonic() - started
         for program in programs:
             program.process.send_signal(signal.SIGTERM if program.name == "push" else signal.SIGINT)
             program.process.wait(60)
@@ -68,8 +76,9 @@ def main():
         receiver.stop()
         broker.stop()
     count = len(lines) - first
-    figures = {"events": count, "seconds": round(seconds, 1), "events_per_second": round(count / seconds), "messages_received": len(receiver.got) - told}
-    print(json.dumps({**figures, "forged": receiver.forged, "logs": str(folder)}))
+    figures = {"events": count, "seconds": round(seconds, 1), "events_per_second": round(count / seconds), "messages_received": in_time}
+    last = {"seconds_until_all_is_told": round(until_told, 1), "messages_received_by_then": len(receiver.got) - told}
+    print(json.dumps({**figures, **last, "forged": receiver.forged, "logs": str(folder)}))
 
 
 main()
