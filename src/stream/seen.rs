@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::view::part_of;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
 use crate::store::live::{Batch, CaseRow, CaseStep, Live, Standing};
@@ -58,7 +59,8 @@ pub(super) async fn stood(live: &dyn Live, on_its_way: Option<&Seen>, ids: &Ids)
 pub(super) async fn cases_about(live: &dyn Live, on_its_way: Option<&Seen>, subjects: &Ids) -> Result<CasesOf, StoreError> {
     let asked: Vec<&str> = subjects.iter().map(String::as_str).collect();
     let mut cases = CasesOf::new();
-    for case in live.cases_about(&asked).await? {
+    let read = futures::future::try_join_all(asked.chunks(part_of(asked.len())).map(|part| live.cases_about(part))).await?;
+    for case in read.into_iter().flatten() {
         cases.entry((case.kind, case.subject.clone())).or_default().push(case);
     }
     let seen = on_its_way.into_iter().flat_map(|seen| &seen.cases);

@@ -23,6 +23,11 @@ const LEAST_TOGETHER: usize = 256;
 /// Queries that are under way at once.
 const AT_ONCE: usize = 4;
 
+/// How many of some identifiers one query asks for.
+pub(super) fn part_of(all: usize) -> usize {
+    all.div_ceil(AT_ONCE).clamp(LEAST_TOGETHER, TOGETHER)
+}
+
 /// Bytes that are kept from one turn to the next; where there are more, what was not asked for lately is read anew when it is.
 const KEPT: usize = 1 << 30;
 
@@ -333,8 +338,7 @@ impl View {
 
     /// Identifiers as texts, in parts that are asked for together.
     fn names_of(&self, ids: &[Id]) -> Vec<Vec<Arc<str>>> {
-        let size = ids.len().div_ceil(AT_ONCE).clamp(LEAST_TOGETHER, TOGETHER);
-        ids.chunks(size).map(|part| part.iter().map(|id| Arc::clone(self.name(*id))).collect()).collect()
+        ids.chunks(part_of(ids.len())).map(|part| part.iter().map(|id| Arc::clone(self.name(*id))).collect()).collect()
     }
 
     /// Takes rows in, as some queries give them; those that were read or changed before stay as they are.
@@ -384,9 +388,17 @@ impl View {
         let Some(form) = forms.at(register) else { return Ok(()) };
         let mut wanted: Vec<&str> = names.to_vec();
         wanted.retain(|name| self.ids.get(*name).is_none_or(|id| self.of(*id).mentions(register).is_none()));
-        for part in wanted.chunks(TOGETHER) {
+        wanted.sort_unstable();
+        wanted.dedup();
+        let live = Arc::clone(&self.live);
+        let (live, register_name) = (&*live, &*form.name);
+        let parts = wanted.chunks(part_of(wanted.len()));
+        let read = parts.map(|part| async move { Ok::<_, StoreError>((part, live.mentions(register_name, part).await?)) });
+        let mut read = futures::stream::iter(read).buffered(AT_ONCE);
+        while let Some(read) = read.next().await {
+            let (part, mentions) = read?;
             let mut found: HashMap<Id, Vec<Id>> = part.iter().map(|name| (self.id(name), Vec::new())).collect();
-            for Mention { id, owner, .. } in self.live.mentions(&form.name, part).await? {
+            for Mention { id, owner, .. } in mentions {
                 let (id, owner) = (self.id(&id), self.id(&owner));
                 found.entry(id).or_default().push(owner);
             }

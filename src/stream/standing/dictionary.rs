@@ -30,7 +30,7 @@ const LEVEL: i32 = 1;
 const LARGEST: usize = 16 << 20;
 
 /// What bodies are compressed against; empty: each stands alone. Nothing of any subject is in it.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Dictionary {
     digest: [u8; 32],
     bytes: Arc<[u8]>,
@@ -45,12 +45,6 @@ struct Tools {
 
 thread_local! {
     static TOOLS: RefCell<Option<Tools>> = const { RefCell::new(None) };
-}
-
-impl Default for Dictionary {
-    fn default() -> Self {
-        Self { digest: [0; 32], bytes: Arc::default() }
-    }
 }
 
 impl fmt::Debug for Dictionary {
