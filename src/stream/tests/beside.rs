@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::*;
+use crate::ledger::Step as CaseStep;
 use crate::ledger::{Actor, Case, Event, VERSION, What, fold, made};
 use crate::store::StoreError;
 use crate::store::live::{Batch, CaseFilter, CaseRow};
@@ -140,6 +141,43 @@ fn turns_beside_each_other_leave_what_turns_that_wait_leave() {
 #[test]
 fn what_others_do_to_cases_meanwhile_is_built_upon() {
     same(&back_at_once(5, 4), true);
+}
+
+#[test]
+fn what_was_made_on_a_turn_that_comes_out_otherwise_is_made_anew() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (policies, _) = before_allocation(in_force());
+    let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
+    let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
+    let judge = Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
+    runtime.block_on(async {
+        let (live, fence) = empty(folder.path()).await;
+        let stream = Stream::new(Arc::clone(&live), judge).expect("a stream");
+        let mut bench = Bench { live, fence, stream, position: None };
+        bench.take(&Told::default().load()).await;
+        let owed = owed(&bench).await;
+        let id = owed[0].column_by_name("person_id").expect("there").as_string::<i32>().value(0).to_owned();
+        let about = async |bench: &Bench<'_>| -> Vec<(usize, Case)> {
+            let of_person = |(at, row): (usize, CaseRow)| (row.subject == id).then(|| (at, Case::of(&row).expect("ours")));
+            bench.cases().await.into_iter().enumerate().filter_map(of_person).collect()
+        };
+        let cases = about(&bench).await;
+        assert!(!cases.is_empty(), "somebody has cases");
+        // What is lost becomes a review of each case, unless somebody withdraws them before that is written; the next turn was made
+        // upon the reviews then.
+        bench.stream.pause = Duration::from_millis(600);
+        bench.take_next(change("population", Order::timed(2, 2), Some(&owed[0]), None, 2)).await;
+        for (at, _) in &cases {
+            bench.meddle(*at, What::Withdrawn).await;
+        }
+        bench.take_next(change("population", Order::timed(3, 3), None, Some(&owed[0]), 3)).await;
+        bench.stream.rest().await.expect("written");
+        for (_, case) in about(&bench).await {
+            assert_eq!((case.step, case.lost_on), (CaseStep::Withdrawn, None), "{}", case.id);
+        }
+        bench.cases_are_sound().await;
+    });
 }
 
 proptest! {
