@@ -558,21 +558,14 @@ fn rows_in_memory_are_judged_as_those_of_files_are() {
             .subjects()
             .map(|subject| subject.expect("sound"))
             .collect();
-        let files: Vec<StoredSubject> = judge
-            .judge_on(&CITY.sources, &[], &About::default())
-            .await
-            .map_err(told)
-            .expect("judged")
-            .subjects()
-            .map(|subject| subject.expect("sound"))
-            .collect();
+        let judged = judge.judge_on(&CITY.sources, &[], &About::default()).await.map_err(told).expect("judged");
+        let files: Vec<StoredSubject> = judged.subjects().map(|subject| subject.expect("sound")).collect();
         assert!(files.iter().any(|subject| !subject.grants.is_empty()), "somebody is owed something");
         // Rows that only repeat another are told with the files.
         let plain = |all: &[StoredSubject]| -> Vec<StoredSubject> {
             all.iter().map(|subject| StoredSubject { set_aside: Vec::new(), ..subject.clone() }).collect()
         };
         assert_eq!(differing(&plain(&memory), &plain(&files)), Vec::<String>::new());
-        let judged = judge.judge_on(&CITY.sources, &[], &About::default()).await.map_err(told).expect("judged");
         let dictionaries = [Dictionary::default(), judged.dictionary()];
         let mut sizes = [0; 2];
         for subject in &files {

@@ -280,8 +280,8 @@ impl<'a> Stream<'a> {
 
     /// The store's state, where other registers are followed with these changes.
     async fn followed_now(&mut self, changes: &[Change]) -> Result<Option<State>, StoreError> {
-        let Some(state) = self.state().await? else { return Ok(None) };
-        let state = state.clone();
+        self.state().await?;
+        let Some(AsRead(Some((_, state)))) = &self.state else { return Ok(None) };
         let followed = self.followed.clone().unwrap_or_else(|| {
             let new = changes.iter().map(|change| &*change.register).filter(|register| state.data_days.contains_key(*register));
             state.followed.iter().cloned().chain(new.map(str::to_owned)).collect()
