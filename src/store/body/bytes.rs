@@ -65,7 +65,7 @@ impl Writer {
 }
 
 /// Takes a row apart.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
     rest: &'a [u8],
 }

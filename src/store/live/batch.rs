@@ -60,6 +60,7 @@ impl Batch {
             && self.unmentioned.is_empty()
             && self.standing.is_empty()
             && self.timers.is_empty()
+            && self.touched.is_empty()
             && self.state.is_none())
     }
 

@@ -17,6 +17,7 @@
 
 mod batch;
 mod chain;
+pub(super) mod due;
 mod filter;
 mod pages;
 mod verify;
@@ -144,7 +145,7 @@ pub trait Live: Send + Sync + fmt::Debug {
     async fn standing_after(&self, kind: SubjectKind, after: Option<&str>, limit: usize) -> Result<Vec<Standing>, StoreError>;
 
     /// Timers that fall due on or before a day, by day, kind and identifier, those after one where one is given, at most
-    /// `limit` of them.
+    /// `limit` of them. Whoever was touched ([`Batch::touched`]) is due on the day after that of the state, without a body.
     ///
     /// # Errors
     ///
@@ -449,6 +450,8 @@ pub struct Batch {
     pub standing: Vec<Standing>,
     /// When it may change.
     pub timers: Vec<TimerStep>,
+    /// Subjects that are due on the day after that of the state, whatever their timer says, until that is set anew.
+    pub touched: Vec<(SubjectKind, String)>,
     /// The new state, where the day or what it rests on changed.
     pub state: Option<LiveState>,
     /// Cases made or moved on, each once.

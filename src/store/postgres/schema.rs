@@ -18,7 +18,7 @@ pub(super) const LOAD_LOCK: i32 = -2;
 pub(super) const FILL_LOCK: i32 = -3;
 
 /// What makes each version of the one before; the first makes it of nothing.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     r#"
     CREATE SCHEMA mianshen;
     CREATE TABLE mianshen.version (one integer PRIMARY KEY CHECK (one = 1), version bigint NOT NULL);
@@ -155,6 +155,15 @@ const STEPS: [&str; 2] = [
         case_id text COLLATE "C" NOT NULL,
         number bigint NOT NULL,
         PRIMARY KEY (case_id, number)
+    );
+"#,
+    // Whoever was touched since the day's turn: few of a generation, so that these lie together.
+    r#"
+    CREATE TABLE mianshen.touched (
+        generation bigint NOT NULL,
+        kind smallint NOT NULL,
+        id text COLLATE "C" NOT NULL,
+        PRIMARY KEY (generation, kind, id)
     );
 "#,
 ];

@@ -217,6 +217,19 @@ async fn write_timers(transaction: &Transaction<'_>, generation: i64, batch: &Ba
             WHERE t.generation = $1 AND t.kind = g.kind AND t.id = g.id";
         execute(transaction, sql, &[&generation, &gone.0, &gone.1]).await?;
     }
+    let reckoned: (Vec<i16>, Vec<&str>) = (there.0.into_iter().chain(gone.0).collect(), there.1.into_iter().chain(gone.1).collect());
+    if !reckoned.0.is_empty() {
+        let sql = "DELETE FROM mianshen.touched t USING unnest($2::smallint[], $3::text[]) AS g (kind, id)
+            WHERE t.generation = $1 AND t.kind = g.kind AND t.id = g.id";
+        execute(transaction, sql, &[&generation, &reckoned.0, &reckoned.1]).await?;
+    }
+    if !batch.touched.is_empty() {
+        let kinds: Vec<i16> = batch.touched.iter().map(|(kind, _)| kind_number(*kind)).collect();
+        let ids: Vec<&str> = batch.touched.iter().map(|(_, id)| id.as_str()).collect();
+        let sql = "INSERT INTO mianshen.touched (generation, kind, id) SELECT $1, * FROM unnest($2::smallint[], $3::text[])
+            ON CONFLICT (generation, kind, id) DO NOTHING";
+        execute(transaction, sql, &[&generation, &kinds, &ids]).await?;
+    }
     Ok(())
 }
 

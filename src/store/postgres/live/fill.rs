@@ -86,6 +86,8 @@ async fn remove_old(client: &Client) -> Result<(), StoreError> {
             client.batch_execute(&format!("DROP TABLE mianshen.{name}")).await.map_err(failed)?;
         }
     }
+    let others = "DELETE FROM mianshen.touched WHERE generation NOT IN (SELECT id FROM mianshen.generation WHERE is_current)";
+    client.execute(others, &[]).await.map_err(failed)?;
     client.execute("DELETE FROM mianshen.generation WHERE NOT is_current", &[]).await.map_err(failed).map(|_| ())
 }
 

@@ -6,6 +6,7 @@ use deadpool_postgres::Object;
 use super::{limited, query};
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
+use crate::store::live::due::{counted, in_order, next_day, touched_after};
 use crate::store::live::{LiveState, Mention, Position, RowsOf, Standing, Timer, TimerKey, day_of, kind_number, kind_of};
 use crate::store::postgres::{held, held_all};
 
@@ -86,9 +87,20 @@ pub(super) async fn standing_after(connection: &Object, kind: SubjectKind, after
     Ok(rows.iter().map(|row| Standing { kind, id: row.get(0), body: row.get(1) }).collect())
 }
 
+/// The day after that of the state; none before the first generation was filled.
+async fn next_day_of(connection: &Object) -> Result<Option<NaiveDate>, StoreError> {
+    let rows = query(connection, "SELECT as_of FROM mianshen.generation WHERE is_current", &[]).await?;
+    rows.first().map(|row| Ok(next_day(day_of(row.get(0))?))).transpose()
+}
+
+/// Timers of those who were not touched.
+const UNTOUCHED: &str =
+    "NOT EXISTS (SELECT 1 FROM mianshen.touched u WHERE u.generation = t.generation AND u.kind = t.kind AND u.id = t.id)";
+
 pub(super) async fn due(connection: &Object, until: NaiveDate, after: Option<&TimerKey>, limit: usize) -> Result<Vec<Timer>, StoreError> {
+    let Some(next_day) = next_day_of(connection).await? else { return Ok(Vec::new()) };
     let sql = format!(
-        "SELECT day, kind, id, body FROM mianshen.timer WHERE {CURRENT} AND day <= $1 AND (day, kind, id) > ($2, $3, $4)
+        "SELECT day, kind, id, body FROM mianshen.timer t WHERE {CURRENT} AND day <= $1 AND (day, kind, id) > ($2, $3, $4) AND {UNTOUCHED}
          ORDER BY day, kind, id LIMIT $5"
     );
     let (day, kind, id) = after.map_or((String::new(), 0, ""), |key| (key.day.to_string(), kind_number(key.kind), key.id.as_str()));
@@ -97,11 +109,24 @@ pub(super) async fn due(connection: &Object, until: NaiveDate, after: Option<&Ti
         let key = TimerKey { day: day_of(row.get(0))?, kind: kind_of(row.get::<_, i16>(1).into())?, id: row.get(2) };
         Ok(Timer { key, body: row.get(3) })
     };
-    rows.iter().map(timer).collect()
+    let timers = rows.iter().map(timer).collect::<Result<Vec<_>, StoreError>>()?;
+    let Some((kind, id)) = touched_after(next_day, until, after) else { return Ok(timers) };
+    let sql = format!("SELECT kind, id FROM mianshen.touched WHERE {CURRENT} AND (kind, id) > ($1, $2) ORDER BY kind, id LIMIT $3");
+    let rows = query(connection, &sql, &[&kind, &id, &limited(limit)]).await?;
+    let touched = |row: &tokio_postgres::Row| {
+        let key = TimerKey { day: next_day, kind: kind_of(row.get::<_, i16>(0).into())?, id: row.get(1) };
+        Ok(Timer { key, body: Vec::new() })
+    };
+    Ok(in_order(timers, rows.iter().map(touched).collect::<Result<_, StoreError>>()?, limit))
 }
 
 pub(super) async fn due_counts(connection: &Object, until: NaiveDate) -> Result<Vec<(NaiveDate, u64)>, StoreError> {
-    let sql = format!("SELECT day, count(*) FROM mianshen.timer WHERE {CURRENT} AND day <= $1 GROUP BY day ORDER BY day");
+    let Some(next_day) = next_day_of(connection).await? else { return Ok(Vec::new()) };
+    let sql = format!("SELECT day, count(*) FROM mianshen.timer t WHERE {CURRENT} AND day <= $1 AND {UNTOUCHED} GROUP BY day ORDER BY day");
     let rows = query(connection, &sql, &[&until.to_string()]).await?;
-    rows.iter().map(|row| Ok((day_of(row.get(0))?, row.get::<_, i64>(1).cast_unsigned()))).collect()
+    let counts = rows.iter().map(|row| Ok((day_of(row.get(0))?, row.get::<_, i64>(1).cast_unsigned())));
+    let sql = format!("SELECT count(*) FROM mianshen.touched WHERE {CURRENT}");
+    let rows = query(connection, &sql, &[]).await?;
+    let touched = rows.first().map_or(0, |row| row.get::<_, i64>(0).cast_unsigned());
+    Ok(counted(counts.collect::<Result<_, StoreError>>()?, (next_day, touched), until))
 }

@@ -122,6 +122,7 @@ fn change_generation(transaction: &Transaction<'_>, generation: i64, batch: &Bat
             ON CONFLICT (generation, kind, id) DO UPDATE SET day = ?4, body = ?5 WHERE day <> ?4 OR body <> ?5",
     )?;
     let mut remove = prepare("DELETE FROM timer WHERE generation = ?1 AND kind = ?2 AND id = ?3")?;
+    let mut reckoned = prepare("DELETE FROM touched WHERE generation = ?1 AND kind = ?2 AND id = ?3")?;
     for timer in batch.timers_once() {
         let kind = kind_number(timer.kind);
         match &timer.set {
@@ -129,6 +130,11 @@ fn change_generation(transaction: &Transaction<'_>, generation: i64, batch: &Bat
             None => remove.execute(params![generation, kind, timer.id]),
         }
         .map_err(failed)?;
+        reckoned.execute(params![generation, kind, timer.id]).map_err(failed)?;
+    }
+    let mut put = prepare("INSERT OR IGNORE INTO touched (generation, kind, id) VALUES (?1, ?2, ?3)")?;
+    for (kind, id) in &batch.touched {
+        put.execute(params![generation, kind_number(*kind), id]).map_err(failed)?;
     }
     if let Some(LiveState { as_of, body }) = &batch.state {
         let sql = "UPDATE generation SET as_of = ?1, body = ?2 WHERE id = ?3";

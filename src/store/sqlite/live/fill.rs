@@ -120,6 +120,8 @@ fn remove_old(writer: &Writer) -> Result<(), StoreError> {
             (SELECT kind, id FROM standing WHERE generation = ?1 ORDER BY kind, id LIMIT ?2)",
         "DELETE FROM timer WHERE generation = ?1 AND (kind, id) IN
             (SELECT kind, id FROM timer WHERE generation = ?1 ORDER BY kind, id LIMIT ?2)",
+        "DELETE FROM touched WHERE generation = ?1 AND (kind, id) IN
+            (SELECT kind, id FROM touched WHERE generation = ?1 ORDER BY kind, id LIMIT ?2)",
     ];
     for generation in writer.write_here(|transaction| old(transaction))? {
         for part in parts {

@@ -7,7 +7,8 @@ use crate::store::sqlite::files::Form;
 /// and channel.
 pub(in crate::store::sqlite) const LIVE: Form = Form {
     application: 0x6d73_6c76,
-    steps: &["CREATE TABLE lease (
+    steps: &[
+        "CREATE TABLE lease (
             one INTEGER PRIMARY KEY CHECK (one = 1),
             holder TEXT,
             epoch INTEGER NOT NULL,
@@ -110,5 +111,13 @@ pub(in crate::store::sqlite) const LIVE: Form = Form {
             case_id TEXT NOT NULL,
             number INTEGER NOT NULL,
             PRIMARY KEY (case_id, number)
-        ) WITHOUT ROWID;"],
+        ) WITHOUT ROWID;",
+        // Whoever was touched since the day's turn: a timer would move in two trees that lie all over the file.
+        "CREATE TABLE touched (
+            generation INTEGER NOT NULL,
+            kind INTEGER NOT NULL,
+            id TEXT NOT NULL,
+            PRIMARY KEY (generation, kind, id)
+        ) WITHOUT ROWID;",
+    ],
 };

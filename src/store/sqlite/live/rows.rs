@@ -6,6 +6,7 @@ use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, Rows
 use super::limited;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
+use crate::store::live::due::{counted, in_order, next_day, touched_after};
 use crate::store::live::{LiveState, Mention, Position, RowsOf, Standing, Timer, TimerKey, day_of, kind_number, kind_of};
 use crate::store::sqlite::files::failed;
 
@@ -150,26 +151,51 @@ pub(super) fn standing_after(connection: &Connection, kind: SubjectKind, after: 
     all(connection, sql, params![generation, kind_number(kind), after, limited(limit)], standing)
 }
 
+/// The current generation and the day after that of its state.
+fn generation_and_next_day(connection: &Connection) -> Result<Option<(i64, NaiveDate)>, StoreError> {
+    let mut statement = connection.prepare_cached("SELECT id, as_of FROM generation WHERE is_current = 1").map_err(failed)?;
+    let there = statement.query_row([], |row| Ok((row.get(0)?, row.get::<_, String>(1)?))).optional().map_err(failed)?;
+    there.map(|(generation, as_of)| Ok((generation, next_day(day_of(&as_of)?)))).transpose()
+}
+
+/// Timers of those who were not touched.
+const UNTOUCHED: &str = "NOT EXISTS (SELECT 1 FROM touched u WHERE u.generation = t.generation AND u.kind = t.kind AND u.id = t.id)";
+
 pub(super) fn due(connection: &Connection, until: NaiveDate, after: Option<&TimerKey>, limit: usize) -> Result<Vec<Timer>, StoreError> {
-    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
-    let sql = "SELECT t.day, t.kind, t.id, t.body FROM timer t
-        WHERE t.generation = ?1 AND t.day <= ?2 AND (t.day, t.kind, t.id) > (?3, ?4, ?5)
-        ORDER BY t.day, t.kind, t.id LIMIT ?6";
+    let Some((generation, next_day)) = generation_and_next_day(connection)? else { return Ok(Vec::new()) };
+    let sql = format!(
+        "SELECT t.day, t.kind, t.id, t.body FROM timer t
+        WHERE t.generation = ?1 AND t.day <= ?2 AND (t.day, t.kind, t.id) > (?3, ?4, ?5) AND {UNTOUCHED}
+        ORDER BY t.day, t.kind, t.id LIMIT ?6"
+    );
     let timer = |row: &Row<'_>| {
         let read = || Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
         let (day, kind, id, body) = read().map_err(failed)?;
         Ok(Timer { key: TimerKey { day: day_of(&day)?, kind: kind_of(kind)?, id }, body })
     };
     let (day, kind, id) = after.map_or((String::new(), 0, ""), |key| (key.day.to_string(), kind_number(key.kind), key.id.as_str()));
-    all(connection, sql, params![generation, until.to_string(), day, kind, id, limited(limit)], timer)
+    let timers = all(connection, &sql, params![generation, until.to_string(), day, kind, id, limited(limit)], timer)?;
+    let Some((kind, id)) = touched_after(next_day, until, after) else { return Ok(timers) };
+    let sql = "SELECT kind, id FROM touched WHERE generation = ?1 AND (kind, id) > (?2, ?3) ORDER BY kind, id LIMIT ?4";
+    let touched = |row: &Row<'_>| {
+        let (kind, id) = (|| Ok((row.get(0)?, row.get(1)?)))().map_err(failed)?;
+        Ok(Timer { key: TimerKey { day: next_day, kind: kind_of(kind)?, id }, body: Vec::new() })
+    };
+    let touched = all(connection, sql, params![generation, kind, id, limited(limit)], touched)?;
+    Ok(in_order(timers, touched, limit))
 }
 
 pub(super) fn due_counts(connection: &Connection, until: NaiveDate) -> Result<Vec<(NaiveDate, u64)>, StoreError> {
-    let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
-    let sql = "SELECT day, count(*) FROM timer WHERE generation = ?1 AND day <= ?2 GROUP BY day ORDER BY day";
+    let Some((generation, next_day)) = generation_and_next_day(connection)? else { return Ok(Vec::new()) };
+    let sql = format!(
+        "SELECT t.day, count(*) FROM timer t WHERE t.generation = ?1 AND t.day <= ?2 AND {UNTOUCHED} GROUP BY t.day ORDER BY t.day"
+    );
     let count = |row: &Row<'_>| {
         let day: String = row.get(0).map_err(failed)?;
         Ok((day_of(&day)?, row.get::<_, i64>(1).map_err(failed)?.cast_unsigned()))
     };
-    all(connection, sql, params![generation, until.to_string()], count)
+    let counts = all(connection, &sql, params![generation, until.to_string()], count)?;
+    let sql = "SELECT count(*) FROM touched WHERE generation = ?1";
+    let touched: i64 = connection.query_row(sql, [generation], |row| row.get(0)).map_err(failed)?;
+    Ok(counted(counts, (next_day, touched.cast_unsigned()), until))
 }

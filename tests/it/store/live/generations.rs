@@ -148,6 +148,30 @@ pub(super) async fn timers_by_day(place: &Place) {
     assert_eq!(paged, all);
     let counts = live.due_counts(day("2026-12-01")).await.expect("read");
     assert_eq!(counts, [(day("2026-07-01"), 1), (day("2026-07-02"), 3), (day("2026-12-01"), 1)]);
+    let touched = vec![(Person, "new".to_owned()), (Person, "b".to_owned()), (Entity, "a".to_owned())];
+    let touches = Batch { fence: Some(fence.clone()), touched, ..Batch::default() };
+    for _ in 0..2 {
+        live.commit(&touches).await.expect("committed");
+    }
+    let next = |kind, id: &str| timer("2026-07-01", kind, id, "");
+    let all = live.due(day("2026-11-30"), None, 10).await.expect("read");
+    let expected = [
+        next(Person, "b"),
+        next(Person, "new"),
+        timer("2026-07-01", Person, "p1", "t1"),
+        next(Entity, "a"),
+        due("2026-07-02", Person, "z"),
+    ];
+    assert_eq!(all, expected, "whoever was touched is due on the day after that of the state, and on no other");
+    for (limit, behind) in (1..4).flat_map(|limit| (0..all.len()).map(move |behind| (limit, behind))) {
+        let page = live.due(day("2026-11-30"), Some(&all[behind].key), limit).await.expect("read");
+        assert_eq!(page, all[behind + 1..].iter().take(limit).cloned().collect::<Vec<_>>(), "{limit} behind {behind}");
+    }
+    assert_eq!(live.due(day("2026-06-30"), None, 10).await, Ok(Vec::new()));
+    let counts = live.due_counts(day("2026-12-01")).await.expect("read");
+    assert_eq!(counts, [(day("2026-07-01"), 4), (day("2026-07-02"), 1), (day("2026-12-01"), 1)]);
+    let timers = vec![set(Person, "new", None), set(Person, "b", Some("2026-07-02")), set(Entity, "a", Some("2026-07-02"))];
+    live.commit(&Batch { fence: Some(fence.clone()), timers, ..Batch::default() }).await.expect("committed");
     let gone = Batch { fence: Some(fence), timers: vec![set(Person, "z", None), set(Person, "p1", None)], ..Batch::default() };
     live.commit(&gone).await.expect("committed");
     keys.retain(|key| key.id != "z" && key.id != "p1");
@@ -179,6 +203,8 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
     let (one, two) = (live(place).await, live(place).await);
     let fence = filled(&*one).await;
     settled(&*one).await;
+    let touched = vec![(Person, "p1".to_owned())];
+    one.commit(&Batch { fence: Some(fence.clone()), touched, ..Batch::default() }).await.expect("committed");
     let before = one.generation().await.expect("read");
     assert!(before.is_some());
     let mut fill = again(&*one).await;
@@ -219,6 +245,21 @@ pub(super) async fn a_generation_is_seen_when_it_is_whole(place: &Place) {
 }
 
 /// A filling as soon as nobody else fills or removes what is old.
+/// The version before knew nobody who was touched: whoever was stood among the timers.
+pub(super) async fn a_store_of_before_is_brought_up(place: &Place) {
+    let one = live(place).await;
+    let fence = filled(&*one).await;
+    settled(&*one).await;
+    drop(one);
+    let version = if place.address.starts_with("sqlite:") { "PRAGMA user_version = 1" } else { "UPDATE version SET version = 2" };
+    place.tamper_live(&format!("DROP TABLE touched; {version}")).await;
+    let live = live(place).await;
+    assert_eq!(live.due(day("2026-07-01"), None, 10).await, Ok(vec![timer("2026-07-01", Person, "p1", "t1")]));
+    let touched = vec![(Person, "p2".to_owned())];
+    live.commit(&Batch { fence: Some(fence), touched, ..Batch::default() }).await.expect("committed");
+    assert_eq!(live.due_counts(day("2026-07-01")).await, Ok(vec![(day("2026-07-01"), 2)]));
+}
+
 async fn again(live: &dyn Live) -> Box<dyn mianshen::store::live::LiveFill> {
     for _ in 0..600 {
         match live.fill().await {
