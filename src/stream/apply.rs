@@ -10,7 +10,7 @@ use super::change::{Change, Image};
 use super::paths::Columns;
 use super::reach::Touched;
 use super::rows::{Entry, HeldRow, Row, RowForm, RowForms, Rows};
-use super::view::{Id, IdSet, Register, View};
+use super::view::{Held, Id, IdSet, Register, View};
 use crate::store::StoreError;
 
 /// What a batch of changes did.
@@ -144,14 +144,17 @@ async fn read(all: &[(&Change, Of<'_>, Vec<Said>)], view: &mut View) -> Result<(
 }
 
 /// Tells it to the identifiers that it is about.
-fn tell(change: &Change, of: Of<'_>, said: Said, view: &mut View, touched: &mut BTreeSet<Touched>) -> Result<bool, ArrowError> {
+fn tell(change: &Change, of: Of<'_>, said: Said, view: &mut View, touched: &mut BTreeSet<Touched>) -> Result<bool, ApplyError> {
     let Of { register, form } = of;
     let mut owners: BTreeMap<Id, Option<HeldRow>> = BTreeMap::new();
     if form.by_number() {
         // A row has one owner: whoever had it, has it no more.
         let number = view.id(&form.mention_of(&said.key));
         let known = view.mentions(register, number).to_vec();
-        let newest = known.iter().filter_map(|owner| order_of(view, *owner, register, &said.key)).max();
+        let mut newest = None;
+        for owner in &known {
+            newest = newest.max(form.newest_under(body_of(view, *owner, register), &said.key)?);
+        }
         // The same event may take a row from one and give it to another: what it gives comes last.
         let is_known = newest.is_some_and(|newest| newest > change.order || newest == change.order && said.row.is_none());
         if is_known {
@@ -164,10 +167,10 @@ fn tell(change: &Change, of: Of<'_>, said: Said, view: &mut View, touched: &mut 
     }
     let mut is_new = false;
     for (owner, row) in owners {
-        let before = alive_of(view, owner, of, &said.key);
+        let before = form.alive_under(body_of(view, owner, register), &said.key)?;
         let entry = Entry { key: said.key.clone(), order: change.order, row };
-        let was_new = view.change(owner, register, |rows: &mut Rows| form.put(rows, entry));
-        let after = alive_of(view, owner, of, &said.key);
+        let was_new = view.change(owner, register, |rows: &mut Rows| form.put(rows, entry))?;
+        let after = form.alive_under(body_of(view, owner, register), &said.key)?;
         is_new |= was_new;
         if before != after {
             let columns = match (before.as_slice(), after.as_slice()) {
@@ -183,14 +186,7 @@ fn tell(change: &Change, of: Of<'_>, said: Said, view: &mut View, touched: &mut 
     Ok(is_new)
 }
 
-fn order_of(view: &View, owner: Id, register: Register, key: &[u8]) -> Option<super::order::Order> {
-    let rows = view.held(owner, register)?.rows();
-    rows.entries.iter().filter(|entry| entry.key == key).map(|entry| entry.order).max()
-}
-
-/// The rows that are there under what identifies them.
-fn alive_of(view: &View, owner: Id, of: Of<'_>, key: &[u8]) -> Vec<HeldRow> {
-    let Some(held) = view.held(owner, of.register) else { return Vec::new() };
-    let same = Rows { entries: held.rows().entries.iter().filter(|entry| entry.key == key).cloned().collect(), set_aside: false };
-    of.form.alive(&same).into_iter().cloned().collect()
+/// What the rows of one register under an identifier are written as.
+fn body_of(view: &View, owner: Id, register: Register) -> &[u8] {
+    view.held(owner, register).map_or(&[], Held::body)
 }

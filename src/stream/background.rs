@@ -15,9 +15,10 @@ use std::sync::Arc;
 use super::commit::commit;
 use super::heard::Heard;
 use super::policies::{Difference, PolicyDigests};
-use super::seen::{Ids, cases_about, stood};
+use super::seen::Ids;
+use super::settle::Reckoned;
 use super::state::State;
-use super::turn::{RACES, Reckoned, Stream, TurnError};
+use super::turn::{RACES, Stream, TurnError};
 use super::view::Id;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
@@ -145,8 +146,8 @@ impl<'a> Background<'a> {
     /// By a stream for the day that stands, whose policies have these digests and differ from those that serve.
     #[must_use]
     pub fn new(mut new: Stream<'a>, policies: PolicyDigests, difference: &Difference) -> Self {
-        new.repeals = true;
-        new.read = (!difference.in_shared).then(|| new.judge.read_by(&difference.policies));
+        new.settler.repeals = true;
+        new.settler.read = (!difference.in_shared).then(|| new.settler.judge.read_by(&difference.policies));
         Self {
             new,
             policies,
@@ -229,10 +230,11 @@ impl<'a> Background<'a> {
         }
         // What was read may be another now.
         self.new.forget();
-        let touched = heard.touched(&self.new.forms, &mut self.new.view);
-        let reached = self.new.reached(&touched).await?;
+        let gatherer = &mut self.new.gatherer;
+        let touched = heard.touched(&gatherer.forms, &mut gatherer.view);
+        let reached = gatherer.reached(&touched).await?;
         let before = self.again.len();
-        let reached = reached.into_iter().map(|id| self.new.view.name(id).to_string());
+        let reached = reached.into_iter().map(|id| gatherer.view.name(id).to_string());
         // Whoever is still to come is judged then.
         let is_first = self.kinds.len() == self.concerned.len();
         let (after, is_all) = (self.after.as_deref().unwrap_or_default(), !is_first);
@@ -246,20 +248,17 @@ impl<'a> Background<'a> {
             return Ok(());
         }
         let new = &mut self.new;
-        if new.view.is_full() {
+        if new.gatherer.view.is_full() {
             new.forget();
         }
-        let some: Vec<Id> = some.iter().map(|id| new.view.id(id)).collect();
-        let tied = new.tied(&some).await?;
-        let ids = new.view.names(&tied);
-        let live = Arc::clone(&new.live);
-        let (cases, stood) = (cases_about(&*live, None, &ids).await?, stood(&*live, None, &ids).await?);
-        let tied: Vec<Id> = tied.into_iter().collect();
-        let found = Box::pin(new.judge(&tied, &ids, &cases, Reckoned::Tomorrow)).await?;
-        let (mut batch, dictionary) = (Batch::default(), new.dictionary().await?);
-        new.settle(&ids, &found, stood, &cases, &dictionary, &mut batch)?;
+        let some: Vec<Id> = some.iter().map(|id| new.gatherer.view.id(id)).collect();
+        let tied: Vec<Id> = new.gatherer.tied(&some).await?.into_iter().collect();
+        let (mut batch, dictionary) = (Batch::default(), new.gatherer.dictionary().await?);
+        let mut gathered = new.gatherer.gather(&tied, Reckoned::Tomorrow).await?;
+        let found = Box::pin(new.settler.settle_gathered(&mut gathered, None, &dictionary, &mut batch)).await?;
+        new.gatherer.carry(&gathered, &found.judged.dossiers).map_err(TurnError::Dossiers)?;
         self.judged += some.len() as u64;
-        self.aside.take(&ids, batch);
+        self.aside.take(&gathered.ids, batch);
         Ok(())
     }
 

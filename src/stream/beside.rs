@@ -1,19 +1,33 @@
-//! Turns one behind the other: while the store writes what one made of its changes, the next one is made.
+//! Turns one beside the other: while the store writes what one made of its changes, the next one is judged, and of the one after that
+//! the rows are gathered.
 //!
 //! ```text
-//!  turn 1   make ─▶ write
-//!  turn 2           make ─▶ write
+//!  turn 1   gather ─▶ settle ─▶ write
+//!  turn 2             gather ─▶ settle ─▶ write
+//!  turn 3                       gather ─▶ settle ─▶ write
 //! ```
 //!
-//! What is on its way is seen by the next turn as if it were in the store. Where it does not get there, nothing that was made on
+//! Where few changes come, a turn is settled at once: two are beside each other then.
+//!
+//! What is on its way is seen by the next turns as if it were in the store. Where it does not get there, nothing that was made on
 //! top of it is written either: commits keep their order, and each says from which positions it goes on.
 
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
+
 use super::commit::commit;
+use super::gather::{Begun, Gathered};
 use super::seen::Seen;
-use super::turn::{Done, RACES, Stream, Taken, TurnError, UnderWay};
+use super::settle::{Found, Reckoned};
+use super::turn::{BegunTurn, Done, RACES, Stream, Taken, TurnError, UnderWay};
 use crate::store::StoreError;
+
+/// Subjects that are judged together: what they rest on is in memory at a time.
+const TOGETHER: usize = 10_000;
+
+/// A turn begun, and those gathered whom it touches.
+type Next = (Begun, Option<Gathered>);
 
 impl Stream<'_> {
     /// Takes changes, and commits all that follows from them.
@@ -23,44 +37,160 @@ impl Stream<'_> {
     /// See [`TurnError`]; nothing is committed then.
     pub async fn take(&mut self, taken: Taken) -> Result<Done, TurnError> {
         self.take_next(taken).await?;
-        Ok(self.rest().await?.unwrap_or_default())
+        Ok(self.rest().await?.pop().unwrap_or_default())
     }
 
-    /// Takes changes while those of the call before are being written, and leaves what follows from them on its way to the store.
-    /// Gives what the turn before did, once that is in the store.
+    /// Takes changes while those of the calls before are judged and written, and leaves what follows from them on its way to the store. Of
+    /// many changes, to be judged is left to the next call too, or to [`Self::rest`]; of few, whoever waits for them waits no longer. Gives what the turns before did that are in the store now, in their order.
     ///
     /// # Errors
     ///
-    /// See [`TurnError`]: of the turn before, or of this one. Neither is committed then, or the one before alone.
-    pub async fn take_next(&mut self, taken: Taken) -> Result<Option<Done>, TurnError> {
+    /// See [`TurnError`]: of a turn before, or of this one. That one is not committed then, and none after it.
+    pub async fn take_next(&mut self, taken: Taken) -> Result<Vec<Done>, TurnError> {
         let generation = self.generation().await?;
         let of = Some((taken.fence.clone(), generation));
-        let mut before = None;
-        let is_full = self.view.is_full();
-        if self.of != of || is_full {
-            before = self.rest().await?;
-            if self.of != of || !self.view.forget_unasked(None) {
+        let mut done = Vec::new();
+        if self.of != of || self.gatherer.view.is_full() {
+            done = self.rest().await?;
+            if self.of != of || !self.gatherer.view.forget_unasked(None) {
                 self.forget();
             }
         }
-        let mut made = Box::pin(self.make(&taken, generation)).await;
-        if let Some(under_way) = self.under_way.take() {
-            let (done, is_as_seen) = self.arrived(under_way).await?;
-            before = Some(done);
-            if !is_as_seen {
-                made = Box::pin(self.make(&taken, generation)).await;
+        let mut next = None;
+        if let Some(mut before) = self.begun.take() {
+            let found = match &mut before.gathered {
+                Some(gathered) => {
+                    let (begun, found) = self.both(&taken, generation, &mut before.begun, gathered);
+                    next = Some(begun);
+                    found.map(Some)
+                }
+                None => self.judge(&mut before).await,
+            };
+            // What was begun upon something else does not count.
+            if !self.send(before, found, &mut done).await? {
+                next = None;
             }
         }
-        let (mut batch, done) = match made {
-            Ok(made) => made,
+        let next = match next {
+            Some(next) => next,
+            None => self.begin(&taken, generation).await,
+        };
+        match next {
+            Ok((begun, gathered)) => {
+                self.of = of;
+                let is_large = taken.changes.len() >= self.large;
+                self.begun = Some(BegunTurn { taken, begun, gathered });
+                if !is_large {
+                    self.send_begun(&mut done).await?;
+                }
+                Ok(done)
+            }
             Err(error) => {
+                let before = self.rest().await;
                 // What was changed in memory will never be written.
                 self.forget();
-                return Err(error);
+                before.and(Err(error))
             }
-        };
-        self.of = of;
-        self.view.sent();
+        }
+    }
+
+    /// Waits until the store has all that was taken. Gives what the turns did that were not told of yet, in their order.
+    ///
+    /// # Errors
+    ///
+    /// See [`TurnError`]; the turn is not committed then.
+    pub async fn rest(&mut self) -> Result<Vec<Done>, TurnError> {
+        let mut done = Vec::new();
+        self.send_begun(&mut done).await?;
+        if let Some(under_way) = self.under_way.take() {
+            done.push(self.arrived(under_way).await?.0);
+        }
+        Ok(done)
+    }
+
+    /// Judges those whom the turn that was begun touches, and sends it to the store.
+    async fn send_begun(&mut self, done: &mut Vec<Done>) -> Result<(), TurnError> {
+        let Some(mut begun) = self.begun.take() else { return Ok(()) };
+        let found = self.judge(&mut begun).await;
+        self.send(begun, found, done).await.map(|_| ())
+    }
+
+    /// Begins a turn, and gathers those whom it touches where they are not too many.
+    async fn begin(&mut self, taken: &Taken, generation: i64) -> Result<Next, TurnError> {
+        begin(&mut self.gatherer, self.heard.as_mut(), taken, generation).await
+    }
+
+    /// Begins a turn while those are judged who were gathered for the one before.
+    fn both(
+        &mut self,
+        taken: &Taken,
+        generation: i64,
+        before: &mut Begun,
+        gathered: &mut Gathered,
+    ) -> (Result<Next, TurnError>, Result<Found, TurnError>) {
+        let seen = self.seen();
+        let Self { gatherer, settler, heard, .. } = self;
+        let (handle, Begun { batch, dictionary, .. }) = (Handle::current(), before);
+        tokio::task::block_in_place(|| {
+            std::thread::scope(|scope| {
+                let judging = scope.spawn(|| handle.block_on(settler.settle_gathered(gathered, seen.as_deref(), dictionary, batch)));
+                let next = handle.block_on(begin(gatherer, heard.as_mut(), taken, generation));
+                (next, judging.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            })
+        })
+    }
+
+    /// Judges all whom a turn touches. Gives what was found of those who were gathered; of others, it is carried on already.
+    async fn judge(&mut self, turn: &mut BegunTurn) -> Result<Option<Found>, TurnError> {
+        let seen = self.seen();
+        let Begun { batch, dictionary, subjects, .. } = &mut turn.begun;
+        if let Some(gathered) = &mut turn.gathered {
+            return self.settler.settle_gathered(gathered, seen.as_deref(), dictionary, batch).await.map(Some);
+        }
+        for part in subjects.chunks(TOGETHER) {
+            let mut gathered = self.gatherer.gather(part, Reckoned::Tomorrow).await?;
+            let found = Box::pin(self.settler.settle_gathered(&mut gathered, seen.as_deref(), dictionary, batch)).await?;
+            self.gatherer.carry(&gathered, &found.judged.dossiers).map_err(TurnError::Dossiers)?;
+        }
+        Ok(None)
+    }
+
+    /// What the store may not have yet.
+    fn seen(&self) -> Option<Arc<Seen>> {
+        self.under_way.as_ref().map(|under_way| Arc::clone(&under_way.seen))
+    }
+
+    /// Sends a turn to the store behind the one before, once that is there. Where the one before came out otherwise than it was seen, the
+    /// turn is made anew upon that, nothing else is kept in memory, and this says so.
+    async fn send(
+        &mut self,
+        mut turn: BegunTurn,
+        found: Result<Option<Found>, TurnError>,
+        done: &mut Vec<Done>,
+    ) -> Result<bool, TurnError> {
+        let (mut is_as_seen, mut made) = (true, found);
+        if let Some(under_way) = self.under_way.take() {
+            let before;
+            (before, is_as_seen) = self.arrived(under_way).await?;
+            done.push(before);
+        }
+        if !is_as_seen {
+            (turn, made) = Box::pin(self.made_anew(turn.taken)).await?;
+        }
+        let carried = made.and_then(|found| match (&turn.gathered, found) {
+            (Some(gathered), Some(found)) => self.gatherer.carry(gathered, &found.judged.dossiers).map_err(TurnError::Dossiers),
+            _ => Ok(()),
+        });
+        if let Err(error) = carried {
+            // What was changed in memory will never be written.
+            self.forget();
+            return Err(error);
+        }
+        let BegunTurn { taken, begun: Begun { mut batch, mut done, .. }, .. } = turn;
+        (done.standing, done.cases) = (batch.standing.len() as u64, batch.cases.len() as u64);
+        if let Some(heard) = &mut self.heard {
+            heard.others(&batch);
+        }
         let (seen, live) = (Arc::new(Seen::of(&batch)), Arc::clone(&self.live));
         #[cfg(test)]
         let pause = self.pause;
@@ -70,17 +200,23 @@ impl Stream<'_> {
             commit(&*live, &mut batch).await
         });
         self.under_way = Some(UnderWay { taken, done, written, seen });
-        Ok(before)
+        Ok(is_as_seen)
     }
 
-    /// Waits until the store has all that was taken. Gives what the last turn did, where it was still on its way.
-    ///
-    /// # Errors
-    ///
-    /// See [`TurnError`]; the turn is not committed then.
-    pub async fn rest(&mut self) -> Result<Option<Done>, TurnError> {
-        let Some(under_way) = self.under_way.take() else { return Ok(None) };
-        Ok(Some(self.arrived(under_way).await?.0))
+    /// Begins and judges a turn, with nothing before it on its way.
+    async fn made_anew(&mut self, taken: Taken) -> Result<(BegunTurn, Result<Option<Found>, TurnError>), TurnError> {
+        let generation = self.generation().await?;
+        let (begun, gathered) = match self.begin(&taken, generation).await {
+            Ok(next) => next,
+            Err(error) => {
+                self.forget();
+                return Err(error);
+            }
+        };
+        self.of = Some((taken.fence.clone(), generation));
+        let mut turn = BegunTurn { taken, begun, gathered };
+        let found = self.judge(&mut turn).await;
+        Ok((turn, found))
     }
 
     /// Waits until a turn is in the store. Says too whether that is what was on its way; else nothing is kept in memory.
@@ -89,11 +225,11 @@ impl Stream<'_> {
         let written = written.await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())));
         match written {
             Ok(()) => {
-                self.view.arrived();
+                self.gatherer.view.arrived();
                 Ok((done, true))
             }
             // Something happened to a case that changes what is to be made of it.
-            Err(StoreError::Raced(_)) => Ok((self.take_anew(&taken).await?, false)),
+            Err(StoreError::Raced(_)) => Ok((self.take_anew(taken).await?, false)),
             Err(error) => {
                 self.forget();
                 Err(error.into())
@@ -102,14 +238,20 @@ impl Stream<'_> {
     }
 
     /// Makes a turn anew on what the store has now.
-    async fn take_anew(&mut self, taken: &Taken) -> Result<Done, TurnError> {
+    async fn take_anew(&mut self, mut taken: Taken) -> Result<Done, TurnError> {
         let mut races = 0;
-        self.forget();
         loop {
-            let generation = self.generation().await?;
-            let made = Box::pin(self.make(taken, generation)).await;
-            let committed = match made {
-                Ok((mut batch, done)) => commit(&*self.live, &mut batch).await.map(|()| done).map_err(TurnError::from),
+            self.forget();
+            let (turn, found) = Box::pin(self.made_anew(taken)).await?;
+            let committed = match found {
+                Ok(_) => {
+                    let Begun { mut batch, done, .. } = turn.begun;
+                    let done = Done { standing: batch.standing.len() as u64, cases: batch.cases.len() as u64, ..done };
+                    if let Some(heard) = &mut self.heard {
+                        heard.others(&batch);
+                    }
+                    commit(&*self.live, &mut batch).await.map(|()| done).map_err(TurnError::from)
+                }
                 Err(error) => Err(error),
             };
             self.forget();
@@ -117,10 +259,23 @@ impl Stream<'_> {
                 Err(TurnError::Store(StoreError::Raced(_))) if races < RACES => races += 1,
                 committed => return committed,
             }
+            taken = turn.taken;
         }
     }
 
     async fn generation(&self) -> Result<i64, StoreError> {
         self.live.generation().await?.ok_or_else(|| StoreError::Failed("no generation was filled yet".to_owned()))
     }
+}
+
+async fn begin(
+    gatherer: &mut super::gather::Gatherer,
+    heard: Option<&mut super::heard::Heard>,
+    taken: &Taken,
+    generation: i64,
+) -> Result<Next, TurnError> {
+    let begun = gatherer.begin(taken, generation, heard).await?;
+    let few = begun.subjects.len() <= TOGETHER;
+    let gathered = if few { Some(gatherer.gather(&begun.subjects, Reckoned::Tomorrow).await?) } else { None };
+    Ok((begun, gathered))
 }

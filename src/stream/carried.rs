@@ -12,7 +12,7 @@ use std::hash::Hash;
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use arrow::error::ArrowError;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 /// Rows that count no more beside those that do, before there are too many.
 const SPARE: usize = 10_000;
@@ -23,6 +23,8 @@ pub struct Carried<Id> {
     groups: Vec<Group<Id>>,
     /// Bytes, about: those of subjects that were forgotten among them.
     size: usize,
+    /// Counts up with each turn.
+    turn: u32,
 }
 
 #[derive(Debug)]
@@ -32,43 +34,58 @@ struct Group<Id> {
     batches: Vec<RecordBatch>,
     /// Of all batches: those of subjects that were forgotten, or kept anew, among them.
     rows: usize,
+    /// Who was forgotten in this turn: what is kept of a turn before it does not count.
+    forgotten: HashSet<Id>,
 }
 
 impl<Id> Default for Carried<Id> {
     fn default() -> Self {
-        Self { groups: Vec::new(), size: 0 }
+        Self { groups: Vec::new(), size: 0, turn: 0 }
     }
 }
 
 impl<Id> Default for Group<Id> {
     fn default() -> Self {
-        Self { at: HashMap::new(), batches: Vec::new(), rows: 0 }
+        Self { at: HashMap::new(), batches: Vec::new(), rows: 0, forgotten: HashSet::new() }
     }
 }
 
 impl<Id: Copy + Eq + Hash> Carried<Id> {
+    /// Another turn begins: who is forgotten from now on is so for what is kept of turns before, too.
+    pub fn turn(&mut self) {
+        self.turn += 1;
+        self.groups.iter_mut().for_each(|group| group.forgotten.clear());
+    }
+
     /// Whether a subject's facts are known in a group.
     #[must_use]
     pub fn has(&self, group: usize, id: Id) -> bool {
         self.groups.get(group).is_some_and(|group| group.at.contains_key(&id))
     }
 
-    /// Keeps facts of some subjects, one row each.
+    fn of(&mut self, group: usize) -> &mut Group<Id> {
+        if self.groups.len() <= group {
+            self.groups.resize_with(group + 1, Group::default);
+        }
+        &mut self.groups[group]
+    }
+
+    /// Keeps facts of some subjects, one row each, as a turn found them: this one, or the one before it, of which those do not count who
+    /// were forgotten in this one.
     ///
     /// # Errors
     ///
     /// When what was kept of some has other columns than what was kept of others.
-    pub fn keep(&mut self, group: usize, ids: impl IntoIterator<Item = Id>, facts: RecordBatch) -> Result<(), ArrowError> {
+    pub fn keep(&mut self, group: usize, ids: impl IntoIterator<Item = Id>, facts: RecordBatch, turn: u32) -> Result<(), ArrowError> {
         if facts.num_rows() == 0 {
             return Ok(());
         }
-        if self.groups.len() <= group {
-            self.groups.resize_with(group + 1, Group::default);
-        }
         self.size += facts.get_array_memory_size() + facts.num_rows() * 32;
-        let of = &mut self.groups[group];
+        let is_of_before = turn < self.turn;
+        let of = self.of(group);
         let batch = of.batches.len();
-        of.at.extend(ids.into_iter().enumerate().map(|(row, id)| (id, (batch, row))));
+        let ids = ids.into_iter().enumerate().filter(|(_, id)| !(is_of_before && of.forgotten.contains(id)));
+        of.at.extend(ids.map(|(row, id)| (id, (batch, row))));
         of.rows += facts.num_rows();
         of.batches.push(facts);
         if of.rows > 2 * of.at.len() + SPARE { self.put_together(group) } else { Ok(()) }
@@ -81,9 +98,9 @@ impl<Id: Copy + Eq + Hash> Carried<Id> {
         let size_of = |facts: &RecordBatch| facts.get_array_memory_size() + facts.num_rows() * 32;
         let of = &mut self.groups[group];
         let before: usize = of.batches.iter().map(size_of).sum();
-        *of = Group::default();
+        *of = Group { forgotten: std::mem::take(&mut of.forgotten), ..Group::default() };
         self.size = self.size.saturating_sub(before);
-        facts.map_or(Ok(()), |facts| self.keep(group, ids, facts))
+        facts.map_or(Ok(()), |facts| self.keep(group, ids, facts, self.turn))
     }
 
     /// Whose facts are known in a group.
@@ -93,9 +110,9 @@ impl<Id: Copy + Eq + Hash> Carried<Id> {
 
     /// Forgets what is known of a subject in a group.
     pub fn forget(&mut self, group: usize, id: Id) {
-        if let Some(group) = self.groups.get_mut(group) {
-            group.at.remove(&id);
-        }
+        let of = self.of(group);
+        of.at.remove(&id);
+        of.forgotten.insert(id);
     }
 
     /// The facts of some subjects that are known, one row each; none where there are no subjects.
@@ -152,7 +169,9 @@ mod tests {
         let mut carried = Carried::default();
         assert!(!carried.has(1, 7));
         carried.forget(1, 7);
-        let keep = |carried: &mut Carried<u32>, group, ids: &[u32], facts| carried.keep(group, ids.iter().copied(), facts).expect("kept");
+        let keep = |carried: &mut Carried<u32>, group, ids: &[u32], facts| {
+            carried.keep(group, ids.iter().copied(), facts, carried.turn).expect("kept")
+        };
         keep(&mut carried, 1, &[], numbers(&[]));
         assert_eq!((carried.has(1, 7), carried.size(), carried.ids(1).count()), (false, 0, 0));
         check(&carried, 1, &[], None);
@@ -171,12 +190,33 @@ mod tests {
     }
 
     #[test]
+    fn what_a_turn_before_found_does_not_count_of_whoever_was_touched_since() {
+        let mut carried = Carried::default();
+        carried.turn();
+        carried.forget(0, 7);
+        carried.keep(0, [7, 8], numbers(&[70, 80]), 1).expect("kept");
+        check(&carried, 0, &[7, 8], Some(&[70, 80]));
+        carried.turn();
+        carried.forget(0, 7);
+        carried.forget(1, 9);
+        carried.keep(0, [7, 8], numbers(&[71, 81]), 1).expect("kept");
+        carried.keep(1, [9], numbers(&[90]), 1).expect("kept");
+        assert!(!carried.has(0, 7) && !carried.has(1, 9));
+        check(&carried, 0, &[8], Some(&[81]));
+        carried.keep(0, [7], numbers(&[72]), 2).expect("kept");
+        check(&carried, 0, &[7, 8], Some(&[72, 81]));
+        carried.turn();
+        carried.keep(1, [9], numbers(&[91]), 2).expect("kept");
+        check(&carried, 1, &[9], Some(&[91]));
+    }
+
+    #[test]
     fn what_does_not_count_any_more_is_thrown_away() {
         let mut carried = Carried::default();
         let all: Vec<i64> = (0..1_000).collect();
         for round in 0..100 {
             let ids = all.iter().map(|id| u32::try_from(*id).expect("few"));
-            carried.keep(0, ids, numbers(&all.iter().map(|number| number + round).collect::<Vec<_>>())).expect("kept");
+            carried.keep(0, ids, numbers(&all.iter().map(|number| number + round).collect::<Vec<_>>()), 0).expect("kept");
         }
         assert!(carried.groups[0].rows <= SPARE + 3_000 && carried.size() < 1_000_000, "{} bytes", carried.size());
         check(&carried, 0, &[0, 999, 5], Some(&[99, 1_098, 104]));

@@ -16,16 +16,18 @@ use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
 use super::commit::commit;
+use super::gather::AsRead;
 use super::judge::About;
 use super::load::all_cases;
 use super::policies::ByPolicies;
-use super::rows::{HeldRow, RowForms};
+use super::rows::RowForms;
 use super::seen::{Ids, cases_about, stood};
+use super::settle::{Found, Reckoned};
 use super::source::Clock;
 use super::standing::{self, Dictionary};
 use super::state::{State, Turning};
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
-use super::turn::{AsRead, Found, RACES, Reckoned, Stream, TurnError};
+use super::turn::{RACES, Stream, TurnError};
 use super::view::Id;
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
@@ -234,7 +236,7 @@ impl Stream<'_> {
     ///
     /// See [`TurnError`]; the parts that were committed stay, and the turn goes on from there.
     pub async fn turn_day(&mut self, turn: &DayTurn, means: &Means<'_>) -> Result<Turned, TurnError> {
-        self.repeals = turn.policies.is_some();
+        self.settler.repeals = turn.policies.is_some();
         let live = Arc::clone(&self.live);
         let generation = live.generation().await?;
         let Concerned { mut ids, due, of } = concerned(&*live, turn).await?;
@@ -243,9 +245,9 @@ impl Stream<'_> {
         let is_many = of > 10 * turn.together && ids.len() * ONE_IN >= of;
         turned.whole = turn.way.map_or(is_many, |way| way == Way::Whole);
         let whole = if turned.whole && (!ids.is_empty() || turn.policies.is_some()) {
-            let rows = all_rows(&*live, &self.forms).await?;
+            let rows = all_rows(&*live, &self.gatherer.forms).await?;
             let cases = all_cases(&*live).await?;
-            let found = Found::on(&mut self.judge, rows, &cases, &About::default(), Reckoned::ToTheDay).await?;
+            let found = Found::on(&mut self.settler.judge, rows, &cases, &About::default(), Reckoned::ToTheDay).await?;
             if turn.policies.is_some() {
                 // Of a kind that nobody was judged of before, nothing stood.
                 let all = turn.everybody.iter().flat_map(|kind| found.judged.ids(*kind));
@@ -279,7 +281,7 @@ impl Stream<'_> {
         let state = LiveState { as_of: turn.to, body: turn.state.write()? };
         let (at, fence, state) = ((means.clock)(), Some(means.fence.clone()), Some(state));
         live.commit(&Batch { at, fence, generation, state, ..Batch::default() }).await?;
-        self.state = Some(AsRead(Some((turn.to, turn.state.clone()))));
+        self.gatherer.state = Some(AsRead(Some((turn.to, turn.state.clone()))));
         turned.complete = true;
         Ok(turned)
     }
@@ -299,20 +301,22 @@ impl Stream<'_> {
             batch.timers.extend(kinds.iter().map(|kind| TimerStep { kind: *kind, id: id.clone(), set: None }));
         }
         // On the day on which an identifier comes to stand for another, it is the other's dossier that changes.
-        let concerned: Vec<Id> = part.iter().map(|id| self.view.id(id)).collect();
-        let tied = self.tied(&concerned).await?;
-        let ids = self.view.names(&tied);
-        let cases = cases_about(&*live, None, &ids).await?;
-        let (stood, dictionary) = (stood(&*live, None, &ids).await?, &turn.before.dictionary);
+        let concerned: Vec<Id> = part.iter().map(|id| self.gatherer.view.id(id)).collect();
+        let tied = self.gatherer.tied(&concerned).await?;
+        let dictionary = &turn.before.dictionary;
         match whole {
-            Some(found) => self.settle(&ids, found, stood, &cases, dictionary, &mut batch)?,
+            Some(found) => {
+                let ids = self.gatherer.view.names(&tied);
+                let (cases, stood) = (cases_about(&*live, None, &ids).await?, stood(&*live, None, &ids).await?);
+                self.settler.settle(&ids, found, stood, &cases, dictionary, &[], &mut batch)?;
+            }
             None => {
                 let tied: Vec<Id> = tied.into_iter().collect();
-                let found = Box::pin(self.judge(&tied, &ids, &cases, Reckoned::ToTheDay)).await?;
-                self.settle(&ids, &found, stood, &cases, dictionary, &mut batch)?;
+                let mut gathered = self.gatherer.gather(&tied, Reckoned::ToTheDay).await?;
+                Box::pin(self.settler.settle_gathered(&mut gathered, None, dictionary, &mut batch)).await?;
             }
         }
-        if self.view.is_full() {
+        if self.gatherer.view.is_full() {
             self.forget();
         }
         Ok(batch)
@@ -371,7 +375,7 @@ fn is_entitled(standing: &Standing, codes: &BTreeSet<String>, dictionary: &Dicti
 /// All rows of the store, by register.
 async fn all_rows(live: &dyn Live, forms: &RowForms) -> Result<BTreeMap<String, HeldRows>, TurnError> {
     let mut held: BTreeMap<String, HeldRows> = BTreeMap::new();
-    let mut waiting: BTreeMap<String, Vec<HeldRow>> = BTreeMap::new();
+    let mut waiting: BTreeMap<String, Vec<Vec<u8>>> = BTreeMap::new();
     let mut after: Option<(String, String)> = None;
     loop {
         let page = live.rows_after(after.as_ref().map(|(id, register)| (id.as_str(), register.as_str())), PAGE).await?;
@@ -380,14 +384,14 @@ async fn all_rows(live: &dyn Live, forms: &RowForms) -> Result<BTreeMap<String, 
         for RowsOf { id, register, body } in page {
             // Of a register that is not declared any more.
             let Some(form) = forms.of(&register) else { continue };
-            let rows = form.read(&body)?;
-            if rows.set_aside {
+            let (rows, is_set_aside) = form.alive_in(&body)?;
+            if is_set_aside {
                 held.entry(register.clone()).or_default().set_aside.push(id);
             }
             let of_register = waiting.entry(register.clone()).or_default();
-            of_register.extend(form.alive(&rows).into_iter().cloned());
+            of_register.extend(rows.iter().map(|row| row.bytes.to_vec()));
             if of_register.len() >= ROWS {
-                held.entry(register).or_default().batches.push(form.batch(std::mem::take(of_register).iter())?);
+                held.entry(register).or_default().batches.push(form.batch(std::mem::take(of_register).iter().map(Vec::as_slice))?);
             }
         }
         if is_last {
@@ -396,7 +400,7 @@ async fn all_rows(live: &dyn Live, forms: &RowForms) -> Result<BTreeMap<String, 
     }
     for (register, rows) in waiting {
         if let Some(form) = forms.of(&register) {
-            held.entry(register).or_default().batches.push(form.batch(rows.iter())?);
+            held.entry(register).or_default().batches.push(form.batch(rows.iter().map(Vec::as_slice))?);
         }
     }
     Ok(held)

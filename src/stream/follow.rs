@@ -1,5 +1,6 @@
 //! The loop: events taken from sources, turned into changes, and committed turn by turn, until there are no more or one asks to stop.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -148,8 +149,8 @@ pub struct Follower<'f> {
     cancel: Cancel,
     told: &'f mut (dyn FnMut(&Done, usize) + Send),
     positions: Positions,
-    /// The turn that the store is writing.
-    untold: Option<Untold>,
+    /// The turns that are judged or written, in their order.
+    untold: VecDeque<Untold>,
     followed: Followed,
 }
 
@@ -172,7 +173,18 @@ impl<'f> Follower<'f> {
         let known = held.live.positions().await?;
         source.seek(&known).await?;
         let positions = Positions::new(known);
-        Ok(Self { held, decoder, source, dead_letters, at_most, cancel, told, positions, untold: None, followed: Followed::default() })
+        Ok(Self {
+            held,
+            decoder,
+            source,
+            dead_letters,
+            at_most,
+            cancel,
+            told,
+            positions,
+            untold: VecDeque::new(),
+            followed: Followed::default(),
+        })
     }
 
     /// The lease on the store.
@@ -216,8 +228,8 @@ impl<'f> Follower<'f> {
                     break Rest::Asked;
                 }
             }
-            // While a turn is being written, only what is there already is taken: nobody waits with the answer to it.
-            let wait = if is_busy || self.untold.is_some() { Duration::ZERO } else { WAIT };
+            // While a turn is judged or written, only what is there already is taken: nobody waits with the answer to it.
+            let wait = if is_busy || !self.untold.is_empty() { Duration::ZERO } else { WAIT };
             let mut events = match self.source.next(self.at_most, wait).await? {
                 Given::Events(events) => events,
                 Given::Ended => break Rest::Ended,
@@ -240,8 +252,8 @@ impl<'f> Follower<'f> {
             let next = Untold { reached: self.positions.go_on(&steps), count, refused: decoded.refused.len() };
             let taken = Taken { changes: decoded.changes, positions: steps, at: (self.held.clock)(), fence: self.held.fence.clone() };
             let done = self.held.during(stream.take_next(taken)).await??;
-            let before = self.untold.replace(next);
-            self.is_in_store(before, done).await?;
+            self.untold.push_back(next);
+            self.are_in_store(done).await?;
         };
         self.settle(stream).await?;
         Ok(rest)
@@ -250,19 +262,20 @@ impl<'f> Follower<'f> {
     /// Waits until the store has all that was taken.
     async fn settle(&mut self, stream: &mut Stream<'_>) -> Result<(), FollowError> {
         let done = self.held.during(stream.rest()).await??;
-        let untold = self.untold.take();
-        self.is_in_store(untold, done).await
+        self.are_in_store(done).await
     }
 
-    /// Tells of a turn that the store has now.
-    async fn is_in_store(&mut self, untold: Option<Untold>, done: Option<Done>) -> Result<(), FollowError> {
-        let (Some(Untold { reached, count, refused }), Some(done)) = (untold, done) else { return Ok(()) };
-        self.source.committed(&reached).await?;
-        self.followed.turns += 1;
-        self.followed.events += count as u64;
-        self.followed.refused += refused as u64;
-        self.followed.done.add(&done);
-        (self.told)(&done, count);
+    /// Tells of the first turns that were not told of: the store has them now.
+    async fn are_in_store(&mut self, done: Vec<Done>) -> Result<(), FollowError> {
+        for done in done {
+            let Some(Untold { reached, count, refused }) = self.untold.pop_front() else { return Ok(()) };
+            self.source.committed(&reached).await?;
+            self.followed.turns += 1;
+            self.followed.events += count as u64;
+            self.followed.refused += refused as u64;
+            self.followed.done.add(&done);
+            (self.told)(&done, count);
+        }
         Ok(())
     }
 
@@ -318,19 +331,31 @@ impl Leased {
         Ok(())
     }
 
-    /// Renews the lease while work takes long.
+    /// Renews the lease while work takes long, which may keep its thread busy all the time.
     ///
     /// # Errors
     ///
-    /// As [`Self::renew_in_time`].
+    /// As [`Self::renew_in_time`], once the work is done: what it commits is refused by the store where the lease went to another.
     pub async fn during<T>(&mut self, work: impl Future<Output = T>) -> Result<T, StoreError> {
-        let mut work = std::pin::pin!(work);
-        loop {
-            tokio::select! {
-                done = &mut work => return Ok(done),
-                () = tokio::time::sleep(RENEWED) => self.renew().await?,
+        let (live, holder, clock, mut fence) = (Arc::clone(&self.live), self.holder.clone(), Arc::clone(&self.clock), self.fence.clone());
+        let (stop, mut stopped) = tokio::sync::oneshot::channel::<()>();
+        let renewing = tokio::spawn(async move {
+            let mut since = None;
+            loop {
+                tokio::select! {
+                    _ = &mut stopped => return Ok(since),
+                    () = tokio::time::sleep(RENEWED) => {
+                        fence = renewed(&*live, fence, &holder, &clock).await?;
+                        since = Some(clock());
+                    }
+                }
             }
-        }
+        });
+        let done = work.await;
+        drop(stop);
+        let since = renewing.await.unwrap_or_else(|error| Err(StoreError::Failed(error.to_string())))?;
+        self.since = since.unwrap_or(self.since);
+        Ok(done)
     }
 
     /// Gives the lease back.

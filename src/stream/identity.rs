@@ -25,8 +25,8 @@ pub async fn around(live: &dyn Live, registers: &Registers, state: &LiveState, i
         let ids: Vec<&str> = open.iter().map(String::as_str).collect();
         let mut next = BTreeSet::new();
         for rows in live.rows_in(&[IDENTITY_LINKS], &ids).await? {
-            let rows = form.read(&rows.body)?;
-            let found = links_of(&form.batch(form.alive(&rows).into_iter()).map_err(failed)?);
+            let (there, _) = form.alive_in(&rows.body)?;
+            let found = links_of(&form.batch(there.iter().map(|row| row.bytes)).map_err(failed)?);
             next.extend(found.iter().map(|link| link.new.clone()));
             links.extend(found);
         }

@@ -13,7 +13,7 @@ use std::hash::Hash;
 use arrow::array::RecordBatch;
 use arrow::compute::interleave_record_batch;
 use arrow::error::ArrowError;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 
 /// Parts that are put together once there are more.
 const PARTS: usize = 32;
@@ -84,6 +84,12 @@ impl<Id: Copy + Eq + Hash> Leads<Id> {
         self.turn += 1;
     }
 
+    /// This turn.
+    #[must_use]
+    pub fn now(&self) -> u32 {
+        self.turn
+    }
+
     fn of(&mut self, lead: usize) -> &mut Lead<Id> {
         if self.of.len() <= lead {
             self.of.resize_with(lead + 1, Lead::default);
@@ -116,13 +122,13 @@ impl<Id: Copy + Eq + Hash> Leads<Id> {
         to.iter().copied().filter(move |to| kept.is_none_or(|(lead, turn)| lead.touched.get(to).is_some_and(|touched| *touched > turn)))
     }
 
-    /// Keeps rows that lead from some: with those that are kept of them already and count, these are all.
+    /// Keeps rows that lead from some, as a turn found them ([`Leads::now`]): with those that are kept of them already, lead to others
+    /// than these, and count, these are all.
     ///
     /// # Errors
     ///
     /// When what was kept of some has other columns than what was kept of others.
-    pub fn keep(&mut self, lead: usize, from: &[Id], rows: LedRows<Id>) -> Result<(), ArrowError> {
-        let turn = self.turn;
+    pub fn keep(&mut self, lead: usize, from: &[Id], rows: LedRows<Id>, turn: u32) -> Result<(), ArrowError> {
         let of = self.of(lead);
         for id in from {
             of.from.entry(*id).or_default().turn = turn;
@@ -130,6 +136,14 @@ impl<Id: Copy + Eq + Hash> Leads<Id> {
         let n_rows = rows.to.len();
         if n_rows > 0 {
             let part = of.parts.len();
+            // Two turns may both have read what neither knew to be kept.
+            let anew: HashSet<(Id, Id)> = rows.from.iter().zip(&rows.to).map(|(at, to)| (from[*at as usize], *to)).collect();
+            let led: HashSet<Id> = anew.iter().map(|(from, _)| *from).collect();
+            for id in led {
+                if let Some(kept) = of.from.get_mut(&id) {
+                    kept.rows.retain(|(part, row)| !anew.contains(&(id, of.parts[*part].to[*row])));
+                }
+            }
             for (row, at) in rows.from.iter().enumerate() {
                 of.from.entry(from[*at as usize]).or_default().rows.push((part, row));
             }
@@ -218,6 +232,10 @@ mod tests {
         LedRows { from: from.to_vec(), to: to.to_vec(), columns: numbers(10), facts: numbers(100) }
     }
 
+    fn keep(leads: &mut Leads<u32>, lead: usize, from: &[u32], rows: LedRows<u32>) -> Result<(), ArrowError> {
+        leads.keep(lead, from, rows, leads.now())
+    }
+
     /// Pairs of from and to, in order; that columns and facts are those of whom they lead to is looked at.
     #[track_caller]
     fn check(leads: &Leads<u32>, from: &[u32], expected: &[(u32, u32)]) {
@@ -241,7 +259,7 @@ mod tests {
         assert!(!leads.has(0, 1));
         check(&leads, &[1], &[]);
         leads.turn();
-        leads.keep(0, &[1, 2], rows(&[0, 0, 1, 1], &[11, 12, 12, 13])).expect("kept");
+        keep(&mut leads, 0, &[1, 2], rows(&[0, 0, 1, 1], &[11, 12, 12, 13])).expect("kept");
         check(&leads, &[2, 1], &[(1, 11), (1, 12), (2, 12), (2, 13)]);
         let anew = |leads: &Leads<u32>, from: u32| leads.anew(0, from, &[11, 12, 13]).collect::<Vec<_>>();
         assert_eq!((anew(&leads, 1), anew(&leads, 2), anew(&leads, 9)), (vec![], vec![], vec![11, 12, 13]));
@@ -250,13 +268,28 @@ mod tests {
         assert_eq!((anew(&leads, 1), anew(&leads, 2)), (vec![12], vec![12]));
         check(&leads, &[1, 2], &[(1, 11), (2, 13)]);
         // Of one it is read anew; of the other it still is to be.
-        leads.keep(0, &[1], rows(&[0], &[12])).expect("kept");
+        keep(&mut leads, 0, &[1], rows(&[0], &[12])).expect("kept");
         assert_eq!((anew(&leads, 1), anew(&leads, 2)), (vec![], vec![12]));
         check(&leads, &[1, 2], &[(1, 11), (1, 12), (2, 13)]);
         leads.turn();
-        leads.keep(0, &[2, 3], rows(&[], &[])).expect("kept");
+        keep(&mut leads, 0, &[2, 3], rows(&[], &[])).expect("kept");
         assert!(leads.has(0, 3) && leads.rows(0, &[3]).expect("of one form").is_none());
         check(&leads, &[2], &[(2, 13)]);
+    }
+
+    #[test]
+    fn what_two_turns_have_read_counts_once() {
+        let mut leads = Leads::default();
+        leads.turn();
+        leads.turn();
+        // Both turns are begun before either is kept; the second one touched 12.
+        leads.touch(0, 12);
+        leads.keep(0, &[1], rows(&[0, 0, 0], &[11, 12, 13]), 1).expect("kept");
+        let anew: Vec<u32> = leads.anew(0, 1, &[11, 12, 13]).collect();
+        assert_eq!(anew, [12]);
+        check(&leads, &[1], &[(1, 11), (1, 13)]);
+        leads.keep(0, &[1, 2], rows(&[0, 0, 0, 1], &[11, 12, 12, 11]), 2).expect("kept");
+        check(&leads, &[1, 2], &[(1, 11), (1, 12), (1, 12), (1, 13), (2, 11)]);
     }
 
     #[test]
@@ -265,7 +298,7 @@ mod tests {
         for round in 0..3 * u32::try_from(PARTS).expect("few") {
             leads.turn();
             leads.touch(0, 10 + round % 5);
-            leads.keep(0, &[1], rows(&[0], &[10 + round % 5])).expect("kept");
+            keep(&mut leads, 0, &[1], rows(&[0], &[10 + round % 5])).expect("kept");
             assert!(leads.of[0].parts.len() <= PARTS);
         }
         check(&leads, &[1], &[(1, 10), (1, 11), (1, 12), (1, 13), (1, 14)]);

@@ -3,7 +3,7 @@
 //! ```text
 //! source (file, standard input, HTTP, Kafka) ─▶ RawEvent ─▶ change (typed rows, order) ─▶ Change ─▶ turn ─▶ one commit
 //!                                                              └─▶ dead letters                 │
-//!         apply: rows ─▶ reach: who is touched ─▶ judge: the code of `match` on rows in memory ─┘
+//!  gather: apply (rows) ─▶ reach (who is touched, on what they rest) ─▶ settle: judge (the code of `match` on rows in memory), cases ─┘
 //! ```
 //!
 //! And once a day: day ─▶ whom the new day concerns (timers, calendar) ─▶ judged ─▶ commits.
@@ -19,6 +19,7 @@ mod commit;
 pub mod day;
 pub mod dead_letter;
 pub mod follow;
+mod gather;
 mod heard;
 pub mod holder;
 pub mod identity;
@@ -33,6 +34,7 @@ pub mod reach;
 pub mod rows;
 mod seen;
 pub mod settings;
+mod settle;
 pub mod source;
 pub mod standing;
 pub mod state;

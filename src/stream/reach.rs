@@ -16,7 +16,7 @@ use hashbrown::hash_map::Entry;
 
 use super::paths::{Columns, Stop};
 use super::rows::RowForms;
-use super::view::{Held, Id, IdSet, Register, View};
+use super::view::{End, Held, Id, IdSet, Register, View};
 use crate::check::catalogue::FactId;
 use crate::dossier::intake::IDENTITY_LINKS;
 use crate::register::declaration::{Link, Registers, SubjectKind};
@@ -322,13 +322,14 @@ impl<'a> Reach<'a> {
     pub async fn touched(&mut self, changes: &BTreeSet<Touched>) -> Result<IdSet, StoreError> {
         let renumbered = self.renumbered(changes).await?;
         self.view.leads.turn();
+        self.view.carried.turn();
         let mut found: Vec<IdSet> = Vec::new();
         for stop in &self.ways.stops {
             let mut here = renumbered.clone();
             here.extend(changes.iter().filter(|change| stop.is_hit(change)).map(|change| change.owner));
             for way in &stop.links {
                 let starts = changes.iter().filter(|change| change.register == way.register && way.by.meet(&change.columns));
-                here.extend(starts.flat_map(|change| values_in(way.from, change.owner, &change.others)));
+                here.extend(starts.flat_map(|change| values_in(way.from, change.owner, change.others.iter().copied())));
                 here.extend(self.across(way.register, way.to, way.from, &found[way.next]).await?);
                 if let Some(at) = way.lead {
                     let lead = &self.ways.leads[at];
@@ -432,7 +433,7 @@ impl<'a> Reach<'a> {
         let mut named = IdSet::new();
         for (id, registers) in needed.all() {
             let held = self.view.all_held(id).filter(|(register, _)| registers.is_none_or(|these| these.contains(register)));
-            let ends = held.flat_map(|(_, held)| held.ends()).flatten().map(|(_, id)| *id);
+            let ends = held.flat_map(|(_, held)| held.all_ends()).map(|end| end.id);
             named.extend(ends.filter(|id| self.view.is_linked(*id)));
         }
         self.tie(&named).await?;
@@ -488,9 +489,10 @@ impl<'a> Reach<'a> {
         self.view.read_rows_in(&[register], owners.iter().copied()).await?;
         let mut found = IdSet::new();
         for owner in owners {
-            for ends in self.view.held(*owner, register).map(Held::ends).unwrap_or_default() {
-                if from.is_none() || values_in(from, *owner, ends).any(|id| ids.contains(&id)) {
-                    found.extend(values_in(to, *owner, ends));
+            for ends in self.view.held(*owner, register).into_iter().flat_map(Held::ends) {
+                let places = || ends.iter().map(End::place);
+                if from.is_none() || values_in(from, *owner, places()).any(|id| ids.contains(&id)) {
+                    found.extend(values_in(to, *owner, places()));
                 }
             }
         }
@@ -526,8 +528,8 @@ impl<'a> Reach<'a> {
             self.view.read_mentions(identity, open.iter().copied()).await?;
             let mut next = IdSet::new();
             for id in open {
-                let ends = self.view.held(id, identity).map(Held::ends).unwrap_or_default();
-                let others = ends.iter().flatten().map(|(_, id)| *id).chain(self.view.mentions(identity, id).iter().copied());
+                let ends = self.view.held(id, identity).map(Held::all_ends).unwrap_or_default();
+                let others = ends.iter().map(|end| end.id).chain(self.view.mentions(identity, id).iter().copied());
                 let others: IdSet = others.collect();
                 if others.is_empty() {
                     self.tied.entry(id).or_insert(None);
@@ -558,7 +560,7 @@ impl<'a> Reach<'a> {
 }
 
 /// The identifiers in a column of a row; none: whom it lies under.
-fn values_in(column: Option<usize>, owner: Id, others: &[(usize, Id)]) -> impl Iterator<Item = Id> {
+fn values_in(column: Option<usize>, owner: Id, others: impl Iterator<Item = (usize, Id)>) -> impl Iterator<Item = Id> {
     let own = column.is_none().then_some(owner);
-    own.into_iter().chain(others.iter().filter(move |(at, _)| Some(*at) == column).map(|(_, id)| *id))
+    own.into_iter().chain(others.filter(move |(at, _)| Some(*at) == column).map(|(_, id)| id))
 }

@@ -73,6 +73,80 @@ pub struct HeldRow {
     pub others: Vec<(usize, String)>,
 }
 
+/// The values of a row, where they lie in a body.
+#[derive(Debug, Clone, Copy)]
+pub struct RowIn<'b> {
+    /// In the form of [`arrow::row`].
+    pub bytes: &'b [u8],
+    /// Other identifiers in it, as they are written, and how many.
+    others: (usize, Reader<'b>),
+}
+
+impl<'b> RowIn<'b> {
+    /// Other identifiers in it, by column.
+    ///
+    /// # Errors
+    ///
+    /// When the body is damaged.
+    pub fn others(&self) -> impl Iterator<Item = Result<(usize, &'b str), StoreError>> + use<'b> {
+        let (count, mut reader) = self.others;
+        (0..count).map(move |_| Ok((reader.place()?, reader.text()?)))
+    }
+
+    fn held(&self) -> Result<HeldRow, StoreError> {
+        let others = self.others().map(|other| other.map(|(column, id)| (column, id.to_owned())));
+        Ok(HeldRow { bytes: self.bytes.to_vec(), others: others.collect::<Result<_, _>>()? })
+    }
+}
+
+/// One entry, where it lies in a body.
+struct EntryIn<'b> {
+    key: &'b [u8],
+    order: Order,
+    row: Option<RowIn<'b>>,
+}
+
+/// The entries of a body, read where they lie.
+struct EntriesIn<'b> {
+    reader: Reader<'b>,
+    left: usize,
+    repeats: bool,
+    set_aside: bool,
+}
+
+impl<'b> EntriesIn<'b> {
+    fn entry(&mut self) -> Result<EntryIn<'b>, StoreError> {
+        let reader = &mut self.reader;
+        let key = counted(reader)?;
+        let order = Order::read(counted(reader)?).ok_or_else(|| StoreError::Damaged("the order of a row".to_owned()))?.0;
+        if reader.byte()? == 0 {
+            return Ok(EntryIn { key, order, row: None });
+        }
+        let bytes = counted(reader)?;
+        let others = (reader.count()?, *reader);
+        for _ in 0..others.0 {
+            (reader.place()?, counted(reader)?);
+        }
+        // Where rows may repeat, a row identifies itself.
+        Ok(EntryIn { key: if self.repeats { bytes } else { key }, order, row: Some(RowIn { bytes, others }) })
+    }
+}
+
+impl<'b> Iterator for EntriesIn<'b> {
+    type Item = Result<EntryIn<'b>, StoreError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.entry())
+    }
+}
+
+/// Bytes behind their number.
+fn counted<'b>(reader: &mut Reader<'b>) -> Result<&'b [u8], StoreError> {
+    let count = reader.count()?;
+    reader.take(count)
+}
+
 /// One entry of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -191,14 +265,14 @@ impl RowForm {
         self.owner
     }
 
-    /// Rows as a batch of the declared columns, in the order given.
+    /// Rows in the form of [`arrow::row`] as a batch of the declared columns, in the order given.
     ///
     /// # Errors
     ///
     /// When the bytes are none that [`Self::take`] made.
-    pub fn batch<'a>(&self, rows: impl Iterator<Item = &'a HeldRow>) -> Result<RecordBatch, ArrowError> {
+    pub fn batch<'a>(&self, rows: impl Iterator<Item = &'a [u8]>) -> Result<RecordBatch, ArrowError> {
         let parser = self.rows.parser();
-        let columns = self.rows.convert_rows(rows.map(|row| parser.parse(&row.bytes)))?;
+        let columns = self.rows.convert_rows(rows.map(|bytes| parser.parse(bytes)))?;
         RecordBatch::try_new(Arc::clone(&self.schema), columns)
     }
 
@@ -208,7 +282,7 @@ impl RowForm {
     ///
     /// When the bytes are none that [`Self::take`] made.
     pub fn differing(&self, one: &HeldRow, other: &HeldRow) -> Result<Columns, ArrowError> {
-        let batch = self.batch([one, other].into_iter())?;
+        let batch = self.batch([&*one.bytes, &other.bytes].into_iter())?;
         let mut columns = BTreeSet::new();
         for (at, column) in batch.columns().iter().enumerate() {
             if make_comparator(column, column, SortOptions::default())?(0, 1).is_ne() {
@@ -255,13 +329,26 @@ impl RowForm {
         writer.bytes
     }
 
-    /// Reads a body.
+    /// Reads a body; of an empty one, nothing.
     ///
     /// # Errors
     ///
     /// When it is damaged, of another form, or was written when the register had other columns.
     pub fn read(&self, body: &[u8]) -> Result<Rows, StoreError> {
-        let mut reader = Reader::new(body);
+        let entries = self.entries_in(body)?;
+        let set_aside = entries.set_aside;
+        let entry = |entry: Result<EntryIn<'_>, StoreError>| {
+            let EntryIn { key, order, row } = entry?;
+            Ok(Entry { key: key.to_vec(), order, row: row.map(|row| row.held()).transpose()? })
+        };
+        Ok(Rows { entries: entries.map(entry).collect::<Result<_, StoreError>>()?, set_aside })
+    }
+
+    fn entries_in<'b>(&self, body: &'b [u8]) -> Result<EntriesIn<'b>, StoreError> {
+        let (mut reader, repeats) = (Reader::new(body), self.repeats());
+        if body.is_empty() {
+            return Ok(EntriesIn { reader, left: 0, repeats, set_aside: false });
+        }
         if reader.byte()? != FORM {
             return Err(StoreError::Damaged("rows in a form that this version does not know".to_owned()));
         }
@@ -273,29 +360,44 @@ impl RowForm {
             )));
         }
         let set_aside = reader.byte()? != 0;
-        let count = reader.count()?;
-        let mut rows = Rows { entries: Vec::with_capacity(count), set_aside };
-        let bytes = |reader: &mut Reader<'_>| -> Result<Vec<u8>, StoreError> {
-            let length = reader.count()?;
-            Ok(reader.take(length)?.to_vec())
-        };
-        for _ in 0..count {
-            let mut key = bytes(&mut reader)?;
-            let order = bytes(&mut reader)?;
-            let (order, _) = Order::read(&order).ok_or_else(|| StoreError::Damaged(format!("the order of a row of {}", self.name)))?;
-            let row = if reader.byte()? == 0 {
-                None
-            } else {
-                let bytes = bytes(&mut reader)?;
-                let others = (0..reader.count()?).map(|_| Ok((reader.place()?, reader.text()?.to_owned())));
-                Some(HeldRow { bytes, others: others.collect::<Result<_, StoreError>>()? })
-            };
-            if let (true, Some(row)) = (self.repeats(), &row) {
-                key.clone_from(&row.bytes);
-            }
-            rows.entries.push(Entry { key, order, row });
+        Ok(EntriesIn { left: reader.count()?, reader, repeats, set_aside })
+    }
+
+    /// The rows of a body that are there, in the order of what identifies them, and whether one was set aside, without taking it apart.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn alive_in<'b>(&self, body: &'b [u8]) -> Result<(Vec<RowIn<'b>>, bool), StoreError> {
+        let entries = self.entries_in(body)?;
+        let set_aside = entries.set_aside;
+        let alive = self.alive_of(entries.map(|entry| entry.map(|entry| (entry.key, entry.row))))?;
+        Ok((alive, set_aside))
+    }
+
+    /// Those of the rows of a body that one key identifies.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn alive_under(&self, body: &[u8], key: &[u8]) -> Result<Vec<HeldRow>, StoreError> {
+        let entries = self.entries_in(body)?.map(|entry| entry.map(|entry| (entry.key, entry.row)));
+        let alive = self.alive_of(entries.filter(|entry| entry.as_ref().map_or(true, |(known, _)| *known == key)))?;
+        alive.into_iter().map(|row| row.held()).collect()
+    }
+
+    /// The newest event that a body has about the row that a key identifies.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::read`].
+    pub fn newest_under(&self, body: &[u8], key: &[u8]) -> Result<Option<Order>, StoreError> {
+        let mut newest = None;
+        for entry in self.entries_in(body)? {
+            let entry = entry?;
+            newest = newest.max((entry.key == key).then_some(entry.order));
         }
-        Ok(rows)
+        Ok(newest)
     }
 
     /// Puts what an event says of a row among the entries; says whether it says anything new.
@@ -306,21 +408,25 @@ impl RowForm {
     /// The rows that are there, in the order of what identifies them.
     #[must_use]
     pub fn alive<'a>(&self, rows: &'a Rows) -> Vec<&'a HeldRow> {
-        if !self.repeats() {
-            return rows.entries.iter().filter_map(|entry| entry.row.as_ref()).collect();
-        }
-        let mut alive = Vec::new();
-        for same in rows.entries.chunk_by(|one, other| one.key == other.key) {
-            let mut there: Vec<&HeldRow> = Vec::new();
-            for entry in same {
-                match &entry.row {
-                    Some(row) => there.push(row),
-                    None => drop(there.pop()),
-                }
+        let entries = rows.entries.iter().map(|entry| Ok((&*entry.key, entry.row.as_ref())));
+        self.alive_of(entries).unwrap_or_default()
+    }
+
+    /// Of entries in their order, what is there. Where rows may repeat, each that is gone takes the one before it along.
+    fn alive_of<'a, R>(&self, entries: impl Iterator<Item = Result<(&'a [u8], Option<R>), StoreError>>) -> Result<Vec<R>, StoreError> {
+        let (mut alive, mut first, mut last) = (Vec::new(), 0, None);
+        for entry in entries {
+            let (key, row) = entry?;
+            if last != Some(key) {
+                (first, last) = (alive.len(), Some(key));
             }
-            alive.extend(there);
+            match row {
+                Some(row) => alive.push(row),
+                None if self.repeats() && alive.len() > first => drop(alive.pop()),
+                None => {}
+            }
         }
-        alive
+        Ok(alive)
     }
 }
 

@@ -335,7 +335,7 @@ async fn batch(judge: &mut Judge<'_>, bench: &Bench<'_>, rows: &BTreeMap<String,
         let form = bench.stream.forms().of(name).expect("declared");
         let mut sorted: Vec<_> = rows.iter().flat_map(|row| form.take(row).expect("as declared")).collect();
         sorted.sort_by(|one, other| (&one.owner, &one.key, &one.held.bytes).cmp(&(&other.owner, &other.key, &other.held.bytes)));
-        let batch = form.batch(sorted.iter().map(|row| &row.held)).expect("rows");
+        let batch = form.batch(sorted.iter().map(|row| &*row.held.bytes)).expect("rows");
         held.insert(name.clone(), HeldRows { batches: vec![batch], set_aside: Vec::new() });
     }
     judge.judge(held, &[], &About::default()).await.map_err(|error: FillError| error.into_diagnostic("test")).expect("judged")
@@ -435,7 +435,7 @@ fn history_by(policies: BTreeMap<String, CheckedPolicy>, turns: &[Vec<(Step, u8)
             before = after;
             // Whatever is forgotten is read anew when it is asked for.
             if position % 5 == 0 {
-                bench.stream.view.forget_unasked(Some(0));
+                bench.stream.gatherer.view.forget_unasked(Some(0));
             }
             if position % 3 > 0 {
                 continue;

@@ -1,7 +1,7 @@
 //! What the store holds of some subjects, as a batch of changes leaves it: read when it is asked for, changed in memory, and kept from
 //! one turn to the next, for nobody else changes it as long as the lease is held.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::mem::size_of;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use hashbrown::{HashMap, HashSet};
 
 use super::carried::Carried;
 use super::leads::Leads;
-use super::rows::{HeldRow, RowForm, RowForms, Rows};
+use super::rows::{RowForm, RowForms, Rows};
 use crate::store::StoreError;
 use crate::store::live::{Live, Mention, RowsOf};
 
@@ -43,34 +43,68 @@ pub type IdSet = HashSet<Id>;
 /// A register, by its place among all.
 pub type Register = usize;
 
-/// The rows of one register under one identifier, with the other identifiers in those that are there.
+/// The rows of one register under one identifier, as they lie in the store, with the other identifiers in those that are there.
 #[derive(Debug, Default)]
 pub struct Held {
-    rows: Rows,
-    /// By row that is there, in the order of [`RowForm::alive`]: column and identifier.
-    ends: Vec<Vec<(usize, Id)>>,
+    /// What [`RowForm::read`] reads; empty: nothing.
+    body: Box<[u8]>,
+    /// How many rows are there.
+    count: u32,
+    /// The identifiers, row by row.
+    ends: Box<[End]>,
+}
+
+/// Another identifier in a row.
+#[derive(Debug, Clone, Copy)]
+pub struct End {
+    /// The row, in the order of [`RowForm::alive_in`].
+    row: u32,
+    column: u32,
+    /// The identifier.
+    pub id: Id,
+}
+
+impl End {
+    /// Column and identifier.
+    #[must_use]
+    pub fn place(&self) -> (usize, Id) {
+        (self.column as usize, self.id)
+    }
 }
 
 impl Held {
-    /// The rows.
+    /// The rows, as they lie in the store.
     #[must_use]
-    pub fn rows(&self) -> &Rows {
-        &self.rows
+    pub fn body(&self) -> &[u8] {
+        &self.body
     }
 
-    /// The other identifiers of each row that is there, by column.
+    /// Whether there are no rows.
     #[must_use]
-    pub fn ends(&self) -> &[Vec<(usize, Id)>] {
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// The other identifiers of each row that is there.
+    pub fn ends(&self) -> impl Iterator<Item = &[End]> {
+        let mut rest = &*self.ends;
+        (0..self.count).map(move |row| {
+            let count = rest.iter().take_while(|end| end.row == row).count();
+            let (of_row, others) = rest.split_at(count);
+            rest = others;
+            of_row
+        })
+    }
+
+    /// The same of all rows.
+    #[must_use]
+    pub fn all_ends(&self) -> &[End] {
         &self.ends
     }
 
     /// Some bytes more than it takes.
     fn size(&self) -> usize {
-        let entries = self.rows.entries.iter();
-        let row = |row: &HeldRow| row.bytes.len() + row.others.len() * 64;
-        let bytes: usize = entries.map(|entry| 160 + entry.key.len() + entry.row.as_ref().map_or(0, row)).sum();
-        let ends: usize = self.ends.iter().map(|ends| 24 + ends.len() * size_of::<(usize, Id)>()).sum();
-        64 + bytes + ends
+        96 + self.body.len() + self.ends.len() * size_of::<End>()
     }
 }
 
@@ -152,8 +186,8 @@ pub struct View {
     changed: BTreeSet<(Id, Register)>,
     /// Mentions that changed with it.
     new: Mentions,
-    /// Mentions that are on their way to the store: it may tell of them, or not yet.
-    under_way: Mentions,
+    /// Mentions that are on their way to the store, turn by turn: it may tell of them, or not yet.
+    under_way: VecDeque<Mentions>,
     /// Facts of those whom others rest on, by the one judge that this view is for.
     pub carried: Carried<Id>,
     /// Rows that lead from those who were judged to many others, likewise.
@@ -202,7 +236,7 @@ impl View {
             turn: 0,
             changed: BTreeSet::new(),
             new: Mentions::default(),
-            under_way: Mentions::default(),
+            under_way: VecDeque::new(),
             carried: Carried::default(),
             leads: Leads::default(),
             linked: None,
@@ -307,7 +341,7 @@ impl View {
         for Mention { id, owner, .. } in self.live.all_mentions(&form.name).await? {
             linked.extend([self.id(&id), self.id(&owner)]);
         }
-        for (id, at, owner) in self.under_way.there.iter().chain(&self.new.there) {
+        for (id, at, owner) in self.under_way.iter().chain([&self.new]).flat_map(|mentions| &mentions.there) {
             if *at == register {
                 linked.extend([*id, *owner]);
             }
@@ -351,8 +385,7 @@ impl View {
                 let Some((register, form)) = forms.find(&register) else { continue };
                 let id = self.id(&id);
                 if self.of(id).held(register).is_none() {
-                    let rows = form.read(&body)?;
-                    let held = Held { ends: self.ends(form, &rows), rows };
+                    let held = self.held_of(form, body)?;
                     self.size += held.size();
                     *self.of_mut(id).held_mut(register) = held;
                 }
@@ -361,9 +394,21 @@ impl View {
         Ok(())
     }
 
-    fn ends(&mut self, form: &RowForm, rows: &Rows) -> Vec<Vec<(usize, Id)>> {
-        let alive = form.alive(rows);
-        alive.into_iter().map(|row| row.others.iter().map(|(column, id)| (*column, self.id(id))).collect()).collect()
+    /// # Errors
+    ///
+    /// As [`RowForm::read`].
+    fn held_of(&mut self, form: &RowForm, body: Vec<u8>) -> Result<Held, StoreError> {
+        let (alive, _) = form.alive_in(&body)?;
+        let (mut count, mut ends) = (0, Vec::new());
+        for row in alive {
+            for other in row.others() {
+                let (column, id) = other?;
+                let column = u32::try_from(column).map_err(|_| StoreError::Damaged("a column of a row".to_owned()))?;
+                ends.push(End { row: count, column, id: self.id(id) });
+            }
+            count += 1;
+        }
+        Ok(Held { body: body.into(), count, ends: ends.into() })
     }
 
     /// Reads where some identifiers stand in one register, where it was not read before.
@@ -403,8 +448,7 @@ impl View {
                 found.entry(id).or_default().push(owner);
             }
             for (id, mut owners) in found {
-                self.under_way.over(id, register, &mut owners);
-                self.new.over(id, register, &mut owners);
+                self.under_way.iter().chain([&self.new]).for_each(|mentions| mentions.over(id, register, &mut owners));
                 self.size += 32 + owners.len() * size_of::<Id>();
                 let mentions = &mut self.of_mut(id).mentions;
                 let at = mentions.partition_point(|(at, _)| *at < register);
@@ -432,14 +476,18 @@ impl View {
     }
 
     /// Changes the rows of one register under an identifier, which were read before; keeps what is mentioned in step.
-    pub fn change<T>(&mut self, id: Id, register: Register, change: impl FnOnce(&mut Rows) -> T) -> T {
+    ///
+    /// # Errors
+    ///
+    /// As [`RowForm::read`].
+    pub fn change<T>(&mut self, id: Id, register: Register, change: impl FnOnce(&mut Rows) -> T) -> Result<T, StoreError> {
         let forms = Arc::clone(&self.forms);
-        let Some(form) = forms.at(register) else { return change(&mut Rows::default()) };
-        let mut rows = std::mem::take(&mut self.of_mut(id).held_mut(register).rows);
+        let Some(form) = forms.at(register) else { return Ok(change(&mut Rows::default())) };
+        let mut rows = form.read(self.of(id).held(register).map_or(&[], Held::body))?;
         let before = mentioned_in(form, &rows);
         let done = change(&mut rows);
         let after = mentioned_in(form, &rows);
-        let held = Held { ends: self.ends(form, &rows), rows };
+        let held = self.held_of(form, form.write(&rows))?;
         *self.of_mut(id).held_mut(register) = held;
         self.changed.insert((id, register));
         for gone in before.difference(&after) {
@@ -450,7 +498,7 @@ impl View {
             let new = self.id(new);
             self.mention((new, register, id), true);
         }
-        done
+        Ok(done)
     }
 
     /// Says that an identifier stands in a row, or not any more.
@@ -472,7 +520,7 @@ impl View {
         let mut rows = Vec::with_capacity(self.changed.len());
         for (id, register) in &self.changed {
             let (Some(form), Some(held)) = (self.forms.at(*register), self.held(*id, *register)) else { continue };
-            rows.push(RowsOf { id: self.name(*id).to_string(), register: form.name.to_string(), body: form.write(held.rows()) });
+            rows.push(RowsOf { id: self.name(*id).to_string(), register: form.name.to_string(), body: held.body().to_vec() });
         }
         rows.sort_unstable();
         let mentions = |places: &BTreeSet<Place>| {
@@ -491,12 +539,12 @@ impl View {
     pub fn sent(&mut self) {
         self.turn += 1;
         self.changed.clear();
-        self.under_way = std::mem::take(&mut self.new);
+        self.under_way.push_back(std::mem::take(&mut self.new));
     }
 
-    /// What was on its way is in the store.
+    /// What was on its way first is in the store.
     pub fn arrived(&mut self) {
-        self.under_way = Mentions::default();
+        self.under_way.pop_front();
     }
 
     /// Forgets what was not asked for in so many of the last turns, by default lately; nothing may be changed or on its way. Says whether

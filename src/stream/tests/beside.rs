@@ -13,7 +13,7 @@ const PAUSE: Duration = Duration::from_millis(120);
 
 impl Bench<'_> {
     /// Takes one change beside the commit of the one before.
-    async fn take_next(&mut self, change: Change) -> Option<Done> {
+    async fn take_next(&mut self, change: Change) -> Vec<Done> {
         let to = change.origin.next;
         let step = crate::store::live::PositionStep { source: "test".to_owned(), partition: 0, from: self.position, to };
         let taken = Taken { changes: vec![change], positions: vec![step], at: 1, fence: self.fence.clone() };
@@ -66,7 +66,8 @@ async fn owed(bench: &Bench<'_>) -> Vec<RecordBatch> {
     CITY.rows["population"].iter().filter(|row| ids.contains(&*id(row))).cloned().collect()
 }
 
-fn same(turns: &[Vec<Happens>], is_meddled_with: bool) -> u64 {
+/// `large`: of how many changes a turn is judged while the next one is begun.
+fn same(turns: &[Vec<Happens>], is_meddled_with: bool, large: usize) -> u64 {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let folders = [(); 2].map(|()| tempfile::tempdir().expect("a folder"));
     let (policies, _) = before_allocation(in_force());
@@ -88,6 +89,7 @@ fn same(turns: &[Vec<Happens>], is_meddled_with: bool) -> u64 {
         let [beside, waiting] = &mut benches[..] else { unreachable!("two") };
         // The next turn has read what it needs before the store has the one before.
         beside.stream.pause = PAUSE;
+        beside.stream.large = large;
         let owed = owed(waiting).await;
         let mut position = 1;
         for turn in turns {
@@ -135,16 +137,60 @@ fn back_at_once(seed: usize, turns: usize) -> Vec<Vec<Happens>> {
 
 #[test]
 fn turns_beside_each_other_leave_what_turns_that_wait_leave() {
-    assert!(same(&back_at_once(3, 5), false) > 10, "cases moved");
+    for large in [1, 2] {
+        assert!(same(&back_at_once(3, 5), false, large) > 10, "cases moved");
+    }
 }
 
 #[test]
 fn what_others_do_to_cases_meanwhile_is_built_upon() {
-    same(&back_at_once(5, 4), true);
+    for large in [1, 2] {
+        same(&back_at_once(5, 4), true, large);
+    }
+}
+
+#[test]
+fn what_turns_beside_each_other_carry_is_that_of_a_batch() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
+    let folder = tempfile::tempdir().expect("a folder");
+    let (policies, _) = before_allocation(in_force());
+    let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
+    let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
+    let judge = || Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
+    let (_, people) = carried::employer();
+    runtime.block_on(async {
+        let (live, fence) = empty(folder.path()).await;
+        let stream = Stream::new(Arc::clone(&live), judge()).expect("a stream");
+        let mut bench = Bench { live, fence, stream, position: None };
+        let (mut told, mut oracle) = (Told::default(), judge());
+        bench.take(&told.load()).await;
+        bench.stream.forget();
+        bench.stream.large = 1;
+        // Each of the first turns reads all people of the employer, for none knows what the one before will carry; and touches one of them.
+        let mut turns = 0;
+        for (number, person) in (2..).zip(people.iter().cycle().take(7)) {
+            let (before, after) = carried::other_contract(person);
+            let (before, after) = if number % 2 == 0 { (before, after) } else { (after, before) };
+            let change = change("employment_contracts", Order::timed(number, number), Some(&before), Some(&after), number);
+            told.hear(&change);
+            turns += bench.take_next(change).await.len();
+        }
+        assert!(turns > 2, "turns were made beside each other");
+        bench.stream.rest().await.expect("written");
+        let expected = batch(&mut oracle, &bench, &told.rows()).await;
+        assert_eq!(differing(&bench.standing().await, &all_of(&expected)), Vec::<String>::new());
+        carried::is_that_of_a_batch(&bench.stream, &expected);
+    });
 }
 
 #[test]
 fn what_was_made_on_a_turn_that_comes_out_otherwise_is_made_anew() {
+    for large in [1, 2] {
+        raced(large);
+    }
+}
+
+fn raced(large: usize) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime");
     let folder = tempfile::tempdir().expect("a folder");
     let (policies, _) = before_allocation(in_force());
@@ -167,11 +213,19 @@ fn what_was_made_on_a_turn_that_comes_out_otherwise_is_made_anew() {
         // What is lost becomes a review of each case, unless somebody withdraws them before that is written; the next turn was made
         // upon the reviews then.
         bench.stream.pause = Duration::from_millis(600);
+        bench.stream.large = large;
         bench.take_next(change("population", Order::timed(2, 2), Some(&owed[0]), None, 2)).await;
+        let mut position = 3;
+        if large == 1 {
+            // It is on its way with the next turn: one that changes nothing of hers.
+            let other = owed.iter().rev().find(|row| **row != owed[0]).expect("another");
+            bench.take_next(change("population", Order::timed(1, 1), Some(other), None, position)).await;
+            position += 1;
+        }
         for (at, _) in &cases {
             bench.meddle(*at, What::Withdrawn).await;
         }
-        bench.take_next(change("population", Order::timed(3, 3), None, Some(&owed[0]), 3)).await;
+        bench.take_next(change("population", Order::timed(3, 3), None, Some(&owed[0]), position)).await;
         bench.stream.rest().await.expect("written");
         for (_, case) in about(&bench).await {
             assert_eq!((case.step, case.lost_on), (CaseStep::Withdrawn, None), "{}", case.id);
@@ -184,8 +238,8 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 6, max_shrink_iters: 20, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_happens(turns in prop::collection::vec(prop::collection::vec(any::<Step>(), 1..8), 1..3), meddled in any::<bool>()) {
+    fn whatever_happens(turns in prop::collection::vec(prop::collection::vec(any::<Step>(), 1..8), 1..3), meddled in any::<bool>(), large in 1_usize..3) {
         let turns: Vec<Vec<Happens>> = turns.into_iter().map(|turn| turn.into_iter().map(Happens::Anything).collect()).collect();
-        same(&turns, meddled);
+        same(&turns, meddled, large);
     }
 }

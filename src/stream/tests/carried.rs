@@ -3,6 +3,7 @@
 use super::days::runtime;
 use super::*;
 use crate::store::live::Batch;
+use crate::stream::gather::Gatherer;
 use crate::stream::paths::Columns;
 use crate::stream::reach::{Reach, Touched};
 use crate::stream::rows::{Entry, RowForms};
@@ -10,10 +11,10 @@ use crate::stream::view::{Id, IdSet, View};
 
 /// Everything that a stream carries is what a batch has of the same subjects.
 pub(super) fn is_that_of_a_batch(stream: &Stream<'_>, batch: &Judged) {
-    for (at, group) in stream.ways.groups.iter().enumerate() {
-        let ids: Vec<Id> = stream.view.carried.ids(at).collect();
-        let Some(carried) = stream.view.carried.facts(at, &ids).expect("of one form") else { continue };
-        let names: Vec<&str> = ids.iter().map(|id| &**stream.view.name(*id)).collect();
+    for (at, group) in stream.gatherer.ways.groups.iter().enumerate() {
+        let ids: Vec<Id> = stream.gatherer.view.carried.ids(at).collect();
+        let Some(carried) = stream.gatherer.view.carried.facts(at, &ids).expect("of one form") else { continue };
+        let names: Vec<&str> = ids.iter().map(|id| &**stream.gatherer.view.name(*id)).collect();
         let expected = batch.dossiers.chosen(group.kind, &group.facts, &names).expect("facts");
         let there: Vec<&str> = expected.column(0).as_string::<i32>().iter().flatten().collect();
         assert_eq!(names, there, "who is carried is there");
@@ -23,24 +24,25 @@ pub(super) fn is_that_of_a_batch(stream: &Stream<'_>, batch: &Judged) {
             assert_eq!(carried.column_by_name(field.name()), Some(expected.column(column)), "{} of {names:?}", field.name());
         }
     }
-    for (at, lead) in stream.ways.leads.iter().enumerate() {
-        for from in stream.view.leads.from(at) {
-            let name: &str = stream.view.name(from);
+    for (at, lead) in stream.gatherer.ways.leads.iter().enumerate() {
+        for from in stream.gatherer.view.leads.from(at) {
+            let name: &str = stream.gatherer.view.name(from);
             // Whoever is listed no more leads nowhere; whoever is linked is read each time.
-            if batch.dossiers.place(lead.kinds.0, name).is_none() || stream.view.is_linked(from) {
+            if batch.dossiers.place(lead.kinds.0, name).is_none() || stream.gatherer.view.is_linked(from) {
                 continue;
             }
             let expected = batch.dossiers.led(lead.link, lead.kinds, &lead.facts, &[name]).expect("rows");
             let rest: Vec<usize> = (1..expected.facts.num_columns()).collect();
             let facts = crate::dossier::known::written_out(&expected.facts.project(&rest).expect("columns")).expect("texts");
-            let to: Vec<Id> = expected.to.iter().filter_map(|id| stream.view.find(id)).collect();
-            let anew: IdSet = stream.view.leads.anew(at, from, &to).collect();
+            let to: Vec<Id> = expected.to.iter().filter_map(|id| stream.gatherer.view.find(id)).collect();
+            let anew: IdSet = stream.gatherer.view.leads.anew(at, from, &to).collect();
             let mut expected = as_text(&expected.to, &[&expected.columns, &facts]);
-            let is_kept = |id: &str| stream.view.find(id).is_some_and(|id| !anew.contains(&id) && !stream.view.is_linked(id));
+            let is_kept =
+                |id: &str| stream.gatherer.view.find(id).is_some_and(|id| !anew.contains(&id) && !stream.gatherer.view.is_linked(id));
             expected.retain(|(to, _)| is_kept(to));
-            let kept = stream.view.leads.rows(at, &[from]).expect("of one form").map(|rows| {
-                assert!(rows.to.iter().all(|id| !stream.view.is_linked(*id)), "what is linked does not count");
-                let to: Vec<String> = rows.to.iter().map(|id| stream.view.name(*id).to_string()).collect();
+            let kept = stream.gatherer.view.leads.rows(at, &[from]).expect("of one form").map(|rows| {
+                assert!(rows.to.iter().all(|id| !stream.gatherer.view.is_linked(*id)), "what is linked does not count");
+                let to: Vec<String> = rows.to.iter().map(|id| stream.gatherer.view.name(*id).to_string()).collect();
                 as_text(&to, &[&rows.columns, &rows.facts])
             });
             assert_eq!(kept.unwrap_or_default(), expected, "rows that lead from {name}");
@@ -62,7 +64,7 @@ fn as_text(to: &[String], batches: &[&RecordBatch]) -> Vec<(String, String)> {
 }
 
 /// Who has most people at work, and who they are.
-fn employer() -> (String, Vec<String>) {
+pub(super) fn employer() -> (String, Vec<String>) {
     let mut people: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for row in &CITY.rows["employment_contracts"] {
         let text = |name: &str| row.column_by_name(name).expect("there").as_string::<i32>().value(0).to_owned();
@@ -73,7 +75,7 @@ fn employer() -> (String, Vec<String>) {
 }
 
 /// A contract of somebody, with another beginning.
-fn other_contract(person: &str) -> (RecordBatch, RecordBatch) {
+pub(super) fn other_contract(person: &str) -> (RecordBatch, RecordBatch) {
     let contracts = &CITY.rows["employment_contracts"];
     let is_theirs = |row: &&RecordBatch| row.column_by_name("person_id").expect("there").as_string::<i32>().value(0) == person;
     let row = contracts.iter().find(is_theirs).expect("a contract");
@@ -108,7 +110,7 @@ fn an_employers_people_are_read_once() {
             assert_eq!(differing(&bench.standing().await, &all_of(&expected)), Vec::<String>::new());
             is_that_of_a_batch(&bench.stream, &expected);
         }
-        let Stream { ways, forms, view, .. } = &mut bench.stream;
+        let Gatherer { ways, forms, view, .. } = &mut bench.stream.gatherer;
         let ids: Vec<Id> = people.iter().map(|id| view.id(id)).collect();
         let (employer, insurance) = (view.id(&employer), forms.find("social_insurance").expect("declared").0);
         let insured = |needed: &crate::stream::reach::Needed| ids.iter().filter(|id| needed.has(**id, insurance)).count();
@@ -146,7 +148,7 @@ fn who_is_named_is_known_while_it_is_on_its_way() {
             let (person, household) = (view.id(&person), view.id(&household));
             view.read_rows_in(&[register], [person]).await.expect("read");
             let entry = Entry { key: row.key.clone(), order: Order::timed(at, at), row: is_there.then(|| row.held.clone()) };
-            view.change(person, register, |rows| form.put(rows, entry));
+            view.change(person, register, |rows| form.put(rows, entry)).expect("sound");
             let (rows, mentioned, unmentioned) = view.written();
             view.sent();
             // The store does not have it yet, and the view has not asked before.

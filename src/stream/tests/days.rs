@@ -137,7 +137,7 @@ pub(super) fn held_of(rows: &BTreeMap<String, Vec<RecordBatch>>) -> BTreeMap<Str
         let form = forms.of(name).expect("declared");
         let mut sorted: Vec<_> = rows.iter().flat_map(|row| form.take(row).expect("as declared")).collect();
         sorted.sort_by(|one, other| (&one.owner, &one.key, &one.held.bytes).cmp(&(&other.owner, &other.key, &other.held.bytes)));
-        let batch = form.batch(sorted.iter().map(|row| &row.held)).expect("rows");
+        let batch = form.batch(sorted.iter().map(|row| &*row.held.bytes)).expect("rows");
         held.insert(name.clone(), HeldRows { batches: vec![batch], set_aside: Vec::new() });
     }
     held

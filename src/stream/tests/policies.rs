@@ -412,7 +412,7 @@ fn facts_of_an_earlier_day_stay_where_no_changed_policy_reads_them() {
             place.next_day(&OLD).await;
         }
         let difference = OLDER.digests.differ_from(Some(&OLD.digests));
-        let read = place.stream(&OLDER).await.judge.read_by(&difference.policies);
+        let read = place.stream(&OLDER).await.settler.judge.read_by(&difference.policies);
         assert!(read[&SubjectKind::Person].contains("birth_date") && !read[&SubjectKind::Person].contains("pension_months_12"), "{read:?}");
         let (before, batch) = (place.bench.standing().await, OLDER.finds(place.live(), &place.told).await);
         assert_eq!(before.len(), batch.len());
