@@ -32,7 +32,8 @@ use mianshen::stream::follow::{Following, follow};
 use mianshen::stream::judge::{Ground, Judge, before_allocation};
 use mianshen::stream::source::{ChangeSource, Taken};
 use mianshen::stream::state::State;
-use mianshen::stream::turn::{Done, Stream};
+use mianshen::stream::turn::Done;
+use mianshen::stream::turns::Stream;
 use rand::{RngExt as _, SeedableRng};
 use serde_json::{Map, Value, json};
 

@@ -29,7 +29,7 @@ use crate::stream::policies::Difference;
 use crate::stream::policy_turn::next_policy_turn;
 use crate::stream::source::Clock;
 use crate::stream::state::State;
-use crate::stream::turn::Stream;
+use crate::stream::turns::Stream;
 
 /// How long a turn of its own waits for the lease: one that was killed holds it no longer.
 const WAIT: Duration = Duration::from_secs(40);

@@ -23,7 +23,8 @@ use crate::store::live::Fence;
 use crate::stream::background::{Background, Stage, Switched};
 use crate::stream::follow::Between;
 use crate::stream::policies::{Difference, PolicyDigests};
-use crate::stream::turn::{Stream, TurnError};
+use crate::stream::turn::TurnError;
+use crate::stream::turns::Stream;
 
 /// How soon a folder that has changed is looked at once more: it is loaded when it has come to rest.
 const AT_REST: Duration = Duration::from_secs(1);

@@ -13,12 +13,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::commit::commit;
+use super::gather::Reckoned;
 use super::heard::Heard;
 use super::policies::{Difference, PolicyDigests};
 use super::seen::Ids;
-use super::settle::Reckoned;
 use super::state::State;
-use super::turn::{RACES, Stream, TurnError};
+use super::turn::TurnError;
+use super::turns::{RACES, Stream};
 use super::view::Id;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
@@ -254,7 +255,7 @@ impl<'a> Background<'a> {
         let some: Vec<Id> = some.iter().map(|id| new.gatherer.view.id(id)).collect();
         let tied: Vec<Id> = new.gatherer.tied(&some).await?.into_iter().collect();
         let (mut batch, dictionary) = (Batch::default(), new.gatherer.dictionary().await?);
-        let mut gathered = new.gatherer.gather(&tied, Reckoned::Tomorrow).await?;
+        let mut gathered = Box::pin(new.gatherer.gather(&tied, Reckoned::Tomorrow)).await?;
         let found = Box::pin(new.settler.settle_gathered(&mut gathered, None, &dictionary, &mut batch)).await?;
         new.gatherer.carry(&gathered, &found.judged.dossiers).map_err(TurnError::Dossiers)?;
         self.judged += some.len() as u64;

@@ -170,7 +170,7 @@ mod tests {
         assert!(!carried.has(1, 7));
         carried.forget(1, 7);
         let keep = |carried: &mut Carried<u32>, group, ids: &[u32], facts| {
-            carried.keep(group, ids.iter().copied(), facts, carried.turn).expect("kept")
+            carried.keep(group, ids.iter().copied(), facts, carried.turn).expect("kept");
         };
         keep(&mut carried, 1, &[], numbers(&[]));
         assert_eq!((carried.has(1, 7), carried.size(), carried.ids(1).count()), (false, 0, 0));

@@ -16,18 +16,19 @@ use chrono::{Days, NaiveDate};
 use rayon::prelude::*;
 
 use super::commit::commit;
-use super::gather::AsRead;
+use super::gather::{AsRead, Reckoned};
 use super::judge::About;
 use super::load::all_cases;
 use super::policies::ByPolicies;
 use super::rows::RowForms;
 use super::seen::{Ids, cases_about, stood};
-use super::settle::{Found, Reckoned};
+use super::settle::Found;
 use super::source::Clock;
 use super::standing::{self, Dictionary};
 use super::state::{State, Turning};
 use super::timer::calendar::{Rules, Why, calendar, resting_on};
-use super::turn::{RACES, Stream, TurnError};
+use super::turn::TurnError;
+use super::turns::{RACES, Stream};
 use super::view::Id;
 use crate::diagnostic::Message;
 use crate::diagnostic::progress::{Cancel, Progress};
@@ -308,11 +309,11 @@ impl Stream<'_> {
             Some(found) => {
                 let ids = self.gatherer.view.names(&tied);
                 let (cases, stood) = (cases_about(&*live, None, &ids).await?, stood(&*live, None, &ids).await?);
-                self.settler.settle(&ids, found, stood, &cases, dictionary, &[], &mut batch)?;
+                self.settler.settle(&ids, found, (stood, &cases), dictionary, &[], &mut batch)?;
             }
             None => {
                 let tied: Vec<Id> = tied.into_iter().collect();
-                let mut gathered = self.gatherer.gather(&tied, Reckoned::ToTheDay).await?;
+                let mut gathered = Box::pin(self.gatherer.gather(&tied, Reckoned::ToTheDay)).await?;
                 Box::pin(self.settler.settle_gathered(&mut gathered, None, dictionary, &mut batch)).await?;
             }
         }

@@ -9,7 +9,8 @@ use super::dead_letter::DeadLetterFile;
 use super::holder;
 use super::source::position::Positions;
 use super::source::{ChangeSource, Clock, Taken as Given};
-use super::turn::{Done, Stream, Taken, TurnError};
+use super::turn::{Done, Taken, TurnError};
+use super::turns::Stream;
 use crate::diagnostic::Diagnostic;
 use crate::diagnostic::progress::Cancel;
 use crate::store::live::{Fence, Live, Position};
@@ -224,7 +225,7 @@ impl<'f> Follower<'f> {
                 self.settle(stream).await?;
                 self.held.renew_in_time().await?;
                 let (fence, at) = (self.held.fence.clone(), (self.held.clock)());
-                if self.held.during(between.work(stream, &fence, at)).await?? {
+                if self.held.during(Box::pin(between.work(stream, &fence, at))).await?? {
                     break Rest::Asked;
                 }
             }
@@ -251,7 +252,7 @@ impl<'f> Follower<'f> {
             }
             let next = Untold { reached: self.positions.go_on(&steps), count, refused: decoded.refused.len() };
             let taken = Taken { changes: decoded.changes, positions: steps, at: (self.held.clock)(), fence: self.held.fence.clone() };
-            let done = self.held.during(stream.take_next(taken)).await??;
+            let done = self.held.during(Box::pin(stream.take_next(taken))).await??;
             self.untold.push_back(next);
             self.are_in_store(done).await?;
         };
@@ -261,7 +262,7 @@ impl<'f> Follower<'f> {
 
     /// Waits until the store has all that was taken.
     async fn settle(&mut self, stream: &mut Stream<'_>) -> Result<(), FollowError> {
-        let done = self.held.during(stream.rest()).await??;
+        let done = self.held.during(Box::pin(stream.rest())).await??;
         self.are_in_store(done).await
     }
 

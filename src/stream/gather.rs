@@ -5,7 +5,7 @@
 //! ```
 //!
 //! It alone reads and changes the view, and it asks nobody how subjects are judged: so it can be at the next turn while the one
-//! before is judged (`beside`). What judging adds to the view ([`Gatherer::carry`]) is then of a turn before, and counts only for those
+//! before is judged (`turns`). What judging adds to the view ([`Gatherer::carry`]) is then of a turn before, and counts only for those
 //! whom nothing has touched since.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -23,7 +23,6 @@ use super::leads::LedRows;
 use super::reach::{Needed, OfLead, Reach, Touched, Ways};
 use super::rows::RowForms;
 use super::seen::Ids;
-use super::settle::Reckoned;
 use super::standing::Dictionary;
 use super::state::State;
 use super::turn::{Done, Taken, TurnError};
@@ -61,6 +60,15 @@ pub(super) struct Begun {
     pub(super) dictionary: Dictionary,
     /// In the order of identifiers.
     pub(super) subjects: Vec<Id>,
+}
+
+/// When those who are judged are looked at again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reckoned {
+    /// On the day that is reckoned for each: dearer than judging.
+    ToTheDay,
+    /// On the next day, which reckons it for all who were judged since the one before.
+    Tomorrow,
 }
 
 /// Some who are judged together, and all that they rest on.

@@ -12,7 +12,6 @@
 
 pub mod apply;
 pub mod background;
-mod beside;
 pub mod carried;
 pub mod change;
 mod commit;
@@ -42,4 +41,5 @@ pub mod state;
 mod tests;
 pub mod timer;
 pub mod turn;
+pub mod turns;
 pub mod view;

@@ -125,7 +125,8 @@ impl<'b> EntriesIn<'b> {
         let bytes = counted(reader)?;
         let others = (reader.count()?, *reader);
         for _ in 0..others.0 {
-            (reader.place()?, counted(reader)?);
+            reader.place()?;
+            counted(reader)?;
         }
         // Where rows may repeat, a row identifies itself.
         Ok(EntryIn { key: if self.repeats { bytes } else { key }, order, row: Some(RowIn { bytes, others }) })

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::gather::Gathered;
+use super::gather::{Gathered, Reckoned};
 use super::judge::{About, FactNames, Judge, Judged};
 use super::seen::{CasesOf, Ids, Seen, Stood, cases_about, stood};
 use super::standing::{self, Dictionary};
@@ -53,7 +53,7 @@ impl<'a> Settler<'a> {
         let ids = gathered.ids.clone();
         let (stood, found) =
             futures::try_join!(async { Ok::<_, TurnError>(stood(&*live, on_its_way, &ids).await?) }, self.judge(gathered, &cases))?;
-        self.settle(&ids, &found, stood, &cases, dictionary, &gathered.listed, batch)?;
+        self.settle(&ids, &found, (stood, &cases), dictionary, &gathered.listed, batch)?;
         Ok(found)
     }
 
@@ -70,8 +70,7 @@ impl<'a> Settler<'a> {
         &self,
         part: &Ids,
         found: &Found,
-        mut stood: Stood,
-        cases: &CasesOf,
+        (mut stood, cases): (Stood, &CasesOf),
         dictionary: &Dictionary,
         listed: &[(SubjectKind, Arc<str>)],
         batch: &mut Batch,
@@ -191,15 +190,6 @@ pub(super) struct Found {
     pub(super) judged: Judged,
     /// Only where days are reckoned.
     tables: Option<Tables>,
-}
-
-/// When those who are judged are looked at again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Reckoned {
-    /// On the day that is reckoned for each: dearer than judging.
-    ToTheDay,
-    /// On the next day, which reckons it for all who were judged since the one before.
-    Tomorrow,
 }
 
 impl Found {

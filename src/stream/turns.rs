@@ -11,23 +11,128 @@
 //!
 //! What is on its way is seen by the next turns as if it were in the store. Where it does not get there, nothing that was made on
 //! top of it is written either: commits keep their order, and each says from which positions it goes on.
+//!
+//! Nothing is kept between turns but what is in the store, or on its way there, and what was made of it (`carried`): whoever goes on
+//! after a crash goes on where the last commit ended.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use tokio::runtime::Handle;
+use tokio::task::JoinHandle;
 
 use super::commit::commit;
-use super::gather::{Begun, Gathered};
+use super::gather::{Begun, Gathered, Gatherer, Reckoned};
+use super::heard::Heard;
+use super::judge::Judge;
+use super::reach::Ways;
+use super::rows::RowForms;
 use super::seen::Seen;
-use super::settle::{Found, Reckoned};
-use super::turn::{BegunTurn, Done, RACES, Stream, Taken, TurnError, UnderWay};
+use super::settle::{Found, Settler};
+use super::turn::{Done, Taken, TurnError};
 use crate::store::StoreError;
+use crate::store::live::{Fence, Live};
+
+/// How often a turn is made anew when somebody moved one of its cases on meanwhile.
+pub(super) const RACES: usize = 8;
+
+/// A turn of so many changes has others waiting behind it.
+const LARGE: usize = 500;
 
 /// Subjects that are judged together: what they rest on is in memory at a time.
 const TOGETHER: usize = 10_000;
 
 /// A turn begun, and those gathered whom it touches.
 type Next = (Begun, Option<Gathered>);
+
+/// A stream of changes over one store.
+pub struct Stream<'a> {
+    pub(super) live: Arc<dyn Live>,
+    pub(super) gatherer: Gatherer,
+    pub(super) settler: Settler<'a>,
+    /// Under which lease, and of which generation, what was read is.
+    pub(super) of: Option<(Fence, i64)>,
+    /// The turn whose subjects are to be judged.
+    pub(super) begun: Option<Box<BegunTurn>>,
+    /// The turn that the store is writing.
+    pub(super) under_way: Option<UnderWay>,
+    /// How long it takes at least until the store begins to write: a store that is slower than the next turn is to be tested too.
+    #[cfg(test)]
+    pub(super) pause: std::time::Duration,
+    /// What turns did, where others judge beside this stream.
+    pub(super) heard: Option<Heard>,
+    /// As many changes are judged while the next turn is begun.
+    pub(super) large: usize,
+}
+
+/// A turn whose changes are among the rows.
+pub(super) struct BegunTurn {
+    /// What it is made of, in case it must be made anew.
+    pub(super) taken: Taken,
+    pub(super) begun: Begun,
+    /// None where they are too many to be brought together at once.
+    pub(super) gathered: Option<Gathered>,
+}
+
+/// A turn that is made, and on its way to the store.
+pub(super) struct UnderWay {
+    /// What it was made of, in case it must be made anew.
+    pub(super) taken: Taken,
+    pub(super) done: Done,
+    pub(super) written: JoinHandle<Result<(), StoreError>>,
+    pub(super) seen: Arc<Seen>,
+}
+
+impl<'a> Stream<'a> {
+    /// Over a store, by policies that are ready.
+    ///
+    /// # Errors
+    ///
+    /// When a register has a column of a type that rows cannot be kept in.
+    pub fn new(live: Arc<dyn Live>, judge: Judge<'a>) -> Result<Self, TurnError> {
+        let registers = &judge.catalogue().registers;
+        let forms = Arc::new(RowForms::new(registers)?);
+        let ways = Ways::new(&judge.paths().all(), &forms, registers);
+        Ok(Self {
+            gatherer: Gatherer::new(Arc::clone(&live), forms, ways, judge.as_of()),
+            settler: Settler::new(Arc::clone(&live), judge),
+            live,
+            of: None,
+            begun: None,
+            under_way: None,
+            #[cfg(test)]
+            pause: std::time::Duration::ZERO,
+            heard: None,
+            large: LARGE,
+        })
+    }
+
+    /// Names the registers that are followed, in the place of those of which an event was taken: their data days move with the day.
+    #[must_use]
+    pub fn following(mut self, registers: Option<BTreeSet<String>>) -> Self {
+        self.gatherer.followed = registers;
+        self
+    }
+
+    /// The day that verdicts are about.
+    #[must_use]
+    pub fn as_of(&self) -> NaiveDate {
+        self.settler.judge.as_of()
+    }
+
+    /// How rows are kept.
+    #[must_use]
+    pub fn forms(&self) -> &RowForms {
+        &self.gatherer.forms
+    }
+
+    /// Forgets what was read and changed: the store is asked anew.
+    pub(super) fn forget(&mut self) {
+        self.gatherer.forget();
+        (self.of, self.begun) = (None, None);
+    }
+}
 
 impl Stream<'_> {
     /// Takes changes, and commits all that follows from them.
@@ -67,7 +172,7 @@ impl Stream<'_> {
                 None => self.judge(&mut before).await,
             };
             // What was begun upon something else does not count.
-            if !self.send(before, found, &mut done).await? {
+            if !self.send(*before, found, &mut done).await? {
                 next = None;
             }
         }
@@ -79,7 +184,7 @@ impl Stream<'_> {
             Ok((begun, gathered)) => {
                 self.of = of;
                 let is_large = taken.changes.len() >= self.large;
-                self.begun = Some(BegunTurn { taken, begun, gathered });
+                self.begun = Some(Box::new(BegunTurn { taken, begun, gathered }));
                 if !is_large {
                     self.send_begun(&mut done).await?;
                 }
@@ -112,7 +217,7 @@ impl Stream<'_> {
     async fn send_begun(&mut self, done: &mut Vec<Done>) -> Result<(), TurnError> {
         let Some(mut begun) = self.begun.take() else { return Ok(()) };
         let found = self.judge(&mut begun).await;
-        self.send(begun, found, done).await.map(|_| ())
+        self.send(*begun, found, done).await.map(|_| ())
     }
 
     /// Begins a turn, and gathers those whom it touches where they are not too many.
@@ -148,7 +253,7 @@ impl Stream<'_> {
             return self.settler.settle_gathered(gathered, seen.as_deref(), dictionary, batch).await.map(Some);
         }
         for part in subjects.chunks(TOGETHER) {
-            let mut gathered = self.gatherer.gather(part, Reckoned::Tomorrow).await?;
+            let mut gathered = Box::pin(self.gatherer.gather(part, Reckoned::Tomorrow)).await?;
             let found = Box::pin(self.settler.settle_gathered(&mut gathered, seen.as_deref(), dictionary, batch)).await?;
             self.gatherer.carry(&gathered, &found.judged.dossiers).map_err(TurnError::Dossiers)?;
         }
@@ -268,12 +373,8 @@ impl Stream<'_> {
     }
 }
 
-async fn begin(
-    gatherer: &mut super::gather::Gatherer,
-    heard: Option<&mut super::heard::Heard>,
-    taken: &Taken,
-    generation: i64,
-) -> Result<Next, TurnError> {
+/// Begins a turn, and gathers those whom it touches where they are not too many.
+async fn begin(gatherer: &mut Gatherer, heard: Option<&mut Heard>, taken: &Taken, generation: i64) -> Result<Next, TurnError> {
     let begun = gatherer.begin(taken, generation, heard).await?;
     let few = begun.subjects.len() <= TOGETHER;
     let gathered = if few { Some(gatherer.gather(&begun.subjects, Reckoned::Tomorrow).await?) } else { None };
