@@ -115,7 +115,7 @@ pub trait Live: Send + Sync + fmt::Debug {
     /// When the store cannot be read.
     async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError>;
 
-    /// Whoever stands in rows of others in one register. All mentions are looked through: for a register in which few stand, once.
+    /// Whoever stands in rows of others in one register. That of identity links has an index; of others all mentions are looked through.
     ///
     /// # Errors
     ///

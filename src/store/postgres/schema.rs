@@ -157,7 +157,7 @@ const STEPS: [&str; 3] = [
         PRIMARY KEY (case_id, number)
     );
 "#,
-    // Whoever was touched since the day's turn: few of a generation, so that these lie together.
+    // Whoever was touched since the day's turn: few of a generation, so that these lie together. And the few whom identity links tie.
     r#"
     CREATE TABLE mianshen.touched (
         generation bigint NOT NULL,
@@ -165,6 +165,7 @@ const STEPS: [&str; 3] = [
         id text COLLATE "C" NOT NULL,
         PRIMARY KEY (generation, kind, id)
     );
+    CREATE INDEX mention_identity ON mianshen.mention (generation, id, owner) WHERE register = 'identity_links';
 "#,
 ];
 

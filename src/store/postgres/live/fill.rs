@@ -5,6 +5,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use futures::SinkExt;
 use tokio_postgres::Client;
 
+use crate::dossier::intake::IDENTITY_LINKS;
 use crate::store::live::{LiveFill, LiveState, Mention, Position, RowsOf, Standing, Timer, kind_number};
 use crate::store::postgres::failed;
 use crate::store::postgres::load::{BEGINNING, END, MESSAGE, field};
@@ -138,6 +139,9 @@ impl LiveFill for PostgresFill {
             let mut sql = format!("ALTER TABLE {name} ADD PRIMARY KEY ({key}), ADD CHECK (generation = {generation});");
             if table == "timer" {
                 sql.push_str(&format!("CREATE INDEX ON {name} (generation, day, kind, id);"));
+            }
+            if table == "mention" {
+                sql.push_str(&format!("CREATE INDEX ON {name} (generation, id, owner) WHERE register = '{IDENTITY_LINKS}';"));
             }
             self.client.batch_execute(&format!("{sql} ANALYZE {name}")).await.map_err(failed)?;
         }

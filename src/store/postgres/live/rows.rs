@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use deadpool_postgres::Object;
 
 use super::{limited, query};
+use crate::dossier::intake::IDENTITY_LINKS;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
 use crate::store::live::due::{counted, in_order, next_day, touched_after};
@@ -60,8 +61,13 @@ pub(super) async fn mentions(connection: &Object, register: &str, ids: &[&str]) 
 }
 
 pub(super) async fn all_mentions(connection: &Object, register: &str) -> Result<Vec<Mention>, StoreError> {
-    let sql = format!("SELECT id, register, owner FROM mianshen.mention WHERE {CURRENT} AND register = $1 ORDER BY id, owner");
-    let rows = query(connection, &sql, &[&register]).await?;
+    let columns = format!("SELECT id, register, owner FROM mianshen.mention WHERE {CURRENT} AND register =");
+    let rows = if register == IDENTITY_LINKS {
+        // The word itself: of an index over a part of the rows, a parameter does not say that it is that part.
+        query(connection, &format!("{columns} '{IDENTITY_LINKS}' ORDER BY id, owner"), &[]).await?
+    } else {
+        query(connection, &format!("{columns} $1 ORDER BY id, owner"), &[&register]).await?
+    };
     Ok(rows.iter().map(|row| Mention { id: row.get(0), register: row.get(1), owner: row.get(2) }).collect())
 }
 

@@ -112,12 +112,14 @@ pub(in crate::store::sqlite) const LIVE: Form = Form {
             number INTEGER NOT NULL,
             PRIMARY KEY (case_id, number)
         ) WITHOUT ROWID;",
-        // Whoever was touched since the day's turn: a timer would move in two trees that lie all over the file.
+        // Whoever was touched since the day's turn: a timer would move in two trees that lie all over the file. And the few whom identity
+        // links tie, for whom all mentions would be looked through.
         "CREATE TABLE touched (
             generation INTEGER NOT NULL,
             kind INTEGER NOT NULL,
             id TEXT NOT NULL,
             PRIMARY KEY (generation, kind, id)
-        ) WITHOUT ROWID;",
+        ) WITHOUT ROWID;
+        CREATE INDEX mention_identity ON mention (generation, id, owner) WHERE register = 'identity_links';",
     ],
 };

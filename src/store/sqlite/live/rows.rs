@@ -4,6 +4,7 @@ use chrono::NaiveDate;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Params, Row, Rows, params};
 
 use super::limited;
+use crate::dossier::intake::IDENTITY_LINKS;
 use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
 use crate::store::live::due::{counted, in_order, next_day, touched_after};
@@ -94,11 +95,16 @@ pub(super) fn mentions(connection: &Connection, register: &str, ids: &[String]) 
 
 pub(super) fn all_mentions(connection: &Connection, register: &str) -> Result<Vec<Mention>, StoreError> {
     let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
-    let sql = "SELECT id, owner FROM mention WHERE generation = ?1 AND register = ?2 ORDER BY id, owner";
     let mention = |row: &Row<'_>| {
         let read = || Ok(Mention { id: row.get(0)?, register: register.to_owned(), owner: row.get(1)? });
         read().map_err(failed)
     };
+    if register == IDENTITY_LINKS {
+        // The word itself: of an index over a part of the rows, a parameter does not say that it is that part.
+        let sql = format!("SELECT id, owner FROM mention WHERE generation = ?1 AND register = '{IDENTITY_LINKS}' ORDER BY id, owner");
+        return all(connection, &sql, [generation], mention);
+    }
+    let sql = "SELECT id, owner FROM mention WHERE generation = ?1 AND register = ?2 ORDER BY id, owner";
     all(connection, sql, params![generation, register], mention)
 }
 

@@ -77,7 +77,13 @@ pub(super) async fn what_is_committed_is_read(place: &Place) {
             rows("p3", "population", "r3"),
             rows("nobody", "births", ""),
         ],
-        mentioned: vec![mention("p3", "births", "p2"), mention("p3", "births", "p2"), mention("p3", "births", "p1")],
+        mentioned: vec![
+            mention("p3", "identity_links", "p9"),
+            mention("p1", "identity_links", "p2"),
+            mention("p3", "births", "p2"),
+            mention("p3", "births", "p2"),
+            mention("p3", "births", "p1"),
+        ],
         unmentioned: vec![mention("p1", "births", "p9"), mention("x", "y", "z"), mention("p3", "births", "p1")],
         standing: vec![standing(Person, "p2", ""), standing(Household, "p1", "h"), standing(Person, "p3", "s3")],
         state: Some(state("2026-07-01", "policies 2")),
@@ -90,6 +96,8 @@ pub(super) async fn what_is_committed_is_read(place: &Place) {
     let found_in = found;
     let found = live.mentions("births", &["p3", "p1"]).await.expect("read");
     assert_eq!(found, [mention("p3", "births", "p1"), mention("p3", "births", "p2")], "what is in both is there");
+    let tied = [mention("p1", "identity_links", "p2"), mention("p3", "identity_links", "p9")];
+    assert_eq!(live.all_mentions("identity_links").await.expect("read"), tied);
     assert_eq!(live.standing(Person, &["p3", "p2", "p1"]).await, Ok(vec![standing(Person, "p1", "s1"), standing(Person, "p3", "s3")]));
     let now = live.state().await.expect("read").expect("a state");
     assert_eq!(live.stands(Person, "p3").await, Ok(Some((now.clone(), Some(standing(Person, "p3", "s3"))))));
@@ -252,12 +260,13 @@ pub(super) async fn a_store_of_before_is_brought_up(place: &Place) {
     settled(&*one).await;
     drop(one);
     let version = if place.address.starts_with("sqlite:") { "PRAGMA user_version = 1" } else { "UPDATE version SET version = 2" };
-    place.tamper_live(&format!("DROP TABLE touched; {version}")).await;
+    place.tamper_live(&format!("DROP TABLE touched; DROP INDEX mention_identity; {version}")).await;
     let live = live(place).await;
     assert_eq!(live.due(day("2026-07-01"), None, 10).await, Ok(vec![timer("2026-07-01", Person, "p1", "t1")]));
     let touched = vec![(Person, "p2".to_owned())];
     live.commit(&Batch { fence: Some(fence), touched, ..Batch::default() }).await.expect("committed");
     assert_eq!(live.due_counts(day("2026-07-01")).await, Ok(vec![(day("2026-07-01"), 2)]));
+    assert_eq!(live.all_mentions("identity_links").await, Ok(Vec::new()));
 }
 
 async fn again(live: &dyn Live) -> Box<dyn mianshen::store::live::LiveFill> {
