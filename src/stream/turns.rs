@@ -71,7 +71,7 @@ pub(super) struct BegunTurn {
     /// What it is made of, in case it must be made anew.
     pub(super) taken: Taken,
     pub(super) begun: Begun,
-    /// None where they are too many to be brought together at once.
+    /// None where it touches nobody, or too many to be brought together at once.
     pub(super) gathered: Option<Gathered>,
 }
 
@@ -146,7 +146,8 @@ impl Stream<'_> {
     }
 
     /// Takes changes while those of the calls before are judged and written, and leaves what follows from them on its way to the store. Of
-    /// many changes, to be judged is left to the next call too, or to [`Self::rest`]; of few, whoever waits for them waits no longer. Gives what the turns before did that are in the store now, in their order.
+    /// many changes, judging is left to the next call, or to [`Self::rest`]; whoever waits for few waits no longer than for these. Gives what
+    /// the turns before did that are in the store now, in their order.
     ///
     /// # Errors
     ///
@@ -376,7 +377,9 @@ impl Stream<'_> {
 /// Begins a turn, and gathers those whom it touches where they are not too many.
 async fn begin(gatherer: &mut Gatherer, heard: Option<&mut Heard>, taken: &Taken, generation: i64) -> Result<Next, TurnError> {
     let begun = gatherer.begin(taken, generation, heard).await?;
-    let few = begun.subjects.len() <= TOGETHER;
-    let gathered = if few { Some(gatherer.gather(&begun.subjects, Reckoned::Tomorrow).await?) } else { None };
+    let gathered = match begun.subjects.len() {
+        1..=TOGETHER => Some(gatherer.gather(&begun.subjects, Reckoned::Tomorrow).await?),
+        _ => None,
+    };
     Ok((begun, gathered))
 }
