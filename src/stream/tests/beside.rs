@@ -157,7 +157,7 @@ fn what_turns_beside_each_other_carry_is_that_of_a_batch() {
     let chosen: Vec<CheckedPolicy> = policies.values().cloned().collect();
     let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
     let judge = || Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
-    let (_, people) = carried::employer();
+    let (employer, people) = carried::employer();
     runtime.block_on(async {
         let (live, fence) = empty(folder.path()).await;
         let stream = Stream::new(Arc::clone(&live), judge()).expect("a stream");
@@ -176,6 +176,12 @@ fn what_turns_beside_each_other_carry_is_that_of_a_batch() {
             turns += bench.take_next(change).await.len();
         }
         assert!(turns > 2, "turns were made beside each other");
+        // While its people are judged, the employer is gone: what they found of it does not count any more.
+        let is_employer = |row: &&RecordBatch| row.column_by_name("entity_id").expect("there").as_string::<i32>().value(0) == employer;
+        let listed = CITY.rows["legal_entity"].iter().find(is_employer).expect("listed");
+        let gone = change("legal_entity", Order::timed(9, 9), Some(listed), None, 9);
+        told.hear(&gone);
+        bench.take_next(gone).await;
         bench.stream.rest().await.expect("written");
         let expected = batch(&mut oracle, &bench, &told.rows()).await;
         assert_eq!(differing(&bench.standing().await, &all_of(&expected)), Vec::<String>::new());
