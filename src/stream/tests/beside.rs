@@ -158,6 +158,13 @@ fn what_turns_beside_each_other_carry_is_that_of_a_batch() {
     let binder = Binder::new(CITY.as_of, None, &CITY.set.parameters, &CITY.regions, &policies);
     let judge = || Judge::new(ground(&chosen, &binder)).map_err(crate::dossier::DossierError::into_diagnostic).expect("a judge");
     let (employer, people) = carried::employer();
+    // Each of the people in turn gets another contract, then the first one again.
+    let moved = |number: i64| {
+        let at = usize::try_from(number - 2).expect("a number from 2 on");
+        let (one, other) = carried::other_contract(&people[at % people.len()]);
+        let (before, after) = if at / people.len() % 2 == 0 { (&one, &other) } else { (&other, &one) };
+        change("employment_contracts", Order::timed(number, number), Some(before), Some(after), number)
+    };
     runtime.block_on(async {
         let (live, fence) = empty(folder.path()).await;
         let stream = Stream::new(Arc::clone(&live), judge()).expect("a stream");
@@ -166,22 +173,25 @@ fn what_turns_beside_each_other_carry_is_that_of_a_batch() {
         bench.take(&told.load()).await;
         bench.stream.forget();
         bench.stream.large = 1;
-        // Each of the first turns reads all people of the employer, for none knows what the one before will carry; and touches one of them.
         let mut turns = 0;
-        for (number, person) in (2..).zip(people.iter().cycle().take(7)) {
-            let (before, after) = carried::other_contract(person);
-            let (before, after) = if number % 2 == 0 { (before, after) } else { (after, before) };
-            let change = change("employment_contracts", Order::timed(number, number), Some(&before), Some(&after), number);
+        // Each of the first turns reads all people of the employer, for none knows what the one before will carry; and touches one of them.
+        for number in 2..9 {
+            let change = moved(number);
             told.hear(&change);
             turns += bench.take_next(change).await.len();
         }
         assert!(turns > 2, "turns were made beside each other");
+        bench.stream.rest().await.expect("written");
+        let expected = batch(&mut oracle, &bench, &told.rows()).await;
+        assert_eq!(differing(&bench.standing().await, &all_of(&expected)), Vec::<String>::new());
+        carried::is_that_of_a_batch(&bench.stream, &expected);
         // While its people are judged, the employer is gone: what they found of it does not count any more.
         let is_employer = |row: &&RecordBatch| row.column_by_name("entity_id").expect("there").as_string::<i32>().value(0) == employer;
         let listed = CITY.rows["legal_entity"].iter().find(is_employer).expect("listed");
-        let gone = change("legal_entity", Order::timed(9, 9), Some(listed), None, 9);
-        told.hear(&gone);
-        bench.take_next(gone).await;
+        for change in [moved(9), change("legal_entity", Order::timed(10, 10), Some(listed), None, 10)] {
+            told.hear(&change);
+            bench.take_next(change).await;
+        }
         bench.stream.rest().await.expect("written");
         let expected = batch(&mut oracle, &bench, &told.rows()).await;
         assert_eq!(differing(&bench.standing().await, &all_of(&expected)), Vec::<String>::new());
