@@ -125,6 +125,7 @@ fn digits(array: &ArrayRef) -> Result<Vec<Option<i64>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check::ir::{Column, CompareOp, Expr, Kind, Ty, Value};
 
     async fn select(sql: &str) -> Result<Option<i64>> {
         let context = SessionContext::new();
@@ -139,6 +140,28 @@ mod tests {
         assert_eq!(select("ms_add(2, ms_digits(CAST(1.50 AS DECIMAL(18, 2))))").await.expect("runs"), Some(152));
         assert_eq!(select("ms_nonzero(0)").await.expect("runs"), None);
         assert_eq!(select("ms_digits(NULL)").await.expect("runs"), None);
+    }
+
+    #[tokio::test]
+    async fn a_text_that_is_null_is_neither_in_two_lists_nor_outside_of_them() {
+        let schema = Schema { columns: vec![Column { name: "t".into(), ty: Ty::Text, scale: 0 }] };
+        let text = || Box::new(Expr::new(Kind::Fact(0), Ty::Text));
+        let bool = |kind| Expr::new(kind, Ty::Bool);
+        let one_of = |set: [&str; 2]| bool(Kind::TextIn { value: text(), set: set.map(Arc::from).into() });
+        let is = |other: &str| {
+            let other = Expr::new(Kind::Literal(Value::Text(other.into())), Ty::Text);
+            bool(Kind::Compare(CompareOp::Eq, text(), Box::new(other)))
+        };
+        let either = bool(Kind::Or(vec![is("a"), is("b")]));
+        let other = bool(Kind::Or(vec![is("c"), is("d")]));
+        for both in [[one_of(["a", "b"]), one_of(["c", "d"])], [either.clone(), one_of(["c", "d"])], [either, other]] {
+            let condition = to_sql(&bool(Kind::And(both.to_vec())), &schema, &quote_identifier).expect("SQL");
+            let sql = format!("SELECT CAST({condition} AS BOOLEAN) FROM (VALUES (1, 'a'), (2, NULL)) AS v (n, t) ORDER BY n");
+            let batches = SessionContext::new().sql(&sql).await.expect("a plan").collect().await.expect("runs");
+            let found: Vec<Option<bool>> =
+                batches.iter().flat_map(|batch| batch.column(0).as_boolean().iter().collect::<Vec<_>>()).collect();
+            assert_eq!(found, [Some(false), None], "{condition}");
+        }
     }
 
     #[tokio::test]

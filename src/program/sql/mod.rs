@@ -55,6 +55,12 @@ fn wrong(message: &str) -> CompileError {
     CompileError::Type { root: 0, message: message.to_owned() }
 }
 
+/// A condition on a text, null where that is. It is so by itself; but DataFusion up to 55 takes a text that two lists with nothing in common
+/// must hold for one that is in neither, where it is null too (apache/datafusion#24258).
+fn unless_null(text: &str, condition: &str) -> String {
+    format!("CASE WHEN {text} IS NULL THEN NULL ELSE {condition} END")
+}
+
 struct Writer<'a> {
     schema: &'a Schema,
     quote: &'a dyn Fn(&str) -> String,
@@ -75,7 +81,8 @@ impl Writer<'_> {
             Kind::TextIn { value, set } if set.is_empty() => format!("CASE WHEN {} IS NULL THEN NULL ELSE FALSE END", self.text(value)?),
             Kind::TextIn { value, set } => {
                 let entries: Vec<String> = set.iter().map(|entry| literal(entry)).collect();
-                format!("({} IN ({}))", self.text(value)?, entries.join(", "))
+                let value = self.text(value)?;
+                unless_null(&value, &format!("{value} IN ({})", entries.join(", ")))
             }
             Kind::Like { value, pattern } => format!("({} LIKE {})", self.text(value)?, literal(&pattern.replace('\\', "\\\\"))),
             Kind::Not(inner) => format!("(NOT {})", self.boolean(inner)?),
@@ -120,6 +127,10 @@ impl Writer<'_> {
         };
         Ok(match left.ty {
             Ty::Bool => format!("({} {sign} {})", self.boolean(left)?, self.boolean(right)?),
+            Ty::Text if op == CompareOp::Eq => {
+                let (left, right) = (self.text(left)?, self.text(right)?);
+                unless_null(&left, &format!("{left} = {right}"))
+            }
             Ty::Text => format!("({} {sign} {})", self.text(left)?, self.text(right)?),
             Ty::Number | Ty::Date => {
                 let (left, right) = (self.number(left)?, self.number(right)?);
