@@ -125,7 +125,7 @@ fn digits(array: &ArrayRef) -> Result<Vec<Option<i64>>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::check::ir::{Column, CompareOp, Expr, Kind, Ty, Value};
+    use crate::check::ir::{Column, CompareOp, Expr, Kind, Number, Ty, Value};
 
     async fn select(sql: &str) -> Result<Option<i64>> {
         let context = SessionContext::new();
@@ -143,8 +143,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_text_that_is_null_is_neither_in_two_lists_nor_outside_of_them() {
-        let schema = Schema { columns: vec![Column { name: "t".into(), ty: Ty::Text, scale: 0 }] };
+    async fn what_is_null_is_neither_in_two_lists_nor_outside_of_them() {
+        let column = |name: &str, ty| Column { name: name.into(), ty, scale: 0 };
+        let schema = Schema { columns: vec![column("t", Ty::Text), column("n", Ty::Number)] };
         let text = || Box::new(Expr::new(Kind::Fact(0), Ty::Text));
         let bool = |kind| Expr::new(kind, Ty::Bool);
         let one_of = |set: [&str; 2]| bool(Kind::TextIn { value: text(), set: set.map(Arc::from).into() });
@@ -152,11 +153,20 @@ mod tests {
             let other = Expr::new(Kind::Literal(Value::Text(other.into())), Ty::Text);
             bool(Kind::Compare(CompareOp::Eq, text(), Box::new(other)))
         };
-        let either = bool(Kind::Or(vec![is("a"), is("b")]));
-        let other = bool(Kind::Or(vec![is("c"), is("d")]));
-        for both in [[one_of(["a", "b"]), one_of(["c", "d"])], [either.clone(), one_of(["c", "d"])], [either, other]] {
+        let literal = |number| Box::new(Expr::new(Kind::Literal(Value::Number(Number { digits: number, scale: 0 })), Ty::Number));
+        let number = |number| bool(Kind::Compare(CompareOp::Eq, literal(number), Box::new(Expr::new(Kind::Fact(1), Ty::Number))));
+        let either = |one, other| bool(Kind::Or(vec![one, other]));
+        let texts = || either(is("a"), is("b"));
+        let both = [
+            [one_of(["a", "b"]), one_of(["c", "d"])],
+            [texts(), one_of(["c", "d"])],
+            [texts(), either(is("c"), is("d"))],
+            [either(number(1), number(2)), either(number(3), number(4))],
+        ];
+        for both in both {
             let condition = to_sql(&bool(Kind::And(both.to_vec())), &schema, &quote_identifier).expect("SQL");
-            let sql = format!("SELECT CAST({condition} AS BOOLEAN) FROM (VALUES (1, 'a'), (2, NULL)) AS v (n, t) ORDER BY n");
+            let sql =
+                format!("SELECT CAST({condition} AS BOOLEAN) FROM (VALUES (1, 1, 'a'), (2, NULL, NULL)) AS v (row, n, t) ORDER BY row");
             let batches = SessionContext::new().sql(&sql).await.expect("a plan").collect().await.expect("runs");
             let found: Vec<Option<bool>> =
                 batches.iter().flat_map(|batch| batch.column(0).as_boolean().iter().collect::<Vec<_>>()).collect();

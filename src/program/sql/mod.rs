@@ -55,10 +55,18 @@ fn wrong(message: &str) -> CompileError {
     CompileError::Type { root: 0, message: message.to_owned() }
 }
 
-/// A condition on a text, null where that is. It is so by itself; but DataFusion up to 55 takes a text that two lists with nothing in common
-/// must hold for one that is in neither, where it is null too (apache/datafusion#24258).
-fn unless_null(text: &str, condition: &str) -> String {
-    format!("CASE WHEN {text} IS NULL THEN NULL ELSE {condition} END")
+/// A condition, null where one of its values is. It is so by itself; but DataFusion up to 55 takes a value that two lists with nothing in
+/// common must hold for one that is in neither, where it is null too, and makes such lists of equalities (apache/datafusion#24258).
+fn unless_null(values: &[&str], condition: &str) -> String {
+    let nulls: Vec<String> = values.iter().map(|value| format!("{value} IS NULL")).collect();
+    format!("CASE WHEN {} THEN NULL ELSE {condition} END", nulls.join(" OR "))
+}
+
+fn compared_by(sign: &str, left: &str, right: &str) -> String {
+    match sign {
+        "=" => unless_null(&[left, right], &format!("{left} = {right}")),
+        _ => format!("({left} {sign} {right})"),
+    }
 }
 
 struct Writer<'a> {
@@ -82,7 +90,7 @@ impl Writer<'_> {
             Kind::TextIn { value, set } => {
                 let entries: Vec<String> = set.iter().map(|entry| literal(entry)).collect();
                 let value = self.text(value)?;
-                unless_null(&value, &format!("{value} IN ({})", entries.join(", ")))
+                unless_null(&[&value], &format!("{value} IN ({})", entries.join(", ")))
             }
             Kind::Like { value, pattern } => format!("({} LIKE {})", self.text(value)?, literal(&pattern.replace('\\', "\\\\"))),
             Kind::Not(inner) => format!("(NOT {})", self.boolean(inner)?),
@@ -127,15 +135,11 @@ impl Writer<'_> {
         };
         Ok(match left.ty {
             Ty::Bool => format!("({} {sign} {})", self.boolean(left)?, self.boolean(right)?),
-            Ty::Text if op == CompareOp::Eq => {
-                let (left, right) = (self.text(left)?, self.text(right)?);
-                unless_null(&left, &format!("{left} = {right}"))
-            }
-            Ty::Text => format!("({} {sign} {})", self.text(left)?, self.text(right)?),
+            Ty::Text => compared_by(sign, &self.text(left)?, &self.text(right)?),
             Ty::Number | Ty::Date => {
                 let (left, right) = (self.number(left)?, self.number(right)?);
                 if left.den.is_none() && right.den.is_none() && left.scale == right.scale {
-                    format!("({} {sign} {})", left.num, right.num)
+                    compared_by(sign, &left.num, &right.num)
                 } else {
                     format!("({} {sign} 0)", compared(&left, &right))
                 }
