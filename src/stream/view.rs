@@ -326,7 +326,7 @@ impl View {
         Ok(())
     }
 
-    /// Reads who stands in a register in which few do, once: of all others it is then known that they stand nowhere in it.
+    /// Reads who stands in identity links, once: of all others it is then known that none ties them. `register`: that of the links.
     ///
     /// # Errors
     ///
@@ -335,10 +335,8 @@ impl View {
         if self.linked.as_ref().is_some_and(|(known, _)| *known == register) {
             return Ok(());
         }
-        let forms = Arc::clone(&self.forms);
-        let Some(form) = forms.at(register) else { return Ok(()) };
         let mut linked = IdSet::new();
-        for Mention { id, owner, .. } in self.live.all_mentions(&form.name).await? {
+        for Mention { id, owner, .. } in self.live.linked().await? {
             linked.extend([self.id(&id), self.id(&owner)]);
         }
         for (id, at, owner) in self.under_way.iter().chain([&self.new]).flat_map(|mentions| &mentions.there) {
@@ -350,7 +348,7 @@ impl View {
         Ok(())
     }
 
-    /// Whether somebody may stand in the register that [`Self::read_linked`] read, or have rows there.
+    /// Whether somebody may stand in identity links, or have some ([`Self::read_linked`]).
     #[must_use]
     pub fn is_linked(&self, id: Id) -> bool {
         self.linked.as_ref().is_none_or(|(_, linked)| linked.contains(&id))

@@ -170,7 +170,7 @@ impl Live for Memory {
         none()
     }
 
-    async fn all_mentions(&self, _: &str) -> Result<Vec<Mention>, StoreError> {
+    async fn linked(&self) -> Result<Vec<Mention>, StoreError> {
         none()
     }
 

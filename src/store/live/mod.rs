@@ -115,12 +115,12 @@ pub trait Live: Send + Sync + fmt::Debug {
     /// When the store cannot be read.
     async fn mentions(&self, register: &str, ids: &[&str]) -> Result<Vec<Mention>, StoreError>;
 
-    /// Whoever stands in rows of others in one register. That of identity links has an index; of others all mentions are looked through.
+    /// Whoever stands in identity links that lie under others, by identifier and owner.
     ///
     /// # Errors
     ///
     /// When the store cannot be read.
-    async fn all_mentions(&self, register: &str) -> Result<Vec<Mention>, StoreError>;
+    async fn linked(&self) -> Result<Vec<Mention>, StoreError>;
 
     /// What stands of the subjects named; those of whom nothing is stored are left out.
     ///

@@ -91,8 +91,8 @@ impl Live for PostgresLive {
         rows::mentions(&connection(&self.pool).await?, register, ids).await
     }
 
-    async fn all_mentions(&self, register: &str) -> Result<Vec<Mention>, StoreError> {
-        rows::all_mentions(&connection(&self.pool).await?, register).await
+    async fn linked(&self) -> Result<Vec<Mention>, StoreError> {
+        rows::linked(&connection(&self.pool).await?).await
     }
 
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {

@@ -60,14 +60,11 @@ pub(super) async fn mentions(connection: &Object, register: &str, ids: &[&str]) 
     Ok(rows.iter().map(|row| Mention { id: row.get(0), register: row.get(1), owner: row.get(2) }).collect())
 }
 
-pub(super) async fn all_mentions(connection: &Object, register: &str) -> Result<Vec<Mention>, StoreError> {
-    let columns = format!("SELECT id, register, owner FROM mianshen.mention WHERE {CURRENT} AND register =");
-    let rows = if register == IDENTITY_LINKS {
-        // The word itself: of an index over a part of the rows, a parameter does not say that it is that part.
-        query(connection, &format!("{columns} '{IDENTITY_LINKS}' ORDER BY id, owner"), &[]).await?
-    } else {
-        query(connection, &format!("{columns} $1 ORDER BY id, owner"), &[&register]).await?
-    };
+/// The register stands in the text: of an index over a part of the rows, a parameter does not say that it is that part.
+pub(super) async fn linked(connection: &Object) -> Result<Vec<Mention>, StoreError> {
+    let sql =
+        format!("SELECT id, register, owner FROM mianshen.mention WHERE {CURRENT} AND register = '{IDENTITY_LINKS}' ORDER BY id, owner");
+    let rows = query(connection, &sql, &[]).await?;
     Ok(rows.iter().map(|row| Mention { id: row.get(0), register: row.get(1), owner: row.get(2) }).collect())
 }
 

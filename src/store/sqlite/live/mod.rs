@@ -179,9 +179,8 @@ impl Live for LiveFile {
         self.read(move |connection| rows::mentions(connection, &register, &ids)).await
     }
 
-    async fn all_mentions(&self, register: &str) -> Result<Vec<Mention>, StoreError> {
-        let register = register.to_owned();
-        self.read(move |connection| rows::all_mentions(connection, &register)).await
+    async fn linked(&self) -> Result<Vec<Mention>, StoreError> {
+        self.read(rows::linked).await
     }
 
     async fn standing(&self, kind: SubjectKind, ids: &[&str]) -> Result<Vec<Standing>, StoreError> {

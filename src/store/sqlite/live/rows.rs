@@ -93,19 +93,15 @@ pub(super) fn mentions(connection: &Connection, register: &str, ids: &[String]) 
     each(connection, sql, ids, |statement, id| statement.query(params![generation, id, register]), read)
 }
 
-pub(super) fn all_mentions(connection: &Connection, register: &str) -> Result<Vec<Mention>, StoreError> {
+/// The register stands in the text: of an index over a part of the rows, a parameter does not say that it is that part.
+pub(super) fn linked(connection: &Connection) -> Result<Vec<Mention>, StoreError> {
     let Some(generation) = current(connection)? else { return Ok(Vec::new()) };
+    let sql = format!("SELECT id, owner FROM mention WHERE generation = ?1 AND register = '{IDENTITY_LINKS}' ORDER BY id, owner");
     let mention = |row: &Row<'_>| {
-        let read = || Ok(Mention { id: row.get(0)?, register: register.to_owned(), owner: row.get(1)? });
+        let read = || Ok(Mention { id: row.get(0)?, register: IDENTITY_LINKS.to_owned(), owner: row.get(1)? });
         read().map_err(failed)
     };
-    if register == IDENTITY_LINKS {
-        // The word itself: of an index over a part of the rows, a parameter does not say that it is that part.
-        let sql = format!("SELECT id, owner FROM mention WHERE generation = ?1 AND register = '{IDENTITY_LINKS}' ORDER BY id, owner");
-        return all(connection, &sql, [generation], mention);
-    }
-    let sql = "SELECT id, owner FROM mention WHERE generation = ?1 AND register = ?2 ORDER BY id, owner";
-    all(connection, sql, params![generation, register], mention)
+    all(connection, &sql, [generation], mention)
 }
 
 /// What a query gives for one identifier after the other; rows that give nothing are left out.
