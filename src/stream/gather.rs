@@ -35,6 +35,9 @@ use crate::register::declaration::SubjectKind;
 use crate::store::StoreError;
 use crate::store::live::{Batch, Live, LiveState};
 
+/// Subjects that are judged together: what they rest on is in memory at a time.
+pub(super) const TOGETHER: usize = 10_000;
+
 /// What reads and changes the view of the store.
 pub(super) struct Gatherer {
     live: Arc<dyn Live>,
@@ -60,6 +63,8 @@ pub(super) struct Begun {
     pub(super) dictionary: Dictionary,
     /// In the order of identifiers.
     pub(super) subjects: Vec<Id>,
+    /// None where there are none, or too many to be brought together at once.
+    pub(super) gathered: Option<Gathered>,
 }
 
 /// When those who are judged are looked at again.
@@ -110,7 +115,7 @@ impl Gatherer {
         self.state = None;
     }
 
-    /// Puts changes among the rows. What the view holds of them is on its way to the store then.
+    /// Puts changes among the rows, and gathers whom they touch. What the view holds of them is on its way to the store then.
     pub(super) async fn begin(&mut self, taken: &Taken, generation: i64, heard: Option<&mut Heard>) -> Result<Begun, TurnError> {
         let state = self.followed_now(&taken.changes).await?;
         let Applied { touched, changed, known, unplaced } = apply(&taken.changes, &self.forms, &mut self.view).await?;
@@ -128,7 +133,11 @@ impl Gatherer {
             batch.state = Some(LiveState { as_of: self.as_of, body: state.write()? });
             self.state = Some(AsRead(Some((self.as_of, state))));
         }
-        Ok(Begun { batch, done, dictionary, subjects })
+        let gathered = match subjects.len() {
+            1..=TOGETHER => Some(self.gather(&subjects, Reckoned::Tomorrow).await?),
+            _ => None,
+        };
+        Ok(Begun { batch, done, dictionary, subjects, gathered })
     }
 
     /// The store's state; none where it has none that can be read.

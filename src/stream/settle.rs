@@ -48,18 +48,19 @@ impl<'a> Settler<'a> {
         batch: &mut Batch,
     ) -> Result<Found, TurnError> {
         let live = Arc::clone(&self.live);
+        let (rows, gathered) = (std::mem::take(&mut gathered.rows), &*gathered);
         let cases = cases_about(&*live, on_its_way, &gathered.tied).await?;
         // What stood is read while others are judged.
-        let ids = gathered.ids.clone();
-        let (stood, found) =
-            futures::try_join!(async { Ok::<_, TurnError>(stood(&*live, on_its_way, &ids).await?) }, self.judge(gathered, &cases))?;
-        self.settle(&ids, &found, (stood, &cases), dictionary, &gathered.listed, batch)?;
+        let (stood, found) = futures::try_join!(
+            async { Ok::<_, TurnError>(stood(&*live, on_its_way, &gathered.ids).await?) },
+            self.judge(gathered, rows, &cases)
+        )?;
+        self.settle(&gathered.ids, &found, (stood, &cases), dictionary, &gathered.listed, batch)?;
         Ok(found)
     }
 
-    /// Judges those who were gathered.
-    async fn judge(&mut self, gathered: &mut Gathered, cases: &CasesOf) -> Result<Found, TurnError> {
-        let rows = std::mem::take(&mut gathered.rows);
+    /// Judges those who were gathered, on their rows.
+    async fn judge(&mut self, gathered: &Gathered, rows: BTreeMap<String, HeldRows>, cases: &CasesOf) -> Result<Found, TurnError> {
         let cases = cases.values().flatten().map(Case::of).collect::<Result<Vec<_>, _>>()?;
         let about = About { judged: Some(&gathered.judged), wanted: Some(&gathered.ids), known: gathered.beforehand() };
         Found::on(&mut self.judge, rows, &cases, &about, gathered.days).await

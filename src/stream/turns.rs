@@ -23,7 +23,7 @@ use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::commit::commit;
-use super::gather::{Begun, Gathered, Gatherer, Reckoned};
+use super::gather::{Begun, Gatherer, Reckoned, TOGETHER};
 use super::heard::Heard;
 use super::judge::Judge;
 use super::reach::Ways;
@@ -32,19 +32,13 @@ use super::seen::Seen;
 use super::settle::{Found, Settler};
 use super::turn::{Done, Taken, TurnError};
 use crate::store::StoreError;
-use crate::store::live::{Fence, Live};
+use crate::store::live::{Batch, Fence, Live};
 
 /// How often a turn is made anew when somebody moved one of its cases on meanwhile.
 pub(super) const RACES: usize = 8;
 
 /// A turn of so many changes has others waiting behind it.
 const LARGE: usize = 500;
-
-/// Subjects that are judged together: what they rest on is in memory at a time.
-const TOGETHER: usize = 10_000;
-
-/// A turn begun, and those gathered whom it touches.
-type Next = (Begun, Option<Gathered>);
 
 /// A stream of changes over one store.
 pub struct Stream<'a> {
@@ -71,8 +65,6 @@ pub(super) struct BegunTurn {
     /// What it is made of, in case it must be made anew.
     pub(super) taken: Taken,
     pub(super) begun: Begun,
-    /// None where it touches nobody, or too many to be brought together at once.
-    pub(super) gathered: Option<Gathered>,
 }
 
 /// A turn that is made, and on its way to the store.
@@ -164,13 +156,12 @@ impl Stream<'_> {
         }
         let mut next = None;
         if let Some(mut before) = self.begun.take() {
-            let found = match &mut before.gathered {
-                Some(gathered) => {
-                    let (begun, found) = self.both(&taken, generation, &mut before.begun, gathered);
-                    next = Some(begun);
-                    found.map(Some)
-                }
-                None => self.judge(&mut before).await,
+            let found = if before.begun.gathered.is_some() {
+                let (begun, found) = self.both(&taken, generation, &mut before.begun);
+                next = Some(begun);
+                found
+            } else {
+                self.judge(&mut before.begun).await
             };
             // What was begun upon something else does not count.
             if !self.send(*before, found, &mut done).await? {
@@ -179,13 +170,13 @@ impl Stream<'_> {
         }
         let next = match next {
             Some(next) => next,
-            None => self.begin(&taken, generation).await,
+            None => self.gatherer.begin(&taken, generation, self.heard.as_mut()).await,
         };
         match next {
-            Ok((begun, gathered)) => {
+            Ok(begun) => {
                 self.of = of;
                 let is_large = taken.changes.len() >= self.large;
-                self.begun = Some(Box::new(BegunTurn { taken, begun, gathered }));
+                self.begun = Some(Box::new(BegunTurn { taken, begun }));
                 if !is_large {
                     self.send_begun(&mut done).await?;
                 }
@@ -217,42 +208,31 @@ impl Stream<'_> {
     /// Judges those whom the turn that was begun touches, and sends it to the store.
     async fn send_begun(&mut self, done: &mut Vec<Done>) -> Result<(), TurnError> {
         let Some(mut begun) = self.begun.take() else { return Ok(()) };
-        let found = self.judge(&mut begun).await;
+        let found = self.judge(&mut begun.begun).await;
         self.send(*begun, found, done).await.map(|_| ())
     }
 
-    /// Begins a turn, and gathers those whom it touches where they are not too many.
-    async fn begin(&mut self, taken: &Taken, generation: i64) -> Result<Next, TurnError> {
-        begin(&mut self.gatherer, self.heard.as_mut(), taken, generation).await
-    }
-
     /// Begins a turn while those are judged who were gathered for the one before.
-    fn both(
-        &mut self,
-        taken: &Taken,
-        generation: i64,
-        before: &mut Begun,
-        gathered: &mut Gathered,
-    ) -> (Result<Next, TurnError>, Result<Found, TurnError>) {
+    fn both(&mut self, taken: &Taken, generation: i64, before: &mut Begun) -> (Result<Begun, TurnError>, Result<Option<Found>, TurnError>) {
         let seen = self.seen();
         let Self { gatherer, settler, heard, .. } = self;
-        let (handle, Begun { batch, dictionary, .. }) = (Handle::current(), before);
+        let handle = Handle::current();
         tokio::task::block_in_place(|| {
             std::thread::scope(|scope| {
-                let judging = scope.spawn(|| handle.block_on(settler.settle_gathered(gathered, seen.as_deref(), dictionary, batch)));
-                let next = handle.block_on(begin(gatherer, heard.as_mut(), taken, generation));
+                let judging = scope.spawn(|| handle.block_on(judge_gathered(settler, before, seen.as_deref())));
+                let next = handle.block_on(gatherer.begin(taken, generation, heard.as_mut()));
                 (next, judging.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             })
         })
     }
 
     /// Judges all whom a turn touches. Gives what was found of those who were gathered; of others, it is carried on already.
-    async fn judge(&mut self, turn: &mut BegunTurn) -> Result<Option<Found>, TurnError> {
+    async fn judge(&mut self, begun: &mut Begun) -> Result<Option<Found>, TurnError> {
         let seen = self.seen();
-        let Begun { batch, dictionary, subjects, .. } = &mut turn.begun;
-        if let Some(gathered) = &mut turn.gathered {
-            return self.settler.settle_gathered(gathered, seen.as_deref(), dictionary, batch).await.map(Some);
+        if begun.gathered.is_some() {
+            return judge_gathered(&mut self.settler, begun, seen.as_deref()).await;
         }
+        let Begun { batch, dictionary, subjects, .. } = begun;
         for part in subjects.chunks(TOGETHER) {
             let mut gathered = Box::pin(self.gatherer.gather(part, Reckoned::Tomorrow)).await?;
             let found = Box::pin(self.settler.settle_gathered(&mut gathered, seen.as_deref(), dictionary, batch)).await?;
@@ -274,16 +254,17 @@ impl Stream<'_> {
         found: Result<Option<Found>, TurnError>,
         done: &mut Vec<Done>,
     ) -> Result<bool, TurnError> {
-        let (mut is_as_seen, mut made) = (true, found);
+        let (mut is_as_seen, mut found) = (true, found);
         if let Some(under_way) = self.under_way.take() {
             let before;
             (before, is_as_seen) = self.arrived(under_way).await?;
             done.push(before);
         }
         if !is_as_seen {
-            (turn, made) = Box::pin(self.made_anew(turn.taken)).await?;
+            let made = Box::pin(self.made_anew(turn.taken)).await?;
+            (turn, found) = (made.0, Ok(made.1));
         }
-        let carried = made.and_then(|found| match (&turn.gathered, found) {
+        let carried = found.and_then(|found| match (&turn.begun.gathered, found) {
             (Some(gathered), Some(found)) => self.gatherer.carry(gathered, &found.judged.dossiers).map_err(TurnError::Dossiers),
             _ => Ok(()),
         });
@@ -292,11 +273,8 @@ impl Stream<'_> {
             self.forget();
             return Err(error);
         }
-        let BegunTurn { taken, begun: Begun { mut batch, mut done, .. }, .. } = turn;
-        (done.standing, done.cases) = (batch.standing.len() as u64, batch.cases.len() as u64);
-        if let Some(heard) = &mut self.heard {
-            heard.others(&batch);
-        }
+        let BegunTurn { taken, begun } = turn;
+        let (mut batch, done) = self.made(begun);
         let (seen, live) = (Arc::new(Seen::of(&batch)), Arc::clone(&self.live));
         #[cfg(test)]
         let pause = self.pause;
@@ -309,20 +287,32 @@ impl Stream<'_> {
         Ok(is_as_seen)
     }
 
-    /// Begins and judges a turn, with nothing before it on its way.
-    async fn made_anew(&mut self, taken: Taken) -> Result<(BegunTurn, Result<Option<Found>, TurnError>), TurnError> {
-        let generation = self.generation().await?;
-        let (begun, gathered) = match self.begin(&taken, generation).await {
-            Ok(next) => next,
+    /// What is to be committed of a turn whose subjects are judged.
+    fn made(&mut self, begun: Begun) -> (Batch, Done) {
+        let Begun { batch, mut done, .. } = begun;
+        (done.standing, done.cases) = (batch.standing.len() as u64, batch.cases.len() as u64);
+        if let Some(heard) = &mut self.heard {
+            heard.others(&batch);
+        }
+        (batch, done)
+    }
+
+    /// Begins and judges a turn, with nothing before it on its way. Where that fails, nothing is kept in memory.
+    async fn made_anew(&mut self, taken: Taken) -> Result<(BegunTurn, Option<Found>), TurnError> {
+        let made = async {
+            let generation = self.generation().await?;
+            let mut begun = self.gatherer.begin(&taken, generation, self.heard.as_mut()).await?;
+            self.of = Some((taken.fence.clone(), generation));
+            let found = self.judge(&mut begun).await?;
+            Ok((begun, found))
+        };
+        match made.await {
+            Ok((begun, found)) => Ok((BegunTurn { taken, begun }, found)),
             Err(error) => {
                 self.forget();
-                return Err(error);
+                Err(error)
             }
-        };
-        self.of = Some((taken.fence.clone(), generation));
-        let mut turn = BegunTurn { taken, begun, gathered };
-        let found = self.judge(&mut turn).await;
-        Ok((turn, found))
+        }
     }
 
     /// Waits until a turn is in the store. Says too whether that is what was on its way; else nothing is kept in memory.
@@ -343,27 +333,18 @@ impl Stream<'_> {
         }
     }
 
-    /// Makes a turn anew on what the store has now.
+    /// Makes a turn anew on what the store has now, and commits it.
     async fn take_anew(&mut self, mut taken: Taken) -> Result<Done, TurnError> {
         let mut races = 0;
         loop {
             self.forget();
-            let (turn, found) = Box::pin(self.made_anew(taken)).await?;
-            let committed = match found {
-                Ok(_) => {
-                    let Begun { mut batch, done, .. } = turn.begun;
-                    let done = Done { standing: batch.standing.len() as u64, cases: batch.cases.len() as u64, ..done };
-                    if let Some(heard) = &mut self.heard {
-                        heard.others(&batch);
-                    }
-                    commit(&*self.live, &mut batch).await.map(|()| done).map_err(TurnError::from)
-                }
-                Err(error) => Err(error),
-            };
+            let (turn, _) = Box::pin(self.made_anew(taken)).await?;
+            let (mut batch, done) = self.made(turn.begun);
+            let committed = commit(&*self.live, &mut batch).await;
             self.forget();
             match committed {
-                Err(TurnError::Store(StoreError::Raced(_))) if races < RACES => races += 1,
-                committed => return committed,
+                Err(StoreError::Raced(_)) if races < RACES => races += 1,
+                committed => return committed.map(|()| done).map_err(TurnError::from),
             }
             taken = turn.taken;
         }
@@ -374,12 +355,8 @@ impl Stream<'_> {
     }
 }
 
-/// Begins a turn, and gathers those whom it touches where they are not too many.
-async fn begin(gatherer: &mut Gatherer, heard: Option<&mut Heard>, taken: &Taken, generation: i64) -> Result<Next, TurnError> {
-    let begun = gatherer.begin(taken, generation, heard).await?;
-    let gathered = match begun.subjects.len() {
-        1..=TOGETHER => Some(gatherer.gather(&begun.subjects, Reckoned::Tomorrow).await?),
-        _ => None,
-    };
-    Ok((begun, gathered))
+/// Judges those who were gathered for a turn.
+async fn judge_gathered(settler: &mut Settler<'_>, begun: &mut Begun, seen: Option<&Seen>) -> Result<Option<Found>, TurnError> {
+    let Begun { batch, dictionary, gathered: Some(gathered), .. } = begun else { return Ok(None) };
+    settler.settle_gathered(gathered, seen, dictionary, batch).await.map(Some)
 }
